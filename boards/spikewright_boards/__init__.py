@@ -1,0 +1,1 @@
+"""Boards: top levels, synthesis flows and their reports."""

@@ -1,0 +1,1 @@
+"""Simulation of generated cores: cocotb benches on Verilator, compared with the PyTorch model."""

@@ -1,0 +1,375 @@
+"""What the rooms share: integer networks, and their layout in the memories of a core.
+
+Plain NumPy and the standard library: neither torch nor amaranth is imported here, and `spikewright_hw` imports nothing
+else of `spikewright`. Arrays are made read-only, so that a specification never changes after it was validated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+Reset = Literal["hard", "soft"]
+
+LANES = (1, 2, 4, 8, 16)
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Width of the smallest two's complement number that holds every integer of `low` .. `high`."""
+    return max(int(low + 1 if low < 0 else low).bit_length(), int(high + 1 if high < 0 else high).bit_length()) + 1
+
+
+def unsigned_bits(high: int) -> int:
+    """Width of the smallest unsigned number that holds 0 .. `high`; at least 1."""
+    return max(1, int(high).bit_length())
+
+
+def _frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
+    array = np.asarray(value)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} must be integers, not {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
+    array = array.astype(np.int64)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Leak of a membrane, `v <- (v * multiplier) >> shift` with a flooring shift.
+
+    Parameters
+    ----------
+    multiplier : int
+        0 .. 2**shift. 0 forgets the membrane at once (a linear read-out), 2**shift never leaks.
+    shift : int
+        0 .. 16.
+    """
+
+    multiplier: int
+    shift: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shift <= 16:
+            raise ValueError(f"decay shift must be 0 .. 16, not {self.shift}")
+        if not 0 <= self.multiplier <= 1 << self.shift:
+            raise ValueError(f"decay multiplier must be 0 .. {1 << self.shift}, not {self.multiplier}")
+
+    def __call__(self, v: int) -> int:
+        return (v * self.multiplier) >> self.shift
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Ranges that no input within the declared limits can leave; see `LayerSpec.bounds`.
+
+    `membrane` covers the state memory at every moment (partial sums included), `after_reset` the membrane that is left
+    after a step, both as (lowest, highest) over all neurons of the layer.
+    """
+
+    membrane: tuple[int, int]
+    after_reset: tuple[int, int]
+
+    @property
+    def state_bits(self) -> int:
+        return signed_bits(*self.membrane)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerSpec:
+    """One layer of an integer network.
+
+    A step, in this order: decay, add all weighted events and the bias, compare (`>=`), emit, reset::
+
+        v = (v * decay.multiplier) >> decay.shift
+        v = v + bias + sum(weight << weight_shift) * value          # events of the step
+        s = v >= threshold
+        v = 0 (hard) or v - threshold (soft) where s
+
+    A read-out layer (`threshold` None) never fires; its scores are the sums of its membranes over the steps.
+
+    Parameters
+    ----------
+    inputs : int
+        Feed-forward axons.
+    neurons : int
+    weights : (neurons, axons) integers
+        `weights[post, pre]`; the axons are the feed-forward ones, then (`delays` given) one per neuron of the layer.
+    bias : (neurons,) integers
+    threshold : (neurons,) integers of at least 1, or None for a read-out
+    delays : (neurons,) integers of at least 0, or None without recurrence
+        A spike of neuron j at step t arrives at step t + 1 + delays[j].
+    decay : Decay
+    reset : "hard" or "soft"
+        Ignored by a read-out.
+    weight_bits : int
+        2 .. 16; weights lie in -(2**(weight_bits-1)-1) .. 2**(weight_bits-1)-1.
+    weight_shift : int
+        0 .. 16: fractional bits of the membrane below the weights.
+    value_bits : int
+        1 .. 16: width of the (unsigned) values of feed-forward events; 1 for spikes.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold integers.
+    ValueError
+        If a shape or a range is violated.
+    """
+
+    inputs: int
+    neurons: int
+    weights: IntArray
+    bias: IntArray
+    threshold: IntArray | None
+    delays: IntArray | None
+    decay: Decay
+    reset: Reset = "hard"
+    weight_bits: int = 8
+    weight_shift: int = 0
+    value_bits: int = 1
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("inputs", 1, 1 << 16),
+            ("neurons", 1, 1 << 16),
+            ("weight_bits", 2, 16),
+            ("weight_shift", 0, 16),
+            ("value_bits", 1, 16),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be {low} .. {high}, not {getattr(self, name)}")
+        if self.reset not in ("hard", "soft"):
+            raise ValueError(f"reset must be 'hard' or 'soft', not {self.reset!r}")
+        if self.threshold is None and self.delays is not None:
+            raise ValueError("a read-out layer must have no delays: it never fires")
+        shape = (self.neurons,)
+        object.__setattr__(self, "weights", _frozen(self.weights, "weights", (self.neurons, self.axons)))
+        object.__setattr__(self, "bias", _frozen(self.bias, "bias", shape))
+        limit = (1 << (self.weight_bits - 1)) - 1
+        if np.abs(self.weights).max(initial=0) > limit:
+            raise ValueError(f"weights must be -{limit} .. {limit}, not {np.abs(self.weights).max()}")
+        if np.abs(self.bias).max() >= 1 << 40:
+            raise ValueError(f"bias must be below 2**40, not {np.abs(self.bias).max()}")
+        if self.threshold is not None:
+            object.__setattr__(self, "threshold", _frozen(self.threshold, "threshold", shape))
+            if self.threshold.min() < 1 or self.threshold.max() >= 1 << 40:
+                raise ValueError(f"threshold must be 1 .. 2**40 - 1, not {self.threshold.min()}")
+        if self.delays is not None:
+            object.__setattr__(self, "delays", _frozen(self.delays, "delays", shape))
+            if self.delays.min() < 0 or self.delays.max() >= 1 << 12:
+                raise ValueError(f"delays must be 0 .. {(1 << 12) - 1} steps, not {self.delays.max()}")
+
+    @property
+    def recurrent(self) -> bool:
+        return self.delays is not None
+
+    @property
+    def readout(self) -> bool:
+        return self.threshold is None
+
+    @property
+    def axons(self) -> int:
+        """Rows of the synapse memory: feed-forward axons, then the layer's own neurons where it is recurrent."""
+        return self.inputs + (self.neurons if self.recurrent else 0)
+
+    @property
+    def synapses(self) -> int:
+        """Non-zero weights."""
+        return int(np.count_nonzero(self.weights))
+
+    def step_input(self) -> tuple[IntArray, IntArray]:
+        """Lowest and highest weighted sum of one step, bias excluded: two arrays (neurons,)."""
+        value = np.ones(self.axons, dtype=np.int64)
+        value[: self.inputs] = (1 << self.value_bits) - 1
+        weighted = (self.weights << self.weight_shift) * value
+        return np.minimum(weighted, 0).sum(axis=1), np.maximum(weighted, 0).sum(axis=1)
+
+    def bounds(self, timesteps: int) -> Bounds:
+        """Interval arithmetic over at most `timesteps` steps from v = 0.
+
+        Decay, sums and resets are monotone, so the range of the membrane after a step follows from its range before.
+        It grows from {0} to a fixed point, which a leaky neuron reaches after a few steps; iterating no further than
+        `timesteps` bounds a neuron without leak too.
+        """
+        low_in, high_in = self.step_input()
+        low = np.zeros(self.neurons, dtype=np.int64)
+        high = np.zeros(self.neurons, dtype=np.int64)
+        state_low, state_high = np.minimum(low, self.bias), np.maximum(high, self.bias)
+        for _ in range(timesteps):
+            base_low = ((low * self.decay.multiplier) >> self.decay.shift) + self.bias
+            base_high = ((high * self.decay.multiplier) >> self.decay.shift) + self.bias
+            u_low, u_high = base_low + low_in, base_high + high_in
+            state_low, state_high = np.minimum(state_low, u_low), np.maximum(state_high, u_high)
+            if self.threshold is None:
+                next_low, next_high = u_low, u_high
+            elif self.reset == "hard":
+                next_low, next_high = u_low, np.minimum(u_high, self.threshold - 1)
+            else:
+                next_low = u_low
+                next_high = np.minimum(u_high, np.maximum(self.threshold - 1, u_high - self.threshold))
+            next_low, next_high = np.minimum(low, next_low), np.maximum(high, next_high)
+            if np.array_equal(next_low, low) and np.array_equal(next_high, high):
+                break
+            low, high = next_low, next_high
+        return Bounds(
+            membrane=(int(state_low.min()), int(state_high.max())),
+            after_reset=(int(low.min()), int(high.max())),
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NetworkSpec:
+    """An integer network: spiking layers in sequence, then one read-out.
+
+    Parameters
+    ----------
+    layers : tuple of LayerSpec
+        At least one; the last is the read-out, the others fire. Layer k+1 has as many inputs as layer k has neurons.
+    timesteps : int
+        1 .. 65535: most steps of a sample.
+    readout : "sum"
+        Score of class c: the sum of its membranes over the steps. The class is the lowest index of a highest score.
+
+    Raises
+    ------
+    ValueError
+        If the layers do not fit together.
+    """
+
+    layers: tuple[LayerSpec, ...]
+    timesteps: int
+    readout: Literal["sum"] = "sum"
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError("layers must hold at least a read-out, not 0 layers")
+        if not 1 <= self.timesteps < 1 << 16:
+            raise ValueError(f"timesteps must be 1 .. {(1 << 16) - 1}, not {self.timesteps}")
+        if self.readout != "sum":
+            raise ValueError(f"readout must be 'sum', not {self.readout!r}")
+        for index, layer in enumerate(self.layers):
+            if layer.readout != (index == len(self.layers) - 1):
+                raise ValueError(
+                    f"layer {index} must {'not ' if layer.readout else ''}be the read-out: the last one is"
+                )
+            if index and layer.inputs != self.layers[index - 1].neurons:
+                raise ValueError(
+                    f"layer {index} must have {self.layers[index - 1].neurons} inputs, as layer {index - 1} has neurons, "
+                    f"not {layer.inputs}"
+                )
+            if index and layer.value_bits != 1:
+                raise ValueError(
+                    f"layer {index} value_bits must be 1, as its inputs are spikes, not {layer.value_bits}"
+                )
+
+    @property
+    def inputs(self) -> int:
+        return self.layers[0].inputs
+
+    @property
+    def classes(self) -> int:
+        return self.layers[-1].neurons
+
+    @property
+    def value_bits(self) -> int:
+        return self.layers[0].value_bits
+
+    @property
+    def score_bounds(self) -> tuple[int, int]:
+        """Range of every score over a whole sample."""
+        low, high = self.layers[-1].bounds(self.timesteps).after_reset
+        return low * self.timesteps, high * self.timesteps
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerImage:
+    """Memories of one layer, its neurons dealt out to lanes.
+
+    Neuron `order[h]` of the network sits at hardware position h: lane `h % lanes`, row `h // lanes`. Events carry
+    hardware positions, so the axons of the following layer (and of the recurrence) are numbered by position too.
+
+    Compressed sparse rows by presynaptic axon, one array per lane: the synapses of axon a in lane l are
+    `data[l][indptr[a, l] : indptr[a + 1, l]]` onto the neurons in rows `indices[l][...]` of that lane.
+
+    Parameters
+    ----------
+    spec : LayerSpec
+        What was packed, neurons and axons in the order of the network.
+    lanes : int
+    order : (neurons,) integers
+        A permutation of 0 .. neurons - 1.
+    indptr : (axons + 1, lanes) integers
+    indices, data : per lane, (synapses of the lane,) integers
+        Row within the lane, and weight (never 0).
+    """
+
+    spec: LayerSpec
+    lanes: int
+    order: IntArray
+    indptr: IntArray
+    indices: tuple[IntArray, ...]
+    data: tuple[IntArray, ...]
+
+    @property
+    def rows(self) -> int:
+        """Neurons per lane, the last row perhaps not full."""
+        return -(-self.spec.neurons // self.lanes)
+
+    @property
+    def lengths(self) -> IntArray:
+        """(axons, lanes): synapses of an axon in a lane."""
+        return np.diff(self.indptr, axis=0)
+
+    @property
+    def row_bits(self) -> int:
+        """Width of a row within a lane."""
+        return unsigned_bits(self.rows - 1)
+
+    @property
+    def start_bits(self) -> int:
+        """Width of an address of a lane's synapse memory."""
+        return unsigned_bits(max(len(data) for data in self.data) - 1 if self.spec.synapses else 0)
+
+    @property
+    def length_bits(self) -> int:
+        """Width of the number of synapses of an axon in a lane."""
+        return unsigned_bits(int(self.lengths.max(initial=0)))
+
+    def by_position(self, per_neuron: IntArray, fill: int) -> IntArray:
+        """(rows, lanes) from (neurons,), positions without a neuron filled."""
+        grid = np.full(self.rows * self.lanes, fill, dtype=np.int64)
+        grid[: self.spec.neurons] = per_neuron[self.order]
+        return grid.reshape(self.rows, self.lanes)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CoreSpec:
+    """A network laid out for a core of `lanes` lanes: what `spikewright_hw` builds and the cycle model predicts.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+    lanes : int
+        Lanes per layer, one of `LANES`.
+    layers : tuple of LayerImage
+        One per layer of the network.
+    queue_depth : int
+        Rows that wait in front of a lane before the row fetch stalls.
+    """
+
+    network: NetworkSpec
+    lanes: int
+    layers: tuple[LayerImage, ...]
+    queue_depth: int = 4
+
+    def __post_init__(self) -> None:
+        if self.lanes not in LANES:
+            raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes}")
+        if not 2 <= self.queue_depth <= 64:
+            raise ValueError(f"queue_depth must be 2 .. 64, not {self.queue_depth}")

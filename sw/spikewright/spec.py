@@ -259,9 +259,9 @@ class NetworkSpec:
                     f"layer {index} must {'not ' if layer.readout else ''}be the read-out: the last one is"
                 )
             if index and layer.inputs != self.layers[index - 1].neurons:
+                neurons = self.layers[index - 1].neurons
                 raise ValueError(
-                    f"layer {index} must have {self.layers[index - 1].neurons} inputs, as layer {index - 1} has neurons, "
-                    f"not {layer.inputs}"
+                    f"layer {index} must have {neurons} inputs, one per neuron of layer {index - 1}, not {layer.inputs}"
                 )
             if index and layer.value_bits != 1:
                 raise ValueError(

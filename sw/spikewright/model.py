@@ -1,0 +1,111 @@
+"""Files of integer networks: safetensors with the scalars of every layer as JSON metadata. Reading runs no code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from .errors import InputError
+from .files import atomic_path
+from .spec import Decay, LayerSpec, NetworkSpec
+
+FORMAT = "spikewright-integer-network-1"
+_SCALARS = ("inputs", "neurons", "weight_bits", "weight_shift", "value_bits")
+_ARRAYS = ("weights", "bias", "threshold", "delays")
+
+
+def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None) -> None:
+    """Write `spec` to `path`. `info` (JSON-ready) tells where the network comes from; it changes nothing."""
+    tensors: dict[str, np.ndarray[Any, Any]] = {}
+    layers = []
+    for index, layer in enumerate(spec.layers):
+        for name in _ARRAYS:
+            array = getattr(layer, name)
+            if array is not None:
+                tensors[f"layers.{index}.{name}"] = array.astype(np.min_scalar_type(-int(np.abs(array).max()) - 1))
+        fields = {name: getattr(layer, name) for name in _SCALARS}
+        layers.append({**fields, "reset": layer.reset, "decay": asdict(layer.decay)})
+    network = {"timesteps": spec.timesteps, "readout": spec.readout, "layers": layers}
+    metadata = {"format": FORMAT, "network": json.dumps(network), "info": json.dumps(info or {})}
+    with atomic_path(Path(path)) as part:
+        part.write_bytes(save(tensors, metadata))
+
+
+def load_model(path: Path) -> NetworkSpec:
+    """Read what `save_model` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is not a complete and consistent integer network; names the file and the field.
+    """
+    return _load(Path(path))[0]
+
+
+def load_info(path: Path) -> dict[str, Any]:
+    """Where the network comes from, as handed to `save_model`."""
+    return _load(Path(path))[1]
+
+
+def is_model(path: Path) -> bool:
+    """Whether `path` is a safetensors file that says it holds an integer network."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return bool((file.metadata() or {}).get("format") == FORMAT)
+    except (SafetensorError, OSError):
+        return False
+
+
+def _load(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a readable safetensors file ({str(error).splitlines()[0]})") from None
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path}: metadata 'format' must be {FORMAT!r}, not {metadata.get('format')!r}")
+    try:
+        network = json.loads(metadata["network"])
+        info = json.loads(metadata.get("info", "{}"))
+        if not isinstance(network["layers"], list):
+            raise TypeError(f"metadata 'network' must hold a list of layers, not {network['layers']!r:.40}")
+        layers = []
+        for index, fields in enumerate(network["layers"]):
+            arrays: dict[str, Any] = {name: tensors.pop(f"layers.{index}.{name}", None) for name in _ARRAYS}
+            for name in ("weights", "bias"):
+                if arrays[name] is None:
+                    raise ValueError(f"tensor 'layers.{index}.{name}' is missing")
+            decay = Decay(multiplier=_integer(fields["decay"], "multiplier"), shift=_integer(fields["decay"], "shift"))
+            scalars: dict[str, Any] = {name: _integer(fields, name) for name in _SCALARS}
+            try:
+                layers.append(LayerSpec(**arrays, **scalars, reset=fields["reset"], decay=decay))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"layer {index}: {error}") from None
+        if tensors:
+            raise ValueError(f"unexpected tensor {sorted(tensors)[0]!r}")
+        spec = NetworkSpec(
+            layers=tuple(layers), timesteps=_integer(network, "timesteps"), readout=network.get("readout")
+        )
+    except KeyError as error:
+        raise InputError(f"{path}: field {error} is missing") from None
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
+    if not isinstance(info, dict):
+        raise InputError(f"{path}: metadata 'info' must be a JSON object, not {type(info).__name__}")
+    return spec, info
+
+
+def _integer(fields: dict[str, Any], name: str) -> int:
+    value = fields[name]
+    if type(value) is not int:
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    return value

@@ -1,0 +1,74 @@
+"""Random integer networks and inputs for the tests of every room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.spec import Decay, LayerSpec, NetworkSpec
+
+TAU_1_05 = Decay(3, 6)
+TAU_2 = Decay(1, 1)
+
+
+def random_network(
+    seed: int,
+    sizes: Sequence[int] = (12, 9, 7, 5),
+    *,
+    recurrent: Sequence[bool] = (False, True),
+    density: float = 0.5,
+    max_delay: int = 6,
+    decay: Decay = TAU_1_05,
+    reset: Literal["hard", "soft"] = "hard",
+    weight_bits: int = 8,
+    weight_shift: int = 0,
+    value_bits: int = 3,
+    timesteps: int = 20,
+) -> NetworkSpec:
+    """A network of `sizes` (inputs, hidden layers, classes) that fires at rates worth comparing.
+
+    Thresholds are drawn at the scale of a step's input, so that neither silence nor saturation hides a fault.
+    """
+    rng = np.random.default_rng(seed)
+    limit = (1 << (weight_bits - 1)) - 1
+    layers = []
+    for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        readout = index == len(sizes) - 2
+        loop = not readout and recurrent[index % len(recurrent)]
+        axons = inputs + (neurons if loop else 0)
+        weights = rng.integers(-limit // 2, limit + 1, (neurons, axons)).clip(-limit, limit)
+        weights[rng.random(weights.shape) >= density] = 0
+        scale = max(1, int(np.abs(weights).mean() * np.sqrt(axons))) << weight_shift
+        layers.append(
+            LayerSpec(
+                inputs=inputs,
+                neurons=neurons,
+                weights=weights,
+                bias=rng.integers(-scale, scale + 1, neurons) // 2,
+                threshold=None if readout else rng.integers(1, 2 * scale + 2, neurons),
+                delays=rng.integers(0, max_delay + 1, neurons) if loop else None,
+                decay=decay,
+                reset=reset,
+                weight_bits=weight_bits,
+                weight_shift=weight_shift,
+                value_bits=value_bits if index == 0 else 1,
+            )
+        )
+    return NetworkSpec(layers=tuple(layers), timesteps=timesteps)
+
+
+def random_counts(
+    seed: int, spec: NetworkSpec, samples: int, *, steps: int | None = None, rate: float = 0.3
+) -> npt.NDArray[np.int64]:
+    """(samples, steps, inputs) counts; some steps are empty and some values are the largest possible."""
+    rng = np.random.default_rng([seed, 1])
+    steps = spec.timesteps if steps is None else steps
+    limit = (1 << spec.value_bits) - 1
+    counts = rng.integers(1, limit + 1, (samples, steps, spec.inputs))
+    counts[rng.random(counts.shape) >= rate] = 0
+    counts[rng.random(counts.shape) < 0.02] = limit
+    counts[rng.random((samples, steps)) < 0.1] = 0
+    return counts

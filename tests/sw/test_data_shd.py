@@ -5,6 +5,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+
 from spikewright.data import shd
 from spikewright.errors import InputError
 

@@ -1,0 +1,30 @@
+# Both targets of a newcomer set up .venv first: once, and again when the dependencies change.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint clean
+
+demo: $(STAMP)
+	@$(VENV)/bin/spikewright demo
+
+test: $(STAMP)
+	@$(VENV)/bin/python -m pytest -n 2 --durations 10 tests
+
+lint: $(STAMP)
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "spikewright: needs $(PYTHON): install Python 3.11 or newer, or name it: make PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("spikewright: needs Python 3.11 or newer, not %d.%d; name another: make PYTHON=..." % v[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "spikewright: needs Python's venv module: install python3-venv" >&2; exit 2; }
+	@for tool in g++ perl; do command -v $$tool >/dev/null || { echo "spikewright: needs $$tool, which is not on PATH: install it with the packages of your system" >&2; exit 2; }; done
+	@echo "spikewright: installing into $(VENV); a few minutes, once" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from spikewright.errors import InputError
 from spikewright.files import atomic_dir, atomic_path, read_json, sha256, write_json, write_manifest
 

@@ -1,0 +1,107 @@
+"""What the commands share: their outcome, and the checked kinds of option values."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command found.
+
+    Parameters
+    ----------
+    report : mapping
+        The JSON object of `--json`.
+    rows : list of (label, value)
+        The table that people read.
+    failed : str, optional
+        Why the check failed: one line on standard error, exit status 1.
+    """
+
+    report: Mapping[str, Any]
+    rows: list[tuple[str, str]] = field(default_factory=list)
+    failed: str | None = None
+
+    def table(self) -> str:
+        width = max((len(label) for label, _ in self.rows), default=0)
+        return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in self.rows)
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument parser whose errors are one line, as all errors of the command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"spikewright: error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+
+Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse gives this type no public name
+
+
+def add_command(
+    subparsers: Subparsers[Parser],
+    name: str,
+    run: Callable[[argparse.Namespace], Outcome],
+    *,
+    summary: str,
+    details: str,
+    example: str,
+) -> Parser:
+    """A subcommand with `--json`, whose help ends with an example."""
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{details.strip()}",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def integer(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Option type: a whole number from `low` to `high`, both included."""
+    constraint = f"at least {low}" if high is None else f"{low} .. {high}"
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+        if value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f"must be {constraint}, not {text}")
+        return value
+
+    return convert
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Option type: `key=value`."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise argparse.ArgumentTypeError(f"must be key=value, not {text!r}")
+    return key.strip(), value.strip()
+
+
+def add_data(parser: Parser, *, required: bool = True) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=required,
+        metavar="DIR",
+        help="folder with shd_train.h5 and shd_test.h5" + ("" if required else " (default: the shipped sample)"),
+    )
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f} %"
+
+
+def thousands(number: float) -> str:
+    return f"{number:,.0f}"

@@ -1,0 +1,62 @@
+"""`spikewright data`: make and inspect spike recordings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, integer
+from spikewright.progress import step
+
+
+def add(subparsers: Subparsers[Parser]) -> None:
+    parser = subparsers.add_parser(
+        "data",
+        help="make and inspect spike recordings",
+        description="Make and inspect spike recordings in the file format of SHD.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(title="commands", metavar="ACTION", dest="action", required=True)
+    synth = add_command(
+        actions,
+        "synth",
+        run_synth,
+        summary="spoken digits as spikes, synthesized",
+        details="Speaks the twenty words of SHD (zero to nine in English and German) in many voices, passes\n"
+        "them through a model of the inner ear, and writes OUT_DIR/shd_train.h5 and OUT_DIR/shd_test.h5.\n"
+        "No voice is in both. The same seed gives the same files.",
+        example="spikewright data synth digits --samples-per-class 100",
+    )
+    synth.add_argument("out_dir", type=Path, metavar="OUT_DIR", help="folder to make")
+    synth.add_argument(
+        "--samples-per-class",
+        type=integer(1, 10_000),
+        default=100,
+        metavar="N",
+        help="recordings of each word, train and test together (default: %(default)s)",
+    )
+    synth.add_argument("--seed", type=integer(0, 2**32 - 1), default=0, metavar="S", help="default: %(default)s")
+    info = add_command(
+        actions,
+        "info",
+        run_info,
+        summary="shapes, classes and rates of a file",
+        details="Checks every sample of an SHD-format HDF5 file and says what is in it.",
+        example="spikewright data info digits/shd_test.h5",
+    )
+    info.add_argument("file", type=Path, metavar="FILE", help="SHD-format HDF5 file")
+
+
+def run_synth(args: argparse.Namespace) -> Outcome:
+    from spikewright.data.synth import synth
+
+    report = synth(args.out_dir, samples_per_class=args.samples_per_class, seed=args.seed)
+    return Outcome(report, [(key, str(value)) for key, value in report.items()])
+
+
+def run_info(args: argparse.Namespace) -> Outcome:
+    from spikewright.data.info import info
+
+    with step(f"Reading {args.file}"):
+        report = info(args.file)
+    return Outcome(report, [(key, str(value)) for key, value in report.items()])

@@ -1,0 +1,41 @@
+"""`spikewright train`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data, assignment
+
+
+def add(subparsers: Subparsers[Parser]) -> None:
+    parser = add_command(
+        subparsers,
+        "train",
+        run,
+        summary="train a sparse network",
+        details="Trains a spiking network with learned delays by linearized Bregman iterations (AdaBreg), which\n"
+        "start from few weights and add those that are needed. CONFIG is a TOML file or the name of a\n"
+        "shipped configuration. RUN_DIR gets the checkpoint; the same command continues a training that\n"
+        "was interrupted.",
+        example="spikewright train shd --data digits --out runs/first --set epochs=20",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file, or name of a shipped configuration")
+    add_data(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="folder of this training")
+    parser.add_argument(
+        "--set",
+        type=assignment,
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="key=value",
+        help="change a setting of CONFIG; may be repeated",
+    )
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    from spikewright.train import train
+
+    report = train(args.config, args.data, args.out, dict(args.settings))
+    return Outcome(report, [(key, str(value)) for key, value in report.items()])

@@ -1,0 +1,41 @@
+"""Progress on standard error, so that standard output stays free for results."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(message: str, *, quiet_for: float = 2.0) -> Iterator[None]:
+    """Announce the work of the block, and its time when it is done.
+
+    A step that ends (or fails) within `quiet_for` seconds stays silent; 0 announces every step at once.
+    """
+    begin = time.monotonic()
+    shown = threading.Event()
+
+    def announce() -> None:
+        shown.set()
+        say(f"{message} ...")
+
+    timer = threading.Timer(quiet_for, announce)
+    timer.daemon = True
+    if quiet_for > 0:
+        timer.start()
+    else:
+        announce()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if shown.is_set():
+        say(f"{message}: done in {time.monotonic() - begin:.1f} s")

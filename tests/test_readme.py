@@ -1,0 +1,65 @@
+"""README, Makefile and continuous integration stay in step."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from spikewright.cli import build_parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+SPIKEWRIGHT = [words for words in commands() if words[0] == "spikewright"]
+
+
+def test_the_two_commands_come_first_and_are_targets() -> None:
+    assert blocks("sh")[0] == "make demo\nmake test\n"
+    assert [words for words in commands() if words[0] == "make"] == [["make", "demo"], ["make", "test"]]
+    for target in ("demo", "test"):
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
+        assert re.search(rf"^\.PHONY:.*\b{target}\b", MAKEFILE, re.MULTILINE)
+
+
+def test_continuous_integration_calls_make_test() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert [line for line in script.read_text().splitlines() if "make" in line] == ["exec make test"]
+
+
+def test_make_runs_what_the_readme_says() -> None:
+    recipes = dict(re.findall(r"^(\w+):.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE))
+    assert recipes["demo"] == "\t@$(VENV)/bin/spikewright demo\n"
+    assert "-m pytest" in recipes["test"]
+
+
+@pytest.mark.parametrize("words", SPIKEWRIGHT, ids=" ".join)
+def test_commands_parse(words: list[str]) -> None:
+    build_parser().parse_args(words[1:])
+
+
+def test_every_command_is_shown() -> None:
+    shown = {" ".join(words[1:3]) if words[1] == "data" else words[1] for words in SPIKEWRIGHT}
+    assert shown == {"data synth", "data info", "train", "evaluate", "quantize", "generate", "simulate", "synth"}
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README)
+    assert targets
+    assert not [target for target in targets if not (ROOT / target).exists()]
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert "<!--" not in README

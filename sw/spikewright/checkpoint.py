@@ -1,0 +1,140 @@
+"""Float checkpoints: safetensors with the configuration as JSON metadata. Reading one runs no code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from spikewright.config import Config, from_dict
+from spikewright.errors import InputError
+from spikewright.files import atomic_path
+from spikewright.networks import SpikingNetwork
+
+FORMAT = "spikewright-checkpoint-1"
+_MOST_WEIGHTS = 1 << 28
+
+
+def save_checkpoint(path: Path | str, network: SpikingNetwork, config: Config, info: dict[str, Any]) -> None:
+    """Write a network with the configuration that rebuilds it.
+
+    Parameters
+    ----------
+    path : Path
+    network : SpikingNetwork
+    config : Config
+        The one the network was trained with; its `network` section must be the network's.
+    info : dict
+        JSON-ready facts about the training (epoch, accuracy, ...); they change nothing.
+    """
+    save_tensors(path, dict(network.state_dict()), FORMAT, {"config": config.to_dict(), "info": info})
+
+
+def load_checkpoint(path: Path | str) -> SpikingNetwork:
+    """Rebuild a network, in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        If the file is not a complete, consistent and finite checkpoint; names the file and the field.
+    """
+    return read_checkpoint(path)[0]
+
+
+def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str, Any]]:
+    """As `load_checkpoint`, with the configuration and the facts that were stored."""
+    path = Path(path)
+    tensors, fields = load_tensors(path, FORMAT, ("config", "info"))
+    try:
+        config: Config = from_dict(fields["config"])
+    except InputError as error:
+        raise InputError(f"{path}: metadata 'config': {error}") from None
+    if _weights(config) > _MOST_WEIGHTS:
+        raise InputError(f"{path}: network must have at most {_MOST_WEIGHTS} weights, not {_weights(config)}")
+    # Shapes are compared on the meta device, before any memory is taken for them.
+    with torch.device("meta"):
+        expected = SpikingNetwork(config.network).state_dict()
+    check_tensors(path, tensors, dict(expected))
+    network = SpikingNetwork(config.network)
+    network.load_state_dict(tensors)
+    for name, delays in network.delay_parameters().items():
+        layer = config.network.layers[int(name.split(".")[1])]
+        if name.endswith(".delays") and not bool(((delays >= 0) & (delays <= layer.max_delay)).all()):
+            raise InputError(f"{path}: tensor {name!r} must be 0 .. {layer.max_delay} steps, not {_worst(delays)}")
+    return network.eval(), config, fields["info"]
+
+
+def _worst(delays: Tensor) -> float:
+    low, high = float(delays.min()), float(delays.max())
+    return low if low < 0 else high
+
+
+def _weights(config: Config) -> int:
+    total, width = 0, config.network.inputs
+    for layer in config.network.layers:
+        total += layer.neurons * (width + (layer.neurons if layer.recurrent else 0))
+        width = layer.neurons
+    return total + width * config.network.classes
+
+
+def save_tensors(path: Path | str, tensors: dict[str, Tensor], kind: str, fields: dict[str, Any]) -> None:
+    """Write tensors with JSON metadata under the format name `kind`, whole or not at all."""
+    metadata = {"format": kind, **{name: json.dumps(value, allow_nan=False) for name, value in fields.items()}}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save({name: t.detach().contiguous() for name, t in tensors.items()}, metadata))
+
+
+def load_tensors(path: Path, kind: str, fields: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and JSON metadata of a file by `save_tensors`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is of another format, or its metadata is not JSON objects.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != kind:
+                raise InputError(f"{path}: metadata 'format' must be {kind!r}, not {metadata.get('format')!r:.60}")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, RuntimeError, TypeError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not a readable safetensors file ({first})") from None
+    values: dict[str, Any] = {}
+    for name in fields:
+        if name not in metadata:
+            raise InputError(f"{path}: metadata {name!r} is missing")
+        try:
+            values[name] = json.loads(metadata[name])
+        except (ValueError, RecursionError):
+            raise InputError(f"{path}: metadata {name!r} must be JSON, not {metadata[name]!r:.60}") from None
+        if not isinstance(values[name], dict):
+            raise InputError(f"{path}: metadata {name!r} must be a JSON object, not {metadata[name]!r:.60}")
+    return tensors, values
+
+
+def check_tensors(path: Path, tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Compare names, shapes, types with `expected`, and require finite values; InputError names file and tensor."""
+    for name, like in expected.items():
+        if name not in tensors:
+            raise InputError(f"{path}: tensor {name!r} is missing")
+        tensor = tensors[name]
+        if tensor.shape != like.shape:
+            raise InputError(f"{path}: tensor {name!r} must have shape {tuple(like.shape)}, not {tuple(tensor.shape)}")
+        if tensor.dtype != like.dtype:
+            raise InputError(f"{path}: tensor {name!r} must be {like.dtype}, not {tensor.dtype}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path}: tensor {name!r} must be finite, not NaN or infinite")
+        if name.endswith("running_var") and bool((tensor < 0).any()):
+            raise InputError(f"{path}: tensor {name!r} must be at least 0, not {float(tensor.min())}")
+    for name in tensors:
+        if name not in expected:
+            raise InputError(f"{path}: unexpected tensor {name!r}")

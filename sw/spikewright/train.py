@@ -1,0 +1,388 @@
+"""Training of spiking networks, resumable at every epoch with the same result.
+
+A run's folder holds `config.json` (the resolved configuration), `log.jsonl` (one JSON object per epoch),
+`state.safetensors` (where to resume) and `checkpoint.safetensors` (the best epoch on the validation part, which
+rebuilds the model alone).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from spikewright.augment import Augmenter
+from spikewright.checkpoint import check_tensors, load_tensors, save_checkpoint, save_tensors
+from spikewright.config import Config, TrainingConfig, load_config, override
+from spikewright.errors import CheckFailed, InputError
+from spikewright.files import atomic_path, read_json, write_json
+from spikewright.networks import SpikingNetwork
+from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
+from spikewright.progress import say
+from spikewright.regularizers import L1
+
+STATE_FORMAT = "spikewright-training-1"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Counts (samples, T, I) uint8, labels (samples,) int64."""
+
+    counts: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def train(
+    config: Config | str | Path,
+    data_dir: Path | str,
+    out_dir: Path | str,
+    settings: dict[str, str] | None = None,
+    resume: bool = True,
+) -> dict[str, Any]:
+    """Train a network on `shd_train.h5` of a folder.
+
+    Parameters
+    ----------
+    config : Config, or TOML file, or name of a shipped configuration
+    data_dir : Path
+        Folder with `shd_train.h5`.
+    out_dir : Path
+        Folder of the run; created if missing.
+    settings : dict, optional
+        Overrides in the user's spelling, `{"epochs": "20"}`.
+    resume : bool
+        Continue a run of the same configuration that `out_dir` holds; else start afresh.
+
+    Returns
+    -------
+    dict
+        JSON-ready: checkpoint, epochs, best_epoch, accuracy (of the validation part), sparsity, rates, seconds.
+
+    Raises
+    ------
+    InputError
+        If the configuration, the data or what `out_dir` holds does not fit.
+    CheckFailed
+        If the training diverges.
+    """
+    config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
+    training, validation = split(load_samples(config, Path(data_dir), "train"), config.training)
+    out_dir = Path(out_dir)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.training.seed)
+        run = _Run(config, training, validation, out_dir)
+        if resume and run.state_path.exists():
+            run.restore()
+        run.start_log()
+        try:
+            for epoch in range(run.epoch, config.training.epochs):
+                run.train_epoch(epoch)
+        finally:
+            run.bar.close()
+    return run.report()
+
+
+def load_samples(config: Config, data_dir: Path, part: str) -> tuple[Samples, Tensor]:
+    """Samples of a part ("train" or "test") binned for the network, and their speakers (samples,) int64."""
+    from spikewright.data.shd import load_split
+
+    network = config.network
+    data = load_split(
+        data_dir, part, timesteps=network.timesteps, timestep=network.timestep, bin_width=network.bin_width
+    )
+    if data.counts.shape[2] != network.inputs:
+        raise InputError(f"network.inputs must be {data.counts.shape[2]}, the channels of the data, "
+                         f"not {network.inputs}")
+    labels = torch.from_numpy(data.labels)
+    if len(labels) and int(labels.max()) >= network.classes:
+        raise InputError(f"network.classes must be above {int(labels.max())}, the highest label of the data, "
+                         f"not {network.classes}")
+    return Samples(torch.from_numpy(data.counts), labels), torch.from_numpy(data.speakers)
+
+
+def split(data: tuple[Samples, Tensor], training: TrainingConfig) -> tuple[Samples, Samples]:
+    """Training and validation samples: the configured speakers are held out, or else every tenth sample.
+
+    Raises
+    ------
+    InputError
+        If a held-out speaker is not in the data, or nobody is left on one side.
+    """
+    samples, speakers = data
+    if training.validation_speakers:
+        held = torch.zeros(len(samples), dtype=torch.bool)
+        for speaker in training.validation_speakers:
+            if not bool((speakers == speaker).any()):
+                known = ", ".join(str(int(s)) for s in speakers.unique())
+                raise InputError(f"validation_speakers must be among {known}, not {speaker}")
+            held |= speakers == speaker
+    else:
+        order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(training.seed))
+        held = torch.zeros(len(samples), dtype=torch.bool)
+        held[order[::10]] = True
+    if bool(held.all()) or not bool(held.any()):
+        raise InputError(f"training part must have samples to train on and to hold out, not {len(samples)} in all")
+    return (
+        Samples(samples.counts[~held], samples.labels[~held]),
+        Samples(samples.counts[held], samples.labels[held]),
+    )
+
+
+def rate_factor(schedule: str, step: int, steps: int) -> float:
+    """Learning rate relative to its configured value at `step` of `steps`.
+
+    `onecycle` rises from 1/25 within 30 % of the steps and falls to 0, each along half a cosine (Smith 2018);
+    `cosine` falls from 1 to 0.
+    """
+    done = step / max(1, steps)
+    if schedule == "none":
+        return 1.0
+    if schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * done))
+    if done < 0.3:
+        return 1.0 - (1.0 - 1.0 / 25.0) * 0.5 * (1.0 + math.cos(math.pi * done / 0.3))
+    return 0.5 * (1.0 + math.cos(math.pi * (done - 0.3) / 0.7))
+
+
+def make_optimizer(network: SpikingNetwork, training: TrainingConfig) -> torch.optim.Optimizer:
+    """Three groups: weight matrices (regularized), delays, and all the rest."""
+    matrices = network.weight_matrices()
+    delays = network.delay_parameters()
+    rest = [p for name, p in network.named_parameters() if name not in matrices and name not in delays]
+    groups: list[dict[str, Any]] = [
+        {"params": list(matrices.values()), "lr": training.lr},
+        {"params": list(delays.values()), "lr": training.lr_delays},
+        {"params": rest, "lr": training.lr},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if training.optimizer == "adam":
+        groups[0]["weight_decay"] = training.weight_decay
+        return torch.optim.AdamW(groups, weight_decay=0.0)
+    groups[0] |= {"reg": L1(training.lam), "delta": training.delta}
+    if training.optimizer == "linbreg":
+        return LinBreg(groups, momentum=training.momentum)
+    return AdaBreg(groups)
+
+
+@torch.no_grad()
+def validate(
+    network: SpikingNetwork, samples: Samples, scale: float, batch: int = 256
+) -> tuple[float, float, list[float]]:
+    """Loss, accuracy and firing rate per layer (spikes per neuron and step) of a network in evaluation mode."""
+    network.eval()
+    loss = correct = 0.0
+    rates = [0.0] * len(network.layers)
+    for counts, labels in zip(samples.counts.split(batch), samples.labels.split(batch), strict=True):
+        trace = network.run(counts.permute(1, 0, 2))
+        loss += float(functional.cross_entropy(_logits(network, trace.scores, scale), labels, reduction="sum"))
+        correct += int((trace.classes == labels).sum())
+        rates = [rate + float(s.mean()) * len(labels) for rate, s in zip(rates, trace.spikes, strict=True)]
+    return loss / len(samples), correct / len(samples), [round(rate / len(samples), 5) for rate in rates]
+
+
+def _logits(network: SpikingNetwork, scores: Tensor, scale: float) -> Tensor:
+    return scores * (scale / network.config.timesteps)
+
+
+class _Run:
+    """State of a training, its folder, and one epoch of it."""
+
+    def __init__(self, config: Config, training: Samples, validation: Samples, out_dir: Path) -> None:
+        self.config, self.training, self.validation, self.out_dir = config, training, validation, out_dir
+        settings = config.training
+        self.network = SpikingNetwork(config.network, settings.density if settings.optimizer != "adam" else 1.0)
+        self.matrices = self.network.weight_matrices()
+        self.optimizer = make_optimizer(self.network, settings)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.controller: SparsityController | None = None
+        if settings.target_sparsity and isinstance(self.optimizer, AdaBreg | LinBreg):
+            self.controller = SparsityController(
+                self.optimizer,
+                0,
+                settings.target_sparsity,
+                settings.lam_gain,
+                max(1, round(settings.sparsity_ramp * settings.epochs)),
+                settings.lam_step,
+            )
+        self.augmenter = Augmenter(training.counts, training.labels, config.augment)
+        self.epoch = 0
+        self.steps = -(-len(training) // settings.batch)
+        self.best: dict[str, Any] = {}
+        self.seconds = 0.0
+        self.state_path = out_dir / "state.safetensors"
+        self.log_path = out_dir / "log.jsonl"
+        self.bar = tqdm(disable=True)
+
+    # ---- one epoch
+
+    def train_epoch(self, epoch: int) -> None:
+        settings = self.config.training
+        began = time.monotonic()
+        # Everything random in an epoch follows from the seed and its number: resuming needs no generator state.
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+        torch.manual_seed(settings.seed * 1_000_003 + epoch)
+        sigma = settings.sigma * settings.sigma_decay ** (100.0 * epoch / settings.epochs)
+        self.network.set_sigma(sigma)
+        self.network.train()
+        order = torch.randperm(len(self.training), generator=generator)
+        self.bar = tqdm(total=self.steps, desc=f"epoch {epoch + 1}/{settings.epochs}", file=sys.stderr, leave=False)
+        total = correct = 0.0
+        for number, index in enumerate(order.split(settings.batch)):
+            if len(index) < 2:
+                continue  # a batch norm over one sample of one step would not be defined
+            loss, hits = self._step(index, generator, epoch * self.steps + number)
+            total += loss * len(index)
+            correct += hits
+            self.bar.update()
+            self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        self.bar.close()
+        self._check_weights(epoch)
+        entry = self._entry(epoch, sigma, total / len(self.training), correct / len(self.training))
+        if self.controller is not None:
+            self.controller.step()
+        self.epoch = epoch + 1
+        self.seconds += time.monotonic() - began
+        entry["seconds"] = round(self.seconds, 3)
+        self._keep_if_best(entry)
+        self._save(entry)
+
+    def _step(self, index: Tensor, generator: torch.Generator, step: int) -> tuple[float, int]:
+        settings = self.config.training
+        total = settings.epochs * self.steps
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * rate_factor(settings.schedule, step, total)
+        labels = self.training.labels[index]
+        trace = self.network.run_transposed(self.augmenter.batch(index, generator))
+        logits = _logits(self.network, trace.scores, settings.logit_scale)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        if settings.rate_penalty:
+            rates = torch.stack([spikes.mean(dim=(0, 2)).square().mean() for spikes in trace.spikes])
+            loss = loss + settings.rate_penalty * rates.mean()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise CheckFailed(
+                f"training diverged in epoch {step // self.steps + 1}: the loss is {value}; lower lr or lam"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if settings.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        self.optimizer.step()
+        self.network.limit_delays()
+        return value, int((trace.classes == labels).sum())
+
+    def _check_weights(self, epoch: int) -> None:
+        for name, p in self.network.named_parameters():
+            if not bool(torch.isfinite(p).all()):
+                raise CheckFailed(f"training diverged in epoch {epoch + 1}: {name} is not finite; lower lr or lam")
+        for name, weight in self.matrices.items():
+            if not bool(weight.any()):
+                raise CheckFailed(f"training diverged in epoch {epoch + 1}: all of {name} is zero; lower lam or lr")
+
+    def _entry(self, epoch: int, sigma: float, loss: float, accuracy: float) -> dict[str, Any]:
+        group = self.optimizer.param_groups[0]
+        validation_loss, validation_accuracy, rates = validate(
+            self.network, self.validation, self.config.training.logit_scale
+        )
+        return {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "accuracy": accuracy,
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
+            "sparsity": sparsity(self.matrices.values()),
+            "lam": group["reg"].lam if "reg" in group else 0.0,
+            "sigma": sigma,
+            "lr": group["lr"],
+            "rates": rates,
+        }
+
+    def _keep_if_best(self, entry: dict[str, Any]) -> None:
+        """Only epochs that are about as sparse as asked for count, once there is one."""
+        wanted = self.config.training.target_sparsity - 0.01 if self.controller else 0.0
+        rank = (entry["sparsity"] >= wanted, entry["validation_accuracy"], -entry["validation_loss"])
+        if self.best and tuple(self.best["rank"]) >= rank:
+            return
+        self.best = {"rank": list(rank), **entry}
+        save_checkpoint(self.out_dir / "checkpoint.safetensors", self.network, self.config, entry)
+
+    # ---- the folder
+
+    def start_log(self) -> None:
+        """Write the configuration, and cut the log back to the epochs that the state has seen."""
+        write_json(self.out_dir / "config.json", self.config.to_dict())
+        lines = self.log_path.read_text("utf-8").splitlines()[: self.epoch] if self.log_path.exists() else []
+        with atomic_path(self.log_path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    def _save(self, entry: dict[str, Any]) -> None:
+        tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+        progress = {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "best": self.best,
+            "lam": entry["lam"] if self.controller is None else self.controller.group["reg"].lam,
+            "controller": self.controller.state_dict() if self.controller else {},
+        }
+        with self.log_path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry, allow_nan=False) + "\n")
+        save_tensors(self.state_path, tensors, STATE_FORMAT, {"config": self.config.to_dict(), "progress": progress})
+        accuracy, zeros = entry["validation_accuracy"], entry["sparsity"]
+        say(f"epoch {self.epoch}: loss {entry['loss']:.4f}, validation accuracy {accuracy:.4f}, sparsity {zeros:.3f}")
+
+    def restore(self) -> None:
+        """Continue from `state.safetensors`."""
+        path = self.state_path
+        tensors, fields = load_tensors(path, STATE_FORMAT, ("config", "progress"))
+        if fields["config"] != self.config.to_dict():
+            raise InputError(f"{self.out_dir} must hold a run of the same configuration, not of another one")
+        network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
+        check_tensors(path, network, dict(self.network.state_dict()))
+        self.network.load_state_dict(network)
+        stored = self.optimizer.state_dict()
+        stored["state"] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".", 2)
+                scalar = key == "step" and not isinstance(self.optimizer, torch.optim.AdamW)
+                stored["state"].setdefault(int(index), {})[key] = int(tensor) if scalar else tensor
+        self.optimizer.load_state_dict(stored)
+        progress = fields["progress"]
+        try:
+            self.epoch, self.seconds = int(progress["epoch"]), float(progress["seconds"])
+            self.best = dict(progress["best"])
+            if self.controller is not None:
+                self.controller.group["reg"].lam = float(progress["lam"])
+                self.controller.load_state_dict(progress["controller"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: metadata 'progress' is damaged ({error})") from None
+        say(f"resuming {self.out_dir} after epoch {self.epoch}")
+
+    def report(self) -> dict[str, Any]:
+        best = self.best
+        return {
+            "checkpoint": str(self.out_dir / "checkpoint.safetensors"),
+            "epochs": self.epoch,
+            "best_epoch": best["epoch"],
+            "accuracy": best["validation_accuracy"],
+            "sparsity": best["sparsity"],
+            "rates": best["rates"],
+            "training_samples": len(self.training),
+            "validation_samples": len(self.validation),
+            "seconds": round(self.seconds, 1),
+        }

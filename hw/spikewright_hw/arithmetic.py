@@ -1,0 +1,35 @@
+"""Products with constants as sums of shifts, and leaks made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Const
+
+from spikewright.spec import Decay
+
+
+def signed_digits(constant: int) -> list[tuple[int, int]]:
+    """Canonical signed digits of `constant` >= 0: (sign, exponent), no two exponents adjacent.
+
+    The fewest non-zero digits of any signed binary form (Reitwiesner 1960), thus the fewest adders.
+    """
+    digits = []
+    exponent = 0
+    while constant:
+        if constant & 1:
+            sign = 2 - (constant & 3)
+            digits.append((sign, exponent))
+            constant -= sign
+        constant >>= 1
+        exponent += 1
+    return digits
+
+
+def leak(v: Any, decay: Decay) -> Any:
+    """`(v * multiplier) >> shift` of a signed value."""
+    product: Any = Const(0, 1)
+    for sign, exponent in reversed(signed_digits(decay.multiplier)):
+        term = v.shift_left(exponent)
+        product = product + term if sign > 0 else product - term
+    return product.shift_right(decay.shift)

@@ -1,0 +1,138 @@
+"""The core: events of samples in, scores and classes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.spec import CoreSpec, unsigned_bits
+
+from .guard import InputGuard
+from .layer import ReadoutLayer, SpikingLayer
+from .layouts import event
+
+
+class Core(wiring.Component):
+    """All layers of a network at work at once, on successive steps.
+
+    Runs sample after sample without a reset. Every join is a stream, so any stall at either end only delays.
+
+    Parameters
+    ----------
+    spec : CoreSpec
+
+    Members
+    -------
+    events : In(stream.Signature(event(inputs, value_bits)))
+        See `InputGuard` for what is accepted.
+    results : Out(stream.Signature(result(score_bits)))
+        Per sample, a score per class, then the class with `last`.
+    traces : Out, one per layer as `trace0`, `trace1`, ...
+        See `NeuronUpdate` and `ReadoutUpdate`.
+    """
+
+    def __init__(self, spec: CoreSpec) -> None:
+        self._spec = spec
+        network = spec.network
+        self.guard = InputGuard(network)
+        self.layers: list[Any] = [SpikingLayer(spec, index) for index in range(len(network.layers) - 1)]
+        self.layers.append(ReadoutLayer(spec))
+        super().__init__(
+            {
+                "events": In(stream.Signature(event(network.inputs, network.value_bits))),
+                "results": self.layers[-1].signature.members["results"],
+                **{f"trace{index}": layer.signature.members["trace"] for index, layer in enumerate(self.layers)},
+            }
+        )
+
+    @property
+    def spec(self) -> CoreSpec:
+        return self._spec
+
+    @property
+    def score_bits(self) -> int:
+        return len(self.results.payload.score)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.guard = self.guard
+        wiring.connect(m, wiring.flipped(self.events), self.guard.i)
+        events = self.guard.o
+        for index, layer in enumerate(self.layers):
+            m.submodules[f"layer{index}"] = layer
+            wiring.connect(m, events, layer.events)
+            wiring.connect(m, layer.trace, wiring.flipped(getattr(self, f"trace{index}")))
+            if index + 1 < len(self.layers):
+                events = layer.spikes
+        wiring.connect(m, self.layers[-1].results, wiring.flipped(self.results))
+        return m
+
+
+class AxiCore(wiring.Component):
+    """`Core` behind the names of AXI4-Stream, for users of Verilog.
+
+    Parameters
+    ----------
+    spec : CoreSpec
+
+    Members
+    -------
+    s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast
+        Events: the axon in the low bits of `tdata`, then its value, then one bit that marks the end of a step, in
+        whole bytes. `tlast` on the mark of the last step.
+    m_axis_tdata, m_axis_tvalid, m_axis_tready, m_axis_tlast
+        Results: a score per class, sign extended to whole bytes; then, with `tlast`, the class, and in the top bit
+        whether something in the sample was out of range.
+    trace<k>_valid, trace<k>_row, trace<k>_spikes, trace<k>_v
+        What the update of layer k does; without effect, for test benches. A read-out has no `spikes`.
+    """
+
+    def __init__(self, spec: CoreSpec) -> None:
+        self.core = Core(spec)
+        network = spec.network
+        self.axon_bits = unsigned_bits(network.inputs - 1)
+        self.value_bits = network.value_bits
+        self.input_bytes = -(-(self.axon_bits + self.value_bits + 1) // 8)
+        # One bit more than the class, for the error flag.
+        self.output_bytes = -(-max(self.core.score_bits, unsigned_bits(network.classes - 1) + 1) // 8)
+        members: dict[str, Any] = {
+            "s_axis_tdata": In(8 * self.input_bytes),
+            "s_axis_tvalid": In(1),
+            "s_axis_tready": Out(1),
+            "s_axis_tlast": In(1),
+            "m_axis_tdata": Out(8 * self.output_bytes),
+            "m_axis_tvalid": Out(1),
+            "m_axis_tready": In(1),
+            "m_axis_tlast": Out(1),
+        }
+        for index, layer in enumerate(self.core.layers):
+            for name, member in layer.trace.signature.members.items():
+                members[f"trace{index}_{name}"] = Out(member.shape)
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.core = core = self.core
+        mark_bit = self.axon_bits + self.value_bits
+        scores = core.results.payload
+        m.d.comb += [
+            core.events.payload.axon.eq(self.s_axis_tdata[: self.axon_bits]),
+            core.events.payload.value.eq(self.s_axis_tdata[self.axon_bits : mark_bit]),
+            core.events.payload.mark.eq(self.s_axis_tdata[mark_bit]),
+            core.events.payload.last.eq(self.s_axis_tlast),
+            core.events.valid.eq(self.s_axis_tvalid),
+            self.s_axis_tready.eq(core.events.ready),
+            self.m_axis_tdata.eq(scores.score),
+            self.m_axis_tvalid.eq(core.results.valid),
+            self.m_axis_tlast.eq(scores.last),
+            core.results.ready.eq(self.m_axis_tready),
+        ]
+        with m.If(scores.last):
+            m.d.comb += self.m_axis_tdata[-1].eq(scores.error)
+        for index, layer in enumerate(core.layers):
+            for name in layer.trace.signature.members:
+                m.d.comb += getattr(self, f"trace{index}_{name}").eq(getattr(getattr(core, f"trace{index}"), name))
+        return m

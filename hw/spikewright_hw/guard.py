@@ -1,0 +1,78 @@
+"""The gate of the core: lets in what the network was sized for, and flags the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.spec import NetworkSpec
+
+from .layouts import assign_fields, event
+from .queue import Queue
+
+
+class InputGuard(wiring.Component):
+    """Drops events that break the rules, and says so with the sample's result.
+
+    Within a step, axons come in strictly rising order (each at most once) and below the number of inputs; a sample
+    has at most `timesteps` steps; only a mark ends a sample. All sizes in the core follow from these rules. An event
+    that breaks them is dropped and sets `error` of the sample's marks until its end; `last` on an event counts as a
+    mark, so that every sample ends. Events of value 0 are dropped silently: they change nothing.
+
+    Events leave one cycle after they came; one event a cycle.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+
+    Members
+    -------
+    i : In(stream.Signature(event(inputs, value_bits)))
+        `error` is ignored.
+    o : Out(stream.Signature(event(inputs, value_bits)))
+    """
+
+    def __init__(self, network: NetworkSpec) -> None:
+        self._inputs = network.inputs
+        self._timesteps = network.timesteps
+        self._event = event(network.inputs, network.value_bits)
+        super().__init__({"i": In(stream.Signature(self._event)), "o": Out(stream.Signature(self._event))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.queue = queue = Queue(self._event, depth=2)
+        next_axon = Signal(range(self._inputs + 1))
+        step = Signal(range(self._timesteps + 1))
+        error = Signal()
+        given = self.i.payload
+        mark = Signal()
+        bad = Signal()
+        m.d.comb += [
+            mark.eq(given.mark | given.last),
+            bad.eq(
+                (~given.mark & ((given.axon < next_axon) | (given.axon >= self._inputs) | given.last))
+                | (mark & (step == self._timesteps))
+            ),
+            *assign_fields(queue.i.payload, given),
+            queue.i.payload.mark.eq(mark),
+            queue.i.payload.error.eq(error | bad),
+            queue.i.valid.eq(self.i.valid & (mark | (~bad & (given.value != 0)))),
+            self.i.ready.eq(queue.i.ready),
+        ]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+        with m.If(self.i.valid & self.i.ready):
+            with m.If(mark):
+                m.d.sync += next_axon.eq(0)
+                with m.If(step != self._timesteps):
+                    m.d.sync += step.eq(step + 1)
+                m.d.sync += error.eq(error | bad)
+                with m.If(given.last):
+                    m.d.sync += [step.eq(0), error.eq(0)]
+            with m.Elif(bad):
+                m.d.sync += error.eq(1)
+            with m.Else():
+                m.d.sync += next_axon.eq(given.axon + 1)
+        return m

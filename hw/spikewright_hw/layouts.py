@@ -1,0 +1,42 @@
+"""Payloads of the streams inside a core. Fields that a payload does not use in some beat are of no meaning there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from amaranth.lib import data
+
+from spikewright.spec import unsigned_bits
+
+MARK = data.StructLayout({"last": 1, "error": 1})
+"""End of a step: `last` ends the sample too, `error` says that something in the sample so far was out of range."""
+
+
+def event(axons: int, value_bits: int = 1) -> data.StructLayout:
+    """An event of one step, or, with `mark`, the end of the step.
+
+    `axon` is 0 .. axons - 1, `value` its count; `last` and `error` belong to the mark, see `MARK`.
+    """
+    return data.StructLayout({"axon": unsigned_bits(axons - 1), "value": value_bits, "mark": 1, "last": 1, "error": 1})
+
+
+def row(start_bits: int, length_bits: int, value_bits: int) -> data.StructLayout:
+    """A run of `length` synapses from address `start` on, whose weights count `value` times."""
+    return data.StructLayout({"start": start_bits, "length": length_bits, "value": value_bits})
+
+
+def bit_row(rows: int, width: int) -> data.StructLayout:
+    """One row of a bit matrix of `rows` rows; with `mark`, no bits but the end of the step."""
+    return data.StructLayout({"index": unsigned_bits(rows - 1), "bits": width, "mark": 1, "last": 1, "error": 1})
+
+
+def position_bits(rows: int, width: int) -> int:
+    """Width of a position in a bit matrix: row times width (a power of two) plus bit."""
+    return unsigned_bits(rows * width - 1)
+
+
+def assign_fields(to: Any, source: Any) -> Iterator[Any]:
+    """Statements that assign the fields of `to` from those of the same name, whose widths may differ."""
+    for name, _field in to.shape():
+        yield to[name].eq(source[name])

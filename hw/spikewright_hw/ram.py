@@ -1,0 +1,133 @@
+"""Writable memories, and queues made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.spec import unsigned_bits
+
+_NO_COLLISIONS = {"no_rw_check": 1}
+
+
+class Ram(wiring.Component):
+    """Memory with one read port (latency of one clock cycle) and one write port.
+
+    What a read gives in the cycle in which its address is written is undefined: whoever may read what is just being
+    written hands it over himself. Block RAM is declared so, and needs no emulation logic. What would waste a memory
+    is made of registers, on purpose rather than by the synthesis' discretion.
+
+    Parameters
+    ----------
+    width, depth : int
+
+    Members
+    -------
+    read_en : In(1)
+        `read_data` keeps its value in a cycle after one without `read_en`.
+    read_addr : In(range(depth))
+    read_data : Out(width)
+    write_en : In(1)
+    write_addr : In(range(depth))
+    write_data : In(width)
+    """
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        self._width = width
+        self._depth = depth
+        addr = unsigned_bits(depth - 1)
+        super().__init__(
+            {
+                "read_en": In(1),
+                "read_addr": In(addr),
+                "read_data": Out(width),
+                "write_en": In(1),
+                "write_addr": In(addr),
+                "write_data": In(width),
+            }
+        )
+
+    @property
+    def depth(self) -> int:
+        return self._depth
+
+    @property
+    def in_registers(self) -> bool:
+        return self._depth <= 4 or self._depth * self._width <= 128
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        if self.in_registers:
+            words = Array(Signal(self._width, name=f"word{k}", reset_less=True) for k in range(self._depth))
+            with m.If(self.read_en):
+                m.d.sync += self.read_data.eq(words[self.read_addr])
+            with m.If(self.write_en):
+                m.d.sync += words[self.write_addr].eq(self.write_data)
+        else:
+            m.submodules.memory = words = memory.Memory(
+                shape=self._width, depth=self._depth, init=[], attrs=_NO_COLLISIONS
+            )
+            read = words.read_port()
+            write = words.write_port()
+            m.d.comb += [
+                read.en.eq(self.read_en),
+                read.addr.eq(self.read_addr),
+                self.read_data.eq(read.data),
+                write.en.eq(self.write_en),
+                write.addr.eq(self.write_addr),
+                write.data.eq(self.write_data),
+            ]
+        return m
+
+
+class RamQueue(wiring.Component):
+    """First in, first out, in a memory: an entry is offered two cycles after it was taken, then one a cycle.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        Payload.
+    depth : int
+        Entries it surely holds.
+
+    Members
+    -------
+    i : In(stream.Signature(shape))
+    o : Out(stream.Signature(shape))
+    empty : Out(1)
+        It holds nothing, and nothing is offered.
+    """
+
+    def __init__(self, shape: Any, *, depth: int) -> None:
+        self._depth = depth
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "empty": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.ram = ram = Ram(width=len(self.o.payload.as_value()), depth=self._depth)
+        level = Signal(range(self._depth + 1))  # entries that are not in the read register
+        write_addr = Signal(range(self._depth))
+        read_addr = Signal(range(self._depth))
+        take = self.i.valid & self.i.ready
+        fetch = (level != 0) & (~self.o.valid | self.o.ready)
+        m.d.comb += [
+            self.i.ready.eq(level != self._depth),
+            self.empty.eq((level == 0) & ~self.o.valid),
+            ram.write_en.eq(take),
+            ram.write_addr.eq(write_addr),
+            ram.write_data.eq(self.i.payload),
+            ram.read_en.eq(fetch),
+            ram.read_addr.eq(read_addr),
+            self.o.payload.eq(ram.read_data),
+        ]
+        m.d.sync += level.eq(level + take - fetch)
+        with m.If(take):
+            m.d.sync += write_addr.eq(Mux(write_addr == self._depth - 1, 0, write_addr + 1))
+        with m.If(fetch):
+            m.d.sync += [self.o.valid.eq(1), read_addr.eq(Mux(read_addr == self._depth - 1, 0, read_addr + 1))]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        return m

@@ -1,0 +1,75 @@
+"""Verilog and memory images of a core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import verilog
+
+from spikewright.spec import CoreSpec
+
+from .core import AxiCore
+
+TOP = "spikewright_core"
+
+
+@dataclass
+class Images:
+    """Platform that collects the contents of memories, so that they become files beside the netlist."""
+
+    images: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
+
+    def add_image(self, name: str, width: int, words: Sequence[int]) -> None:
+        if name in self.images:
+            raise ValueError(f"memory images must have different names, not {name} twice")
+        self.images[name] = (width, list(words))
+
+
+def image_text(width: int, words: Sequence[int]) -> str:
+    """Contents of a memory for `$readmemh`: a comment with its size, then a word per line."""
+    digits = -(-width // 4)
+    zeros = sum(not word for word in words)
+    lines = [f"// {len(words)} words of {width} bits, {zeros} of them zero"]
+    lines += [f"{word:0{digits}x}" for word in words]
+    return "\n".join(lines) + "\n"
+
+
+def generate(spec: CoreSpec, folder: Path) -> dict[str, Any]:
+    """Write `spikewright_core.v` and the memory images of `spec` into the existing `folder`.
+
+    Returns
+    -------
+    dict
+        For the manifest: `top`, `verilog`, `images` (by name: `words`, `width`), `stream` (what a host must know of
+        the beats), `state_bits` (by layer) and `score_bits`.
+    """
+    core = AxiCore(spec)
+    images = Images()
+    text = verilog.convert(core, name=TOP, platform=images, strip_internal_attrs=True)
+    rom = Path(__file__).with_name("spikewright_rom.v").read_text()
+    (folder / f"{TOP}.v").write_text(text + "\n" + rom)
+    for name, (width, words) in images.images.items():
+        (folder / f"{name}.hex").write_text(image_text(width, words))
+    network = spec.network
+    return {
+        "top": TOP,
+        "verilog": f"{TOP}.v",
+        "images": {name: {"words": len(words), "width": width} for name, (width, words) in images.images.items()},
+        "stream": {
+            "input_bytes": core.input_bytes,
+            "axon_bits": core.axon_bits,
+            "value_bits": core.value_bits,
+            "mark_bit": core.axon_bits + core.value_bits,
+            "output_bytes": core.output_bytes,
+            "classes": network.classes,
+            "inputs": network.inputs,
+            "timesteps": network.timesteps,
+        },
+        "state_bits": {
+            f"layer{index}": layer.bounds(network.timesteps).state_bits for index, layer in enumerate(network.layers)
+        },
+        "score_bits": core.core.score_bits,
+    }

@@ -1,0 +1,162 @@
+"""A core on a serial line."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, ResetInserter, ResetSignal, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import Component, In, Out
+
+from spikewright_hw.ram import RamQueue
+
+from .framing import Deframer, ResultFramer, axis_beat
+from .protocol import BEAT_COUNT_BITS, LINE_ERROR, OVERFLOW, PROTOCOL_ERROR, StreamFormat
+from .uart import UartReceiver, UartTransmitter
+
+
+class Bridge(Component):
+    """Bytes of a serial line to input beats, result beats to bytes.
+
+    Beats wait for the core in a queue. One that comes while the queue is full is dropped, and `OVERFLOW` set: the line
+    knows no back-pressure. The first beat of a sample goes to the core only when the result of the sample before has
+    left it, so that the head of a result frame speaks of one sample.
+
+    Parameters
+    ----------
+    format : StreamFormat
+    depth : int
+        Beats that wait.
+
+    Members
+    -------
+    rx : In(stream of 8 bits, always ready)
+    line_error : In(1)
+        A byte was lost on the line in this cycle.
+    events : Out(stream of axis_beat)
+    results : In(stream of axis_beat)
+    tx : Out(stream of 8 bits)
+    flags : Out(7)
+        See `protocol`; they stay set until a reset.
+    label : Out(8 * output_bytes - 1)
+        Class of the last result.
+    out_of_range : Out(1)
+        The core's error flag of the last result.
+    """
+
+    def __init__(self, format: StreamFormat, *, depth: int) -> None:
+        self._format = format
+        self._depth = depth
+        super().__init__(
+            {
+                "rx": In(stream.Signature(8, always_ready=True)),
+                "line_error": In(1),
+                "events": Out(stream.Signature(axis_beat(8 * format.input_bytes))),
+                "results": In(stream.Signature(axis_beat(8 * format.output_bytes))),
+                "tx": Out(stream.Signature(8)),
+                "flags": Out(7),
+                "label": Out(8 * format.output_bytes - 1),
+                "out_of_range": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.deframer = deframer = Deframer(self._format)
+        m.submodules.queue = queue = RamQueue(deframer.o.payload.shape(), depth=self._depth)
+        m.submodules.framer = framer = ResultFramer(self._format)
+        in_core = Signal()  # All of a sample is in the core, and its result is not complete.
+        beats = Signal(BEAT_COUNT_BITS)
+        wiring.connect(m, wiring.flipped(self.rx), deframer.i)
+        wiring.connect(m, framer.o, wiring.flipped(self.tx))
+        m.d.comb += [
+            queue.i.payload.eq(deframer.o.payload),
+            queue.i.valid.eq(deframer.o.valid),
+            self.events.payload.eq(queue.o.payload),
+            self.events.valid.eq(queue.o.valid & ~in_core),
+            queue.o.ready.eq(self.events.ready & ~in_core),
+            framer.i.payload.eq(self.results.payload),
+            framer.i.valid.eq(self.results.valid),
+            self.results.ready.eq(framer.i.ready),
+            framer.flags.eq(self.flags),
+            framer.beats.eq(beats),
+        ]
+        lost = queue.i.valid & ~queue.i.ready
+        for flag, event in ((OVERFLOW, lost), (LINE_ERROR, self.line_error), (PROTOCOL_ERROR, deframer.error)):
+            with m.If(event):
+                m.d.sync += self.flags[flag.bit_length() - 1].eq(1)
+        with m.If(self.events.valid & self.events.ready):
+            m.d.sync += [beats.eq(beats + 1), in_core.eq(self.events.payload.last)]
+        with m.If(self.results.valid & self.results.ready & self.results.payload.last):
+            m.d.sync += [
+                beats.eq(0),
+                in_core.eq(0),
+                self.label.eq(self.results.payload.data[:-1]),
+                self.out_of_range.eq(self.results.payload.data[-1]),
+            ]
+        return m
+
+
+class UartBridge(Component):
+    """`Bridge` with a serial line, which resets it and the core by a break.
+
+    Parameters
+    ----------
+    format : StreamFormat
+    divisor : int
+        Clock cycles per bit.
+    depth : int
+        Beats that wait for the core.
+
+    Members
+    -------
+    rx : In(1)
+    tx : Out(1)
+    core_reset : Out(1)
+        For the core. One cycle longer than the reset of the clock domain, and during a break.
+    events : Out(stream of axis_beat)
+    results : In(stream of axis_beat)
+    flags, label, out_of_range
+        As of `Bridge`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `divisor` is not an integer of at least 8.
+    """
+
+    def __init__(self, format: StreamFormat, *, divisor: int, depth: int) -> None:
+        self._receiver = UartReceiver(divisor)
+        self._transmitter = UartTransmitter(divisor)
+        self._bridge = Bridge(format, depth=depth)
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "core_reset": Out(1, init=1),
+                **{
+                    name: self._bridge.signature.members[name]
+                    for name in ("events", "results", "flags", "label", "out_of_range")
+                },
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.receiver = receiver = self._receiver
+        m.submodules.transmitter = transmitter = self._transmitter
+        bridge = self._bridge
+        m.submodules.bridge = ResetInserter(self.core_reset)(bridge)
+        wiring.connect(m, receiver.o, bridge.rx)
+        wiring.connect(m, bridge.tx, transmitter.i)
+        wiring.connect(m, bridge.events, wiring.flipped(self.events))
+        wiring.connect(m, wiring.flipped(self.results), bridge.results)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            bridge.line_error.eq(receiver.framing_error),
+            self.flags.eq(bridge.flags),
+            self.label.eq(bridge.label),
+            self.out_of_range.eq(bridge.out_of_range),
+        ]
+        # Registered, as it fans out to the whole core; `init` covers the time right after configuration.
+        m.d.sync += self.core_reset.eq(ResetSignal() | receiver.line_break)
+        return m

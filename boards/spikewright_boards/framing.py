@@ -1,0 +1,130 @@
+"""Frames of the serial line to and from the streams of a core; `protocol` tells what they look like."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out
+
+from .protocol import BEAT_COUNT_BITS, StreamFormat, groups
+
+
+def axis_beat(width: int) -> data.StructLayout:
+    """Payload of an AXI4-Stream: `data` and `last`."""
+    return data.StructLayout({"data": width, "last": 1})
+
+
+class Deframer(Component):
+    """Input beats of a core from the bytes of the serial line.
+
+    A beat leaves one cycle after the last byte of its frame. A byte that continues nothing, a frame that is cut short
+    by the next one, and a frame with bits above the mark are dropped and reported; the next frame is taken as usual.
+
+    Parameters
+    ----------
+    format : StreamFormat
+
+    Members
+    -------
+    i : In(stream of 8 bits, always ready)
+    o : Out(stream of axis_beat, always ready)
+    error : Out(1)
+        High for one cycle: something was dropped.
+    """
+
+    def __init__(self, format: StreamFormat) -> None:
+        self._format = format
+        super().__init__(
+            {
+                "i": In(stream.Signature(8, always_ready=True)),
+                "o": Out(stream.Signature(axis_beat(8 * format.input_bytes), always_ready=True)),
+                "error": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        form = self._format
+        count = groups(form.mark_bit + 1)
+        body = Signal(7 * count)
+        taken = Signal(range(count + 1))
+        complete = Signal()
+        mark = body[form.mark_bit]
+        excess = body[form.mark_bit + 1 :].any()
+        begin = self.i.payload[7]
+        m.d.comb += [
+            self.o.payload.data.eq(Mux(mark, 1 << form.mark_bit, body[: form.mark_bit])),
+            self.o.payload.last.eq(mark & body[0]),
+            self.o.valid.eq(complete & ~excess),
+        ]
+        m.d.sync += [complete.eq(0), self.error.eq(complete & excess)]
+        with m.If(self.i.valid):
+            with m.If(begin | (taken != 0)):
+                m.d.sync += body.eq((self.i.payload[:7] << (7 * (count - 1))) | (body >> 7))
+                position = Mux(begin, 1, taken + 1)
+                m.d.sync += [complete.eq(position == count), taken.eq(Mux(position == count, 0, position))]
+            with m.If(begin == (taken != 0)):
+                m.d.sync += self.error.eq(1)
+        return m
+
+
+class ResultFramer(Component):
+    """Bytes of the serial line from the result beats of a core.
+
+    A packet of n beats becomes one frame of 3 + n * ceil(8 * output_bytes / 7) bytes, one a cycle if `o` is always
+    ready. A beat is taken together with its last byte.
+
+    Parameters
+    ----------
+    format : StreamFormat
+
+    Members
+    -------
+    i : In(stream of axis_beat)
+        Result packets.
+    flags : In(7)
+    beats : In(14)
+        Both go into the head of the frame; they must be stable from the first valid beat of a packet.
+    o : Out(stream of 8 bits)
+    """
+
+    def __init__(self, format: StreamFormat) -> None:
+        self._width = 8 * format.output_bytes
+        super().__init__(
+            {
+                "i": In(stream.Signature(axis_beat(self._width))),
+                "flags": In(7),
+                "beats": In(BEAT_COUNT_BITS),
+                "o": Out(stream.Signature(8)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        count = groups(self._width)
+        group = Signal(range(count))
+        m.d.comb += self.o.valid.eq(self.i.valid)
+        sent = self.o.valid & self.o.ready
+        with m.FSM():
+            with m.State("flags"):
+                m.d.comb += self.o.payload.eq(0x80 | self.flags)
+                with m.If(sent):
+                    m.next = "beats-low"
+            with m.State("beats-low"):
+                m.d.comb += self.o.payload.eq(self.beats[:7])
+                with m.If(sent):
+                    m.next = "beats-high"
+            with m.State("beats-high"):
+                m.d.comb += self.o.payload.eq(self.beats[7:])
+                with m.If(sent):
+                    m.next = "body"
+            with m.State("body"):
+                m.d.comb += [
+                    self.o.payload.eq(self.i.payload.data.word_select(group, 7)),
+                    self.i.ready.eq(self.o.ready & (group == count - 1)),
+                ]
+                with m.If(sent):
+                    m.d.sync += group.eq(Mux(group == count - 1, 0, group + 1))
+                    with m.If((group == count - 1) & self.i.payload.last):
+                        m.next = "flags"
+        return m

@@ -1,0 +1,254 @@
+"""What travels on a board's serial line, and the host's end of it.
+
+A byte with its top bit set begins a frame, the others carry on: seven payload bits a byte, low bits first. A lost byte
+therefore costs one frame and never shifts the meaning of the next ones, and it is noticed.
+
+To the board: one frame per beat of the core's input stream,
+
+====================  ==================================================================
+bits                  meaning
+====================  ==================================================================
+`axon_bits`           axon of an event; of a mark: 1 if it ends the sample, 0 otherwise
+`value_bits`          value of an event; of a mark: 0
+1                     0: an event, 1: a mark, which ends a step
+====================  ==================================================================
+
+From the board: one frame per sample,
+
+============================  ==========================================================
+bytes                         meaning
+============================  ==========================================================
+1                             top bit, and the flags `OVERFLOW`, `LINE_ERROR`, `PROTOCOL_ERROR`
+2                             beats that reached the core in this sample, modulo 2**14
+ceil(8 output_bytes / 7)      the score of a class, as often as there are classes
+ceil(8 output_bytes / 7)      the class; the top bit of `output_bytes` is the core's error flag
+============================  ==========================================================
+
+A flag once set stays until a break (`rx` low for longer than a byte takes) resets the bridge and the core. The line has
+no flow control: beats wait in a queue of the board, and what comes while that is full is dropped and sets `OVERFLOW`.
+Who sends a sample only after the result of the one before arrived never fills it with anything but one sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.errors import InputError
+
+OVERFLOW = 1
+LINE_ERROR = 2
+PROTOCOL_ERROR = 4
+
+_START = 0x80
+BEAT_COUNT_BITS = 14
+
+
+def groups(bits: int) -> int:
+    """Bytes of seven payload bits that hold `bits` bits."""
+    return -(-bits // 7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamFormat:
+    """Widths of a core's streams: the `stream` entry of its manifest.
+
+    Parameters
+    ----------
+    axon_bits : int
+        1 .. 16.
+    value_bits : int
+        1 .. 16.
+    input_bytes : int
+        Bytes of an input beat; the smallest number that holds axon, value and mark.
+    output_bytes : int
+        1 .. 8: bytes of a result beat.
+    classes : int
+        1 .. 65536; with an error flag on top, a class must fit a result beat.
+
+    Raises
+    ------
+    InputError
+        If an entry is out of range, or contradicts another.
+    """
+
+    axon_bits: int
+    value_bits: int
+    input_bytes: int
+    output_bytes: int
+    classes: int
+
+    def __post_init__(self) -> None:
+        for name, high in (("axon_bits", 16), ("value_bits", 16), ("output_bytes", 8), ("classes", 1 << 16)):
+            _check(name, getattr(self, name), 1, high)
+        least = -(-(self.mark_bit + 1) // 8)
+        _check("input_bytes", self.input_bytes, least, least)
+        if (self.classes - 1).bit_length() + 1 > 8 * self.output_bytes:
+            raise InputError(
+                f"manifest entry stream.output_bytes must hold the {self.classes} classes and a flag, "
+                f"not {self.output_bytes}"
+            )
+
+    @property
+    def mark_bit(self) -> int:
+        """Position of the mark in an input beat, above axon and value."""
+        return self.axon_bits + self.value_bits
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> StreamFormat:
+        """The format of a build folder's core.
+
+        Raises
+        ------
+        InputError
+            If the manifest has no valid `stream` entry.
+        """
+        entry = manifest.get("stream")
+        if not isinstance(entry, Mapping):
+            raise InputError("manifest entry stream must be an object with the widths of the streams, not missing")
+        names = ("axon_bits", "value_bits", "input_bytes", "output_bytes", "classes")
+        result = cls(**{name: entry.get(name) for name in names})  # type: ignore[arg-type]
+        _check("mark_bit", entry.get("mark_bit"), result.mark_bit, result.mark_bit)
+        return result
+
+
+def _check(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        constraint = f"{low} .. {high}" if low < high else f"{low}"
+        raise InputError(f"manifest entry stream.{name} must be {constraint}, not {value!r}")
+
+
+def frame(value: int, bits: int) -> bytes:
+    """One frame of `bits` payload bits."""
+    body = bytearray((value >> (7 * k)) & 0x7F for k in range(groups(bits)))
+    body[0] |= _START
+    return bytes(body)
+
+
+def encode(counts: npt.ArrayLike, stream: StreamFormat) -> bytes:
+    """Bytes that carry one sample to the board.
+
+    Parameters
+    ----------
+    counts : (T, axons) integers
+        Events per step and axon, 0 .. 2**value_bits - 1.
+    stream : StreamFormat
+
+    Raises
+    ------
+    InputError
+        If the sample has no step, or axons or counts beyond the stream's widths.
+    """
+    array = np.asarray(counts)
+    if array.ndim != 2 or array.shape[0] < 1 or not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"counts must be integers (T, axons) of at least 1 step, not {array.dtype} {array.shape}")
+    if array.shape[1] > 1 << stream.axon_bits:
+        raise InputError(f"axons must be at most {1 << stream.axon_bits}, not {array.shape[1]}")
+    high = (1 << stream.value_bits) - 1
+    if array.size and not 0 <= array.min() <= array.max() <= high:
+        raise InputError(f"counts must be 0 .. {high}, not {array.min()} .. {array.max()}")
+    bits = stream.mark_bit + 1
+    data = bytearray()
+    for step, row in enumerate(array):
+        for axon in np.flatnonzero(row):
+            data += frame(int(axon) | int(row[axon]) << stream.axon_bits, bits)
+        data += frame(int(step == len(array) - 1) | 1 << stream.mark_bit, bits)
+    return bytes(data)
+
+
+def beats(counts: npt.ArrayLike) -> int:
+    """Input beats of a sample, to compare with `Result.beats`: one per event and one per step, modulo 2**14."""
+    array = np.asarray(counts)
+    return (int(np.count_nonzero(array)) + len(array)) % (1 << BEAT_COUNT_BITS)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the board answers to a sample.
+
+    Parameters
+    ----------
+    scores : tuple of int
+        One per class.
+    label : int
+        The class.
+    out_of_range : bool
+        The core saw an event that it does not accept.
+    flags : int
+        `OVERFLOW`, `LINE_ERROR`, `PROTOCOL_ERROR`: something was lost since the last break.
+    beats : int
+        Beats that reached the core, modulo 2**14.
+    """
+
+    scores: tuple[int, ...]
+    label: int
+    out_of_range: bool
+    flags: int
+    beats: int
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was lost, and the core accepted everything."""
+        return not self.flags and not self.out_of_range
+
+
+class ResultDecoder:
+    """Results from the bytes of a board, in pieces of any size.
+
+    Parameters
+    ----------
+    stream : StreamFormat
+
+    Attributes
+    ----------
+    dropped : int
+        Bytes that belong to no complete frame: the rest of one that was cut off by a break, or after lost bytes.
+    """
+
+    def __init__(self, stream: StreamFormat) -> None:
+        self._stream = stream
+        self._group = groups(8 * stream.output_bytes)
+        self._length = 3 + self._group * (stream.classes + 1)
+        self._frame = bytearray()
+        self.dropped = 0
+
+    @property
+    def frame_length(self) -> int:
+        """Bytes of one result."""
+        return self._length
+
+    def feed(self, data: bytes) -> list[Result]:
+        """Results that are complete with these bytes."""
+        results = []
+        for byte in data:
+            if byte & _START:
+                self.dropped += len(self._frame)
+                self._frame.clear()
+            elif not self._frame:
+                self.dropped += 1
+                continue
+            self._frame.append(byte)
+            if len(self._frame) == self._length:
+                results.append(self._result(bytes(self._frame)))
+                self._frame.clear()
+        return results
+
+    def _result(self, data: bytes) -> Result:
+        width = 8 * self._stream.output_bytes
+        words = [_join(data[k : k + self._group]) for k in range(3, self._length, self._group)]
+        scores = tuple(word - (1 << width) if word >> (width - 1) else word for word in words[:-1])
+        return Result(
+            scores=scores,
+            label=words[-1] & ((1 << (width - 1)) - 1),
+            out_of_range=bool(words[-1] >> (width - 1)),
+            flags=data[0] & ~_START,
+            beats=_join(data[1:3]),
+        )
+
+
+def _join(body: bytes) -> int:
+    return sum(byte << (7 * k) for k, byte in enumerate(body))

@@ -1,0 +1,151 @@
+# amaranth: UnusedElaboratable=no
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from spikewright_boards.framing import Deframer, ResultFramer
+from spikewright_boards.protocol import ResultDecoder, StreamFormat, encode, frame
+
+SHD = StreamFormat(axon_bits=8, value_bits=5, input_bytes=2, output_bytes=3, classes=3)
+# A frame of one byte, and frames with unused bits on top.
+FORMATS = [
+    SHD,
+    StreamFormat(axon_bits=1, value_bits=1, input_bytes=1, output_bytes=1, classes=2),
+    StreamFormat(axon_bits=4, value_bits=2, input_bytes=1, output_bytes=2, classes=5),
+    StreamFormat(axon_bits=16, value_bits=16, input_bytes=5, output_bytes=8, classes=1),
+]
+
+
+def deframe(data: bytes, form: StreamFormat, gap: int = 0) -> tuple[list[tuple[int, int]], int, list[int]]:
+    """Beats (data, last), number of errors, and cycles from a byte to the beat it completes."""
+    dut = Deframer(form)
+    beats: list[tuple[int, int]] = []
+    errors = 0
+    latencies = []
+
+    async def drive(ctx: Any) -> None:
+        nonlocal errors
+        since = 0
+
+        async def step() -> None:
+            nonlocal errors, since
+            _, _, valid, payload, last, error = await ctx.tick().sample(
+                dut.o.valid, dut.o.payload.data, dut.o.payload.last, dut.error
+            )
+            errors += error
+            if valid:
+                beats.append((payload, last))
+                latencies.append(since)
+            since += 1
+
+        for byte in data:
+            ctx.set(dut.i.payload, byte)
+            ctx.set(dut.i.valid, 1)
+            await step()
+            since = 1
+            ctx.set(dut.i.valid, 0)
+            for _ in range(gap):
+                await step()
+        for _ in range(3):
+            await step()
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(drive)
+    sim.run()
+    return beats, errors, latencies
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("gap", [0, 3])
+def test_deframer_undoes_the_encoder(form: StreamFormat, gap: int) -> None:
+    rng = np.random.default_rng(form.mark_bit)
+    axons = min(40, 1 << form.axon_bits)
+    counts = rng.integers(0, 1 << form.value_bits, (4, axons)) * (rng.random((4, axons)) < 0.5)
+    counts[1] = 0
+    counts[2, axons - 1] = (1 << form.value_bits) - 1
+    expected = []
+    for step, row in enumerate(counts):
+        expected += [(int(axon) | int(row[axon]) << form.axon_bits, 0) for axon in np.flatnonzero(row)]
+        expected.append((1 << form.mark_bit, int(step == 3)))
+    beats, errors, latencies = deframe(encode(counts, form), form, gap)
+    assert beats == expected
+    assert errors == 0
+    assert set(latencies) == {1}
+
+
+@pytest.mark.parametrize(
+    ("data", "errors"),
+    [
+        (b"\x05", 1),  # Continues nothing.
+        (frame(0x155, 14)[:1], 1),  # Cut short by the next frame.
+        (frame(0x155, 14) + b"\x01\x01", 2),  # Two bytes too many.
+    ],
+)
+def test_deframer_reports_and_recovers(data: bytes, errors: int) -> None:
+    good = frame(0x0AB | 1 << 8, 14)
+    beats, seen, _ = deframe(data + good, SHD)
+    assert seen == errors
+    assert beats[-1] == (0x0AB | 1 << 8, 0)
+    assert len(beats) == (2 if len(data) == 4 else 1)
+
+
+def test_deframer_drops_a_value_that_is_too_wide() -> None:
+    form = FORMATS[3]
+    beats, errors, _ = deframe(frame(1 << 33, 35) + frame(3, 35), form)
+    assert beats == [(3, 0)]
+    assert errors == 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_result_framer_is_read_by_the_decoder(form: StreamFormat, stall: float) -> None:
+    rng = random.Random(form.classes)
+    width = 8 * form.output_bytes
+    dut = ResultFramer(form)
+    packets = [[rng.randrange(1 << width) for _ in range(form.classes)] for _ in range(3)]
+    labels = [rng.randrange(form.classes) | (k == 1) << (width - 1) for k in range(3)]
+    data = bytearray()
+    cycles = 0
+
+    async def drive(ctx: Any) -> None:
+        ctx.set(dut.flags, 5)
+        for number, (scores, label) in enumerate(zip(packets, labels, strict=True)):
+            ctx.set(dut.beats, 9999 + number)
+            for position, word in enumerate([*scores, label]):
+                while rng.random() < stall:
+                    await ctx.tick()
+                ctx.set(dut.i.payload, {"data": word, "last": position == form.classes})
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick().until(dut.i.ready)
+                ctx.set(dut.i.valid, 0)
+
+    async def take(ctx: Any) -> None:
+        nonlocal cycles
+        while True:
+            ctx.set(dut.o.ready, rng.random() >= stall)
+            _, _, valid, ready, payload = await ctx.tick().sample(dut.o.valid, dut.o.ready, dut.o.payload)
+            cycles += 1
+            if valid and ready:
+                data.append(payload)
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(drive)
+    sim.add_testbench(take, background=True)
+    sim.run()
+    decoder = ResultDecoder(form)
+    results = decoder.feed(bytes(data))
+    assert len(data) == 3 * decoder.frame_length
+    if not stall:
+        assert cycles <= len(data) + 1
+    assert decoder.dropped == 0
+    for number, (result, scores, label) in enumerate(zip(results, packets, labels, strict=True)):
+        assert [score % (1 << width) for score in result.scores] == scores
+        assert result.label == label % (1 << (width - 1))
+        assert result.out_of_range == (number == 1)
+        assert result.flags == 5
+        assert result.beats == 9999 + number

@@ -1,0 +1,114 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikewright.errors import InputError
+from spikewright_boards.protocol import OVERFLOW, ResultDecoder, StreamFormat, beats, encode, frame, groups
+
+SHD: dict[str, Any] = {"axon_bits": 8, "value_bits": 5, "input_bytes": 2, "output_bytes": 3, "classes": 3}
+
+
+def result_bytes(scores: list[int], label: int, *, flags: int = 0, count: int = 0, error: int = 0) -> bytes:
+    words = [score & 0xFFFFFF for score in scores] + [label | error << 23]
+    data = [0x80 | flags, count & 0x7F, count >> 7]
+    return bytes(data + [(word >> shift) & 0x7F for word in words for shift in (0, 7, 14, 21)])
+
+
+def test_encode_makes_a_frame_per_event_and_step() -> None:
+    counts = np.zeros((2, 140), dtype=np.uint8)
+    counts[0, 3] = 1
+    counts[0, 139] = 31
+    # 14 bits: axon, value at bit 8, mark at bit 13; low seven bits first.
+    event, high = 3 | 1 << 8, 139 | 31 << 8
+    mark, last = 1 << 13, 1 | 1 << 13
+    words = [event, high, mark, last]
+    expected = bytes(byte for word in words for byte in (0x80 | word & 0x7F, word >> 7))
+    assert encode(counts, StreamFormat(**SHD)) == expected
+    assert beats(counts) == 4
+
+
+def test_beats_wrap_as_the_board_counts_them() -> None:
+    assert beats(np.ones((200, 100), dtype=np.uint8)) == 20200 - (1 << 14)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (np.zeros((0, 4), dtype=int), "counts must be integers (T, axons) of at least 1 step, not int64 (0, 4)"),
+        (np.zeros((2, 4)), "counts must be integers (T, axons) of at least 1 step, not float64 (2, 4)"),
+        (np.zeros((1, 257), dtype=int), "axons must be at most 256, not 257"),
+        (np.full((1, 4), 32), "counts must be 0 .. 31, not 32 .. 32"),
+        (np.full((1, 4), -1), "counts must be 0 .. 31, not -1 .. -1"),
+    ],
+)
+def test_encode_rejects_what_does_not_fit(counts: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        encode(counts, StreamFormat(**SHD))
+    assert str(caught.value) == message
+
+
+def test_decoder_reads_signed_scores_in_any_pieces() -> None:
+    decoder = ResultDecoder(StreamFormat(**SHD))
+    data = result_bytes([-1, 1 << 22, -(1 << 23)], 2, count=300) * 2
+    assert decoder.frame_length == 19
+    results = [result for byte in data for result in decoder.feed(bytes([byte]))]
+    assert len(results) == 2
+    for result in results:
+        assert result.scores == (-1, 1 << 22, -(1 << 23))
+        assert result.label == 2
+        assert result.beats == 300
+        assert result.ok
+
+
+def test_decoder_tells_errors_of_line_and_core_apart() -> None:
+    decoder = ResultDecoder(StreamFormat(**SHD))
+    (lossy, refused) = decoder.feed(result_bytes([0, 0, 0], 0, flags=OVERFLOW) + result_bytes([0, 0, 0], 1, error=1))
+    assert (lossy.flags, lossy.out_of_range, lossy.ok) == (OVERFLOW, False, False)
+    assert (refused.flags, refused.out_of_range, refused.ok) == (0, True, False)
+    assert refused.label == 1
+
+
+def test_decoder_recovers_after_lost_bytes() -> None:
+    decoder = ResultDecoder(StreamFormat(**SHD))
+    good = result_bytes([1, 2, 3], 2)
+    assert [r.label for r in decoder.feed(good[5:] + good[:7] + good)] == [2]
+    assert decoder.dropped == 14 + 7
+
+
+def test_frame_marks_its_first_byte_alone() -> None:
+    assert frame(0x3FFF, 14) == b"\xff\x7f"
+    assert frame(0, 15) == b"\x80\x00\x00"
+    assert [groups(bits) for bits in (1, 7, 8, 14, 15)] == [1, 1, 2, 2, 3]
+
+
+def test_format_comes_from_the_manifest() -> None:
+    entry = {**SHD, "mark_bit": 13}
+    assert StreamFormat.from_manifest({"stream": entry}) == StreamFormat(**SHD)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"axon_bits": 0}, "manifest entry stream.axon_bits must be 1 .. 16, not 0"),
+        ({"value_bits": True}, "manifest entry stream.value_bits must be 1 .. 16, not True"),
+        ({"input_bytes": 3}, "manifest entry stream.input_bytes must be 2, not 3"),
+        ({"mark_bit": 12}, "manifest entry stream.mark_bit must be 13, not 12"),
+        ({"classes": "3"}, "manifest entry stream.classes must be 1 .. 65536, not '3'"),
+        ({"output_bytes": None}, "manifest entry stream.output_bytes must be 1 .. 8, not None"),
+        (
+            {"output_bytes": 1, "classes": 129},
+            "manifest entry stream.output_bytes must hold the 129 classes and a flag, not 1",
+        ),
+    ],
+)
+def test_bad_manifest_entries_are_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        StreamFormat.from_manifest({"stream": {**SHD, "mark_bit": 13, **change}})
+    assert str(caught.value) == message
+
+
+def test_manifest_without_stream() -> None:
+    with pytest.raises(InputError) as caught:
+        StreamFormat.from_manifest({})
+    assert str(caught.value) == "manifest entry stream must be an object with the widths of the streams, not missing"

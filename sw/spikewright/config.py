@@ -70,14 +70,16 @@ class LayerConfig:
         _require(self.tau >= 1, "tau", "at least 1 step", self.tau)
         _require(self.threshold > 0, "threshold", "above 0", self.threshold)
         _require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self.dropout)
-        _require(
-            0 <= self.recurrent_dropout < 1, "recurrent_dropout", "at least 0 and below 1", self.recurrent_dropout
-        )
+        _require(0 <= self.recurrent_dropout < 1, "recurrent_dropout", "at least 0 and below 1", self.recurrent_dropout)
         _require(0 <= self.max_delay <= 4095, "max_delay", "0 .. 4095 steps", self.max_delay)
         _require(0 <= self.delay_low <= self.delay_high, "delay_low", "0 .. delay_high", self.delay_low)
         if self.delays == "uniform":
-            _require(self.delay_high <= self.max_delay or not self.recurrent, "delay_high", "at most max_delay",
-                     self.delay_high)
+            _require(
+                self.delay_high <= self.max_delay or not self.recurrent,
+                "delay_high",
+                "at most max_delay",
+                self.delay_high,
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

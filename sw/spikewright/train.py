@@ -103,12 +103,14 @@ def load_samples(config: Config, data_dir: Path, part: str) -> tuple[Samples, Te
         data_dir, part, timesteps=network.timesteps, timestep=network.timestep, bin_width=network.bin_width
     )
     if data.counts.shape[2] != network.inputs:
-        raise InputError(f"network.inputs must be {data.counts.shape[2]}, the channels of the data, "
-                         f"not {network.inputs}")
+        raise InputError(
+            f"network.inputs must be {data.counts.shape[2]}, the channels of the data, not {network.inputs}"
+        )
     labels = torch.from_numpy(data.labels)
     if len(labels) and int(labels.max()) >= network.classes:
-        raise InputError(f"network.classes must be above {int(labels.max())}, the highest label of the data, "
-                         f"not {network.classes}")
+        raise InputError(
+            f"network.classes must be above {int(labels.max())}, the highest label of the data, not {network.classes}"
+        )
     return Samples(torch.from_numpy(data.counts), labels), torch.from_numpy(data.speakers)
 
 

@@ -1,0 +1,187 @@
+"""From a trained float network to the integers that hardware computes with.
+
+Every neuron has a scale of its own, which its feed-forward and recurrent weights, its bias and its threshold share;
+scaling a neuron's whole equation changes none of its spikes, so no multiplier is spent on it. The read-out has one
+scale for all classes, which leaves the decision as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spikewright.errors import InputError
+from spikewright.networks import SpikingLayer, SpikingNetwork
+from spikewright.spec import Decay, LayerSpec, NetworkSpec
+
+DECAY_TOLERANCE = 2.0**-9
+"""Largest error of a quantized leak."""
+
+_CLIPPED_BITS = 6  # up to this width, the largest weights are clipped where that makes the mean error smaller
+_LARGEST_SCALE = 1 << 12  # threshold over the largest weight, in units of the weights' range
+
+
+@dataclass(frozen=True)
+class FoldedLayer:
+    """A layer with its batch norm folded in: float64, `I = weights @ events + bias`.
+
+    `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out.
+    """
+
+    weights: Tensor
+    bias: Tensor
+    threshold: float | None
+
+
+def quantize(
+    network: SpikingNetwork, *, weight_bits: int = 8, value_bits: int = 5, weight_shift: int | None = None
+) -> NetworkSpec:
+    """Integer network of a float network.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    weight_bits : int
+        2 .. 16.
+    value_bits : int
+        1 .. 16: width of the input counts. Larger counts are refused when the integer network runs.
+    weight_shift : int, optional
+        0 .. 16: fractional bits of the membrane below a weight. By default 10 - weight_bits, at least 0: the
+        threshold and the bias keep their precision when the weights lose theirs.
+
+    Returns
+    -------
+    NetworkSpec
+        A weight that is zero stays zero; others may round to zero (`rounded_to_zero`).
+
+    Raises
+    ------
+    InputError
+        If a width is out of its range, or the network has a read-out other than "sum".
+    """
+    for name, value, low in (("weight_bits", weight_bits, 2), ("value_bits", value_bits, 1)):
+        if not low <= value <= 16:
+            raise InputError(f"{name} must be {low} .. 16, not {value}")
+    shift = max(0, 10 - weight_bits) if weight_shift is None else weight_shift
+    if not 0 <= shift <= 16:
+        raise InputError(f"weight_shift must be 0 .. 16, not {shift}")
+    if network.config.readout != "sum":
+        raise InputError(f"readout of a network to quantize must be 'sum', not {network.config.readout!r}")
+    layers = []
+    for index, (layer, folded) in enumerate(zip([*network.spiking_layers(), None], fold(network), strict=True)):
+        scale = _scales(folded, weight_bits)
+        weights = _rounded(folded.weights, scale, weight_bits)
+        unit = scale * 2.0**shift
+        threshold = None
+        if folded.threshold is not None:
+            threshold = torch.clamp(torch.round(folded.threshold * unit), min=1.0).long().numpy()
+        delays = None
+        if layer is not None and layer.config.recurrent:
+            delays = layer.delays.detach().round().long().numpy()
+        tau = network.config.readout_tau if layer is None else layer.config.tau
+        layers.append(
+            LayerSpec(
+                inputs=network.config.inputs if index == 0 else layers[-1].neurons,
+                neurons=len(weights),
+                weights=weights.long().numpy(),
+                bias=torch.round(folded.bias * unit).long().numpy(),
+                threshold=threshold,
+                delays=delays,
+                decay=quantize_decay(tau),
+                reset="hard" if layer is None else layer.config.reset,
+                weight_bits=weight_bits,
+                weight_shift=shift,
+                value_bits=value_bits if index == 0 else 1,
+            )
+        )
+    return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps)
+
+
+def fold(network: SpikingNetwork) -> list[FoldedLayer]:
+    """Weights, biases and thresholds of all layers, the read-out last, batch norm folded in."""
+    folded = [_fold_layer(layer) for layer in network.spiking_layers()]
+    readout = network.readout
+    return [*folded, FoldedLayer(readout.weight.detach().double(), readout.bias.detach().double(), None)]
+
+
+def _fold_layer(layer: SpikingLayer) -> FoldedLayer:
+    weights = layer.weight.detach().double()
+    bias = weights.new_zeros(len(weights)) if layer.bias is None else layer.bias.detach().double()
+    if layer.norm is not None:
+        norm = layer.norm
+        if norm.running_mean is None or norm.running_var is None:
+            raise InputError("batch norm of a network to quantize must have running statistics, not none")
+        gain = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
+        bias = norm.bias.detach().double() + gain * (bias - norm.running_mean.double())
+        weights = gain.unsqueeze(1) * weights
+    if layer.config.recurrent:
+        weights = torch.cat([weights, layer.recurrent_weight.detach().double()], dim=1)
+    return FoldedLayer(weights, bias, layer.config.threshold)
+
+
+def _scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
+    """(neurons,) scale of each neuron, all equal for the read-out."""
+    largest = float((1 << (weight_bits - 1)) - 1)
+    weights = folded.weights
+    peak = weights.abs().amax(dim=1)
+    if folded.threshold is None:
+        peak = peak.max().expand(len(weights))
+    # A neuron without weights has no scale of its own. Nor may its weights be so far below the threshold that the
+    # membrane of the whole layer would have to be widened for it: they cannot make it fire.
+    floor = (folded.threshold or 1.0) / _LARGEST_SCALE
+    scale = largest / peak.clamp(min=floor)
+    if weight_bits > _CLIPPED_BITS:
+        return scale
+    best, lowest = scale, torch.full_like(scale, torch.inf)
+    for share in torch.linspace(1.0, 0.4, 31, dtype=scale.dtype):
+        candidate = scale / share
+        error = (_rounded(weights, candidate, weight_bits) / candidate.unsqueeze(1) - weights).square().sum(dim=1)
+        if folded.threshold is None:
+            error = error.sum().expand(len(weights))
+        best = torch.where(error < lowest, candidate, best)
+        lowest = torch.minimum(error, lowest)
+    return best
+
+
+def _rounded(weights: Tensor, scale: Tensor, weight_bits: int) -> Tensor:
+    largest = float((1 << (weight_bits - 1)) - 1)
+    return torch.round(weights * scale.unsqueeze(1)).clamp(-largest, largest)
+
+
+def rounded_to_zero(network: SpikingNetwork, spec: NetworkSpec) -> list[int]:
+    """Per layer, weights that are not zero in the float network and zero in the integer one."""
+    return [
+        int(((folded.weights != 0) & (torch.tensor(layer.weights) == 0)).sum())
+        for folded, layer in zip(fold(network), spec.layers, strict=True)
+    ]
+
+
+def quantize_decay(tau: float) -> Decay:
+    """The cheapest k / 2**F within `DECAY_TOLERANCE` of 1 - 1/tau.
+
+    Cheapest is the fewest non-zero digits of k in canonical signed-digit form, as many as there are additions in
+    hardware; then the smallest F, then the smallest error.
+
+    Parameters
+    ----------
+    tau : float
+        Steps, at least 1.
+    """
+    target = 1.0 - 1.0 / tau
+    candidates = []
+    for shift in range(11):
+        nearest = round(target * (1 << shift))
+        for k in range(max(0, nearest - 2), min(1 << shift, nearest + 2) + 1):
+            error = abs(k / (1 << shift) - target)
+            # A membrane that leaks in the float network must leak in the integer one: without, it has no bound.
+            if error <= DECAY_TOLERANCE and k < 1 << shift:
+                candidates.append((signed_digits(k), shift, error, k))
+    _, shift, _, k = min(candidates)
+    return Decay(multiplier=k, shift=shift)
+
+
+def signed_digits(k: int) -> int:
+    """Non-zero digits of k in canonical signed-digit form."""
+    return (k ^ (3 * k)).bit_count()

@@ -1,0 +1,119 @@
+"""Build folders: made of an integer network by `spikewright generate`; simulation and synthesis start from them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from spikewright import __version__
+from spikewright.errors import InputError
+from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
+from spikewright.model import load_model
+from spikewright.pack import pack
+from spikewright.spec import LANES, CoreSpec, delay_ring
+
+FORMAT = "spikewright-build-1"
+MODEL = "model.safetensors"
+
+
+def build(model: Path | str, out: Path | str, lanes: int = 8) -> dict[str, Any]:
+    """Write Verilog, memory images, the integer network and a manifest.
+
+    Parameters
+    ----------
+    model : Path
+        Integer network by `save_model`.
+    out : Path
+        Folder to make.
+    lanes : int
+        One of `LANES`.
+
+    Returns
+    -------
+    dict
+        The manifest, JSON-ready.
+
+    Raises
+    ------
+    InputError
+        If the model is damaged, `lanes` is not supported, or `out` is somebody else's folder.
+    """
+    from spikewright_hw.verilog import generate
+
+    model = Path(model)
+    if lanes not in LANES:
+        raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+    network = load_model(model)
+    core = pack(network, lanes)
+    with atomic_dir(out) as folder:
+        generated = generate(core, folder)
+        shutil.copyfile(model, folder / MODEL)
+        manifest = {
+            "format": FORMAT,
+            "lanes": lanes,
+            "model_sha256": sha256(folder / MODEL),
+            "network": [network.inputs, *(layer.neurons for layer in network.layers)],
+            "synapses": sum(layer.synapses for layer in network.layers),
+            "weights": sum(layer.weights.size for layer in network.layers),
+            "memory_bits": memory_bits(core, generated["images"]),
+            "predicted_cycles": {"silent_sample": silent_cycles(core)},
+            **generated,
+        }
+        write_manifest(folder, manifest)
+    return {"spikewright": __version__, **manifest}
+
+
+def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Bits by memory, those of all lanes together: the images, then what is written at run time."""
+    bits: dict[str, int] = {}
+    for name, image in images.items():
+        memory = re.sub(r"\d+$", "", name)
+        bits[memory] = bits.get(memory, 0) + image["words"] * image["width"]
+    for index, layer in enumerate(core.layers):
+        spec = layer.spec
+        state_bits = spec.bounds(core.network.timesteps).state_bits
+        bits[f"layer{index}_membranes"] = layer.rows * core.lanes * state_bits
+        if spec.delays is not None:
+            _, width, depth = delay_ring(spec.neurons, int(spec.delays.max()))
+            bits[f"layer{index}_ring"] = width * depth
+    return bits
+
+
+def silent_cycles(core: CoreSpec) -> int:
+    """Clock cycles of a sample of the full length without any event: the least an inference takes."""
+    import torch
+
+    from spikewright.cycles import CycleModel
+    from spikewright.integer import IntegerNetwork
+
+    network = core.network
+    values = torch.zeros((network.timesteps, 1, network.inputs), dtype=torch.uint8)
+    trace = IntegerNetwork(network).run(values)
+    spikes = [layer[:, 0].numpy() for layer in trace.spikes]
+    return CycleModel(core).run(values[:, 0].numpy(), spikes, 0).latency
+
+
+def open_build(build_dir: Path | str) -> tuple[dict[str, Any], CoreSpec]:
+    """Manifest and core of a build folder.
+
+    The core is laid out anew from the network in the folder: a changed memory image is for the simulation to find.
+
+    Raises
+    ------
+    InputError
+        If the folder is not by `build`, or a file of it is damaged.
+    """
+    build_dir = Path(build_dir)
+    if not (build_dir / MANIFEST).is_file():
+        raise InputError(f"{build_dir} must be a folder by `spikewright generate`, not one without {MANIFEST}")
+    manifest = read_json(build_dir / MANIFEST, "manifest")
+    if manifest.get("format") != FORMAT:
+        raise InputError(f"{build_dir / MANIFEST}: format must be {FORMAT!r}, not {manifest.get('format')!r:.60}")
+    if type(manifest.get("lanes")) is not int or manifest["lanes"] not in LANES:
+        raise InputError(
+            f"{build_dir / MANIFEST}: lanes must be one of {', '.join(map(str, LANES))}, not "
+            f"{manifest.get('lanes')!r:.60}"
+        )
+    return manifest, pack(load_model(build_dir / MODEL), manifest["lanes"])

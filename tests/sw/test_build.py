@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from random_networks import random_network
+from spikewright.build import build, memory_bits, open_build
+from spikewright.errors import InputError
+from spikewright.files import sha256
+from spikewright.model import load_info, load_model, save_model
+from spikewright.pack import pack
+from spikewright.spec import NetworkSpec
+
+
+@pytest.fixture(scope="module")
+def spec() -> NetworkSpec:
+    return random_network(5, timesteps=6)
+
+
+@pytest.fixture(scope="module")
+def model(spec: NetworkSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(path, spec, {"timestep": 0.01})
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("build") / "build"
+    build(model, path, lanes=2)
+    return path
+
+
+def test_the_folder_holds_what_the_manifest_says(folder: Path, model: Path, spec: NetworkSpec) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    images = {f"{name}.hex" for name in manifest["images"]}
+    files = {path.name for path in folder.iterdir()}
+    assert files == {"spikewright_core.v", "model.safetensors", "manifest.json", *images}
+    for name, image in manifest["images"].items():
+        words = [line for line in (folder / f"{name}.hex").read_text().splitlines() if not line.startswith("//")]
+        assert len(words) == image["words"]
+        assert all(int(word, 16) < 1 << image["width"] for word in words)
+    assert manifest["model_sha256"] == sha256(model)
+    assert manifest["lanes"] == 2
+    assert manifest["network"] == [12, 9, 7, 5]
+    assert manifest["synapses"] == sum(int(np.count_nonzero(layer.weights)) for layer in spec.layers)
+    assert manifest["weights"] == 9 * 12 + 7 * (9 + 7) + 5 * 7 + 9 * 9 * spec.layers[0].recurrent - 7 * 7 * (
+        not spec.layers[1].recurrent
+    )
+    assert manifest["predicted_cycles"]["silent_sample"] > spec.timesteps
+
+
+def test_memory_bits_add_up(folder: Path, spec: NetworkSpec) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    bits = manifest["memory_bits"]
+    images = sum(image["words"] * image["width"] for image in manifest["images"].values())
+    written = {name: value for name, value in bits.items() if name.endswith(("_membranes", "_ring"))}
+    assert sum(bits.values()) == images + sum(written.values())
+    state_bits = spec.layers[0].bounds(6).state_bits
+    assert written["layer0_membranes"] == 5 * 2 * state_bits  # nine neurons: five rows of two lanes
+    assert "layer1_ring" in written
+    assert "layer0_ring" not in written
+
+
+def test_more_lanes_store_the_same_synapses(spec: NetworkSpec) -> None:
+    # Images of the same memory in several lanes are one entry, whatever the number of lanes.
+    images = {f"layer0_synapses{lane}": {"words": 3, "width": 8} for lane in range(16)}
+    assert memory_bits(pack(spec, 16), images)["layer0_synapses"] == 16 * 24
+
+
+def test_open_build_returns_the_core(folder: Path, spec: NetworkSpec) -> None:
+    manifest, core = open_build(folder)
+    assert core.lanes == manifest["lanes"] == 2
+    assert all(np.array_equal(a.weights, b.weights) for a, b in zip(core.network.layers, spec.layers, strict=True))
+    assert load_info(folder / "model.safetensors") == {"timestep": 0.01}
+    assert load_model(folder / "model.safetensors").timesteps == spec.timesteps
+
+
+def test_build_is_deterministic(folder: Path, model: Path, tmp_path: Path) -> None:
+    build(model, tmp_path / "again", lanes=2)
+    for path in folder.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_bad_lanes(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        build(model, tmp_path / "build", lanes=3)
+    assert str(caught.value) == "lanes must be one of 1, 2, 4, 8, 16, not 3"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        open_build(tmp_path)
+    message = f"{tmp_path} must be a folder by `spikewright generate`, not one without manifest.json"
+    assert str(caught.value) == message
+    manifest = json.loads((folder / "manifest.json").read_text())
+    path = tmp_path / "manifest.json"
+    for change, reason in (
+        ({"format": "other"}, "format must be 'spikewright-build-1', not 'other'"),
+        ({"lanes": 3}, "lanes must be one of 1, 2, 4, 8, 16, not 3"),
+        ({"lanes": [8]}, "lanes must be one of 1, 2, 4, 8, 16, not [8]"),
+        ({"lanes": True}, "lanes must be one of 1, 2, 4, 8, 16, not True"),
+    ):
+        path.write_text(json.dumps({**manifest, **change}))
+        with pytest.raises(InputError) as caught:
+            open_build(tmp_path)
+        assert str(caught.value) == f"{path}: {reason}"

@@ -42,14 +42,14 @@ LOWEST, HIGHEST = 80.0, 8000.0
 BAND = 4000
 """Width of the band in which a channel is computed, in Hz; two samples of it make a tick."""
 
+_BLOCK = 20  # channels computed at once, few enough for the cache
 _ORDER = 4  # of the gammatone filters
 _LOCKING = 1000.0  # Hz, above which a hair cell's membrane smooths the fine structure
-_LOUDNESS = 0.6  # root mean square of the sound after normalisation, in units of the hair cells' half saturation
-_EXPONENT = 0.6  # compression below saturation
-_ADAPTATION, _ADAPTATION_TIME = 0.75, 0.030  # share of the drive that adapts away, and its time constant in seconds
+_LOUDNESS = 0.4  # root mean square of the sound after normalisation, in units of the hair cells' half saturation
+_ADAPTATION, _ADAPTATION_TIME = 0.8, 0.030  # share of the drive that adapts away, and its time constant in seconds
 _MEMBRANE_TIME = 0.004  # seconds
-_GAIN = 1.0  # threshold voltages per tick at full drive
-_NOISE, _SPONTANEOUS = 0.35, 0.12  # noise of the current: threshold voltages per tick at full drive; drive of silence
+_GAIN = 1.15  # threshold voltages per tick at full drive
+_NOISE, _SPONTANEOUS = 0.33, 0.12  # noise of the current: threshold voltages per tick at full drive; drive of silence
 _REFRACTORY = 2  # ticks
 _RINGING = 0.05  # seconds of silence that the cochlea is listened to after a sound
 
@@ -80,61 +80,67 @@ def _filters(size: int, sample_rate: int) -> tuple[Integers, Complex]:
     first = np.maximum(np.rint(centres * size / sample_rate).astype(np.int64) - bins // 2, 0)
     frequency = (first + np.arange(bins)) * (sample_rate / size)
     response = 1 / (1 + 1j * (frequency - centres) / (1.019 * bandwidths(centres)))
-    return first[:, 0], (response**_ORDER).astype(np.complex128)
+    return first[:, 0], (response**_ORDER * (2 * bins / size)).astype(np.complex128)
 
 
-def basilar_membrane(sound: Floats, sample_rate: int) -> Complex:
-    """Complex (analytic) motion of each channel's place on the membrane.
+def receptor_currents(sound: Floats, sample_rate: int) -> Floats:
+    """Basilar membrane and the membranes of the hair cells: rectified motion of each channel.
 
     Parameters
     ----------
-    sound : float array, shape (n,)
+    sound : float64 array, shape (n,)
+        In units of the hair cells' half saturation.
     sample_rate : int
-        In Hz, a divisor or multiple of any kind; at least 8000.
+        In Hz, at least 8000.
 
     Returns
     -------
-    complex128 array, shape (700, m)
-        At 4 kHz. Below 2 kHz the real part is the filter's output; above, the phase is relative to a carrier, and only
-        the magnitude (the envelope) has a meaning. Up to 0.3 s longer than the sound.
+    float64 array, shape (ticks, 700)
+        Per tick of 0.5 ms, up to 50 ms after the end of the sound.
     """
-    # Both sizes are whole: `size` samples of sound last as long as `size * BAND / sample_rate` of the band.
+    # Both sizes are whole: `size` samples of sound last as long as `bins` of a band. Few sizes, so that the filters are
+    # made once.
     unit = sample_rate // math.gcd(sample_rate, BAND)
-    # Few different sizes, so that the filters are made once.
-    duration = 0.3 * math.ceil((len(sound) / sample_rate + _RINGING) / 0.3)
-    size = unit * fft.next_fast_len(math.ceil(duration * sample_rate / unit))
+    duration = len(sound) / sample_rate + _RINGING
+    size = unit * fft.next_fast_len(math.ceil(0.3 * math.ceil(duration / 0.3) * sample_rate / unit))
     first, response = _filters(size, sample_rate)
     bins = response.shape[1]
     spectrum = np.zeros(int(first[0]) + bins, np.complex128)
     positive = fft.rfft(sound, size)[: len(spectrum)]
     spectrum[: len(positive)] = positive
-    bands = np.lib.stride_tricks.sliding_window_view(spectrum, bins)[first]
-    motion: Complex = fft.ifft(bands * response, axis=1)
-    motion *= 2 * bins / size
-    return motion
+    bands = np.lib.stride_tricks.sliding_window_view(spectrum, bins)
+    centres = centre_frequencies()
+    # The share of the fine structure that the cells' membrane, a low-pass of fourth order, lets through. Only a band
+    # that starts at 0 Hz has its true phase; all others are far above the cells' reach.
+    kept = np.where(first == 0, 1 / np.sqrt(1 + (centres / _LOCKING) ** 8), 0)
+    ticks = min(math.ceil(duration / TICK), bins // 2)
+    currents = np.empty((ticks, CHANNELS))
+    for start in range(0, CHANNELS, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        motion = fft.ifft(bands[first[block]] * response[block], axis=1)[:, : 2 * ticks]
+        current = np.abs(motion) / math.pi  # the mean of a half-wave rectified oscillation
+        if kept[block].any():
+            current += kept[block, None] * (np.maximum(motion.real, 0) - current)
+        currents[:, block] = ((current[:, 0::2] + current[:, 1::2]) / 2).T
+    return currents
 
 
-def hair_cells(motion: Complex) -> Floats:
-    """Drive of each channel's spiking cell, 0 to 1, per tick of 0.5 ms.
+def hair_cells(currents: Floats) -> Floats:
+    """Drive of each channel's spiking cell, 0 to 1, after compression, saturation and adaptation.
+
+    With the receptor current c, ``s = sqrt(c) / (1 + sqrt(c))`` and its running mean m, the drive is
+    ``max(0, s - 0.8 m)``.
 
     Parameters
     ----------
-    motion : complex128 array, shape (700, m)
-        Of `basilar_membrane`, at 4 kHz, in units of the half saturation.
+    currents : float64 array, shape (ticks, channels)
+        Of `receptor_currents`.
 
     Returns
     -------
-    float64 array, shape (m // 2, 700)
+    float64 array, shape (ticks, channels)
     """
-    envelope = np.abs(motion) / math.pi  # the mean of a half-wave rectified oscillation
-    centres = centre_frequencies()
-    locked = int(np.argmax(centres < BAND / 2))
-    kept = 1 / np.sqrt(1 + (centres[locked:, None] / _LOCKING) ** 8)
-    current = envelope
-    current[locked:] += kept * (np.maximum(motion[locked:].real, 0) - envelope[locked:])
-    ticks = current.shape[1] // 2
-    current = (current[:, 0 : 2 * ticks : 2] + current[:, 1 : 2 * ticks : 2]) / 2
-    compressed = np.ascontiguousarray(current.T) ** _EXPONENT
+    compressed = np.sqrt(currents)
     drive = compressed / (1 + compressed)
     leak = math.exp(-TICK / _ADAPTATION_TIME)
     adapted: Floats = signal.lfilter([1 - leak], [1, -leak], drive, axis=0)
@@ -216,6 +222,4 @@ def hear(
     loudness = math.sqrt(float(np.mean(samples**2))) if len(samples) else 0.0
     if loudness > 0:
         samples = samples * (_LOUDNESS * 10 ** (level / 20) / loudness)
-    ticks = math.ceil((len(samples) / sample_rate + _RINGING) / TICK)
-    drive = hair_cells(basilar_membrane(samples, sample_rate)[:, : 2 * ticks])
-    return fire(drive, np.random.default_rng(seed))
+    return fire(hair_cells(receptor_currents(samples, sample_rate)), np.random.default_rng(seed))

@@ -222,7 +222,7 @@ def make_sample(
     path: str | os.PathLike[str],
     *,
     per_class: int = 3,
-    samples_per_class: int = 200,
+    samples_per_class: int = 160,
     seed: int = 0,
     progress: bool = True,
 ) -> None:

@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import unsigned_bits
+from spikewright.spec import delay_ring, unsigned_bits
 
 from .layouts import assign_fields, event
 from .ram import Ram
@@ -45,10 +45,8 @@ class DelayBuffer(wiring.Component):
 
     def __init__(self, delays: Sequence[int], *, name: str) -> None:
         neurons = len(delays)
-        # A word per cycle is read, whatever is in it: wide words for many neurons, narrow ones for narrow memories.
-        self._width = 16 if neurons <= 64 else 32
-        self._words = -(-neurons // self._width)
         self._slots = int(max(delays)) + 1
+        self._words, self._width, self._depth = delay_ring(neurons, self._slots - 1)
         self._event = event(neurons)
         self.rom = Rom(name=f"{name}_delays", width=unsigned_bits(self._slots - 1), words=[int(d) for d in delays])
         super().__init__({"spikes": In(stream.Signature(self._event)), "events": Out(stream.Signature(self._event))})
@@ -64,8 +62,8 @@ class DelayBuffer(wiring.Component):
 
     @property
     def depth(self) -> int:
-        """Words of the ring; slots begin at multiples of a power of two."""
-        return self._slots << (self._words - 1).bit_length()
+        """Words of the ring."""
+        return self._depth
 
     @property
     def width(self) -> int:

@@ -28,6 +28,17 @@ def unsigned_bits(high: int) -> int:
     return max(1, int(high).bit_length())
 
 
+def delay_ring(neurons: int, longest: int) -> tuple[int, int, int]:
+    """Geometry of the ring of delayed spikes: words of a slot, bits of a word, words in all.
+
+    A step reads its slot a word a cycle, so many neurons get wide words. There are `longest` + 1 slots, each at a
+    multiple of a power of two.
+    """
+    width = 16 if neurons <= 64 else 32
+    words = -(-neurons // width)
+    return words, width, (longest + 1) << (words - 1).bit_length()
+
+
 def _frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
     array = np.asarray(value)
     if not np.issubdtype(array.dtype, np.integer):

@@ -1,0 +1,122 @@
+"""Runs a core in Amaranth's simulator and collects what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.sim import Simulator
+
+from spikewright.spec import CoreSpec
+from spikewright_hw.core import Core
+
+
+def to_signed(word: int, bits: int) -> int:
+    word &= (1 << bits) - 1
+    return word - (word >> (bits - 1) << bits)
+
+
+@dataclass
+class Recording:
+    """`rows[k]`: (cycle, row, spikes, [v of every lane]) of every traced row of layer k."""
+
+    rows: list[list[tuple[int, int, int, list[int]]]] = field(default_factory=list)
+    results: list[tuple[list[int], int, int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    accepted: list[int] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+
+    def membranes(self, core: CoreSpec, layer: int) -> npt.NDArray[np.int64]:
+        """(steps of all samples, neurons), neurons in the order of the network."""
+        image = core.layers[layer]
+        width = image.rows if not image.spec.readout else image.spec.neurons
+        flat = np.array([v for _, _, _, v in self.rows[layer]]).reshape(-1, width * len(self.rows[layer][0][3]))
+        if image.spec.readout:
+            return flat
+        ordered = np.empty((len(flat), image.spec.neurons), dtype=np.int64)
+        ordered[:, image.order] = flat[:, : image.spec.neurons]
+        return ordered
+
+    def step_cycles(self, layer: int) -> list[int]:
+        return [cycle for cycle, row, _, _ in self.rows[layer] if row == 0]
+
+
+def run(
+    core: CoreSpec,
+    samples: npt.NDArray[np.int64],
+    *,
+    idle: int = 300,
+    stall_input: Callable[[], bool] = lambda: False,
+    stall_output: Callable[[], bool] = lambda: False,
+) -> Recording:
+    """Feed `samples` (B, T, inputs) back to back, after `idle` cycles in which the core clears its memories."""
+    dut = Core(core)
+    seen = Recording(rows=[[] for _ in core.layers])
+    cycle = [0]
+    bits = [len(getattr(dut, f"trace{k}").v) for k in range(len(core.layers))]
+
+    async def drive(ctx: Any) -> None:
+        for _ in range(idle):
+            await ctx.tick()
+        payload = dut.events.payload
+        for sample in samples:
+            seen.starts.append(cycle[0])
+            beats: list[tuple[int, int, int, int]] = []
+            for t, row in enumerate(sample):
+                beats += [(int(axon), int(row[axon]), 0, 0) for axon in np.flatnonzero(row)]
+                beats.append((0, 0, 1, int(t == len(sample) - 1)))
+            for axon, value, mark, last in beats:
+                while stall_input():
+                    ctx.set(dut.events.valid, 0)
+                    await ctx.tick()
+                ctx.set(payload.axon, axon)
+                ctx.set(payload.value, value)
+                ctx.set(payload.mark, mark)
+                ctx.set(payload.last, last)
+                ctx.set(dut.events.valid, 1)
+                await ctx.tick().until(dut.events.ready)
+            seen.accepted.append(cycle[0] - 1)
+            ctx.set(dut.events.valid, 0)
+
+    async def collect(ctx: Any) -> None:
+        for _ in samples:
+            scores: list[int] = []
+            while True:
+                while stall_output():
+                    ctx.set(dut.results.ready, 0)
+                    await ctx.tick()
+                ctx.set(dut.results.ready, 1)
+                (payload,) = await ctx.tick().sample(dut.results.payload).until(dut.results.valid)
+                if payload.last:
+                    seen.results.append((scores, payload.score, payload.error))
+                    seen.done.append(cycle[0] - 1)
+                    break
+                scores.append(payload.score)
+
+    async def watch(ctx: Any) -> None:
+        signals = []
+        for k in range(len(core.layers)):
+            trace = getattr(dut, f"trace{k}")
+            signals += [trace.valid, trace.row, getattr(trace, "spikes", trace.valid), trace.v]
+        async for _, _, *values in ctx.tick().sample(*signals):
+            for k, image in enumerate(core.layers):
+                valid, row, spikes, v = values[4 * k : 4 * k + 4]
+                if valid:
+                    lanes = 1 if image.spec.readout else core.lanes
+                    width = bits[k] // lanes
+                    seen.rows[k].append(
+                        (cycle[0], row, spikes, [to_signed(v >> lane * width, width) for lane in range(lanes)])
+                    )
+            cycle[0] += 1
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    # The first test bench counts: the others, resumed after it, see the number of the cycle that follows the edge.
+    simulator.add_testbench(watch, background=True)
+    simulator.add_testbench(drive)
+    simulator.add_testbench(collect)
+    simulator.run()
+    return seen

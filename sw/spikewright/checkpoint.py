@@ -70,8 +70,8 @@ def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str,
 
 
 def _worst(delays: Tensor) -> float:
-    low, high = float(delays.min()), float(delays.max())
-    return low if low < 0 else high
+    low, high = delays.detach().aminmax()
+    return float(low if low < 0 else high)
 
 
 def _weights(config: Config) -> int:

@@ -60,7 +60,7 @@ def time_linear(x: Tensor, weight: Tensor) -> Tensor:
     -------
     (T, N, B)
     """
-    out: Tensor = _TimeLinear.apply(x, weight)
+    out: Tensor = _TimeLinear.apply(x, weight)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -212,7 +212,7 @@ def _lagged_products(reverse: Tensor, spikes: Tensor, lags: int) -> Tensor:
 
 def neurons(current: Tensor, neuron: LIF) -> Tensor:
     """Spikes (T, N, B) of neurons driven by `current` (T, N, B), the membranes starting at 0."""
-    spikes: Tensor = _Neurons.apply(current, None, None, None, neuron)
+    spikes: Tensor = _Neurons.apply(current, None, None, None, neuron)  # type: ignore[no-untyped-call]
     return spikes
 
 
@@ -238,5 +238,5 @@ def recurrent_neurons(
     (T, N, B)
         Spikes, 0 or 1.
     """
-    spikes: Tensor = _Neurons.apply(current, weight, kernel, drop, neuron)
+    spikes: Tensor = _Neurons.apply(current, weight, kernel, drop, neuron)  # type: ignore[no-untyped-call]
     return spikes

@@ -136,7 +136,8 @@ class Readout(nn.Module):
         weighted = torch.tensordot(count, x, dims=1)  # (I, B)
         if mask is not None:
             weighted = weighted * mask
-        return (self.weight @ weighted).t() + self.bias * count.sum()
+        scores: Tensor = (self.weight @ weighted).t() + self.bias * count.sum()
+        return scores
 
     def membranes(self, x: Tensor) -> Tensor:
         """Membranes (T, classes, B) of spikes (T, I, B)."""

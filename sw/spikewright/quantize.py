@@ -69,7 +69,7 @@ def quantize(
         raise InputError(f"weight_shift must be 0 .. 16, not {shift}")
     if network.config.readout != "sum":
         raise InputError(f"readout of a network to quantize must be 'sum', not {network.config.readout!r}")
-    layers = []
+    layers: list[LayerSpec] = []
     for index, (layer, folded) in enumerate(zip([*network.spiking_layers(), None], fold(network), strict=True)):
         scale = _scales(folded, weight_bits)
         weights = _rounded(folded.weights, scale, weight_bits)

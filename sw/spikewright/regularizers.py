@@ -1,8 +1,8 @@
 """Convex regularizers for sparse training: value, proximal operator and subgradient.
 
-Each weighs its norm J by `lam` (lambda). `prox(x, step)` solves `argmin_p |p - x|**2 / 2 + step * lam * J(p)` and yields
-exact zeros; `sub_grad(x)` is the element of the subdifferential that the Bregman iterations of Bungert et al. (2022)
-start from. `lam` may be changed between steps (see `spikewright.optim.SparsityController`).
+Each weighs its norm J by `lam` (lambda). `prox(x, step)` solves `argmin_p |p - x|**2 / 2 + step * lam * J(p)` and
+yields exact zeros; `sub_grad(x)` is the element of the subdifferential that the Bregman iterations of Bungert et al.
+(2022) start from. `lam` may be changed between steps (see `spikewright.optim.SparsityController`).
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class GroupL1L2(_Weighted):
         self.axis = axis
 
     def _norms(self, x: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(x, dim=self.axis, keepdim=True)
+        norms: Tensor = torch.linalg.vector_norm(x, dim=self.axis, keepdim=True)
+        return norms
 
     def _scale(self, x: Tensor) -> float:
         return self.lam * math.sqrt(x.shape[self.axis])

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from spikewright.augment import Augmenter
 from spikewright.checkpoint import check_tensors, load_tensors, save_checkpoint, save_tensors
 from spikewright.config import Config, TrainingConfig, load_config, override
 from spikewright.errors import CheckFailed, InputError
-from spikewright.files import atomic_path, read_json, write_json
+from spikewright.files import atomic_path, write_json
 from spikewright.networks import SpikingNetwork
 from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
 from spikewright.progress import say
@@ -127,7 +127,7 @@ def split(data: tuple[Samples, Tensor], training: TrainingConfig) -> tuple[Sampl
         held = torch.zeros(len(samples), dtype=torch.bool)
         for speaker in training.validation_speakers:
             if not bool((speakers == speaker).any()):
-                known = ", ".join(str(int(s)) for s in speakers.unique())
+                known = ", ".join(map(str, sorted(set(speakers.tolist()))))
                 raise InputError(f"validation_speakers must be among {known}, not {speaker}")
             held |= speakers == speaker
     else:
@@ -186,7 +186,7 @@ def validate(
     network.eval()
     loss = correct = 0.0
     rates = [0.0] * len(network.layers)
-    for counts, labels in zip(samples.counts.split(batch), samples.labels.split(batch), strict=True):
+    for counts, labels in zip(torch.split(samples.counts, batch), torch.split(samples.labels, batch), strict=True):
         trace = network.run(counts.permute(1, 0, 2))
         loss += float(functional.cross_entropy(_logits(network, trace.scores, scale), labels, reduction="sum"))
         correct += int((trace.classes == labels).sum())
@@ -241,7 +241,7 @@ class _Run:
         order = torch.randperm(len(self.training), generator=generator)
         self.bar = tqdm(total=self.steps, desc=f"epoch {epoch + 1}/{settings.epochs}", file=sys.stderr, leave=False)
         total = correct = 0.0
-        for number, index in enumerate(order.split(settings.batch)):
+        for number, index in enumerate(torch.split(order, settings.batch)):
             if len(index) < 2:
                 continue  # a batch norm over one sample of one step would not be defined
             loss, hits = self._step(index, generator, epoch * self.steps + number)

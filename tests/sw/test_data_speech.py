@@ -1,0 +1,71 @@
+import importlib.util
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikewright.data import speech
+from spikewright.errors import InputError
+
+
+def loud_seconds(sound: Any, rate: int) -> float:
+    loud = np.flatnonzero(np.abs(sound.astype(int)) > 500)
+    return float(loud[-1] - loud[0]) / rate
+
+
+def test_a_word_is_heard() -> None:
+    with speech.Speech() as voice:
+        assert voice.sample_rate == 22050
+        normal = voice.say("seven", "en+m1")
+        slow = voice.say("seven", "en+m1", rate=90)
+    assert normal.dtype == np.int16
+    assert 0.3 < loud_seconds(normal, 22050) < 0.8
+    assert loud_seconds(slow, 22050) > 1.3 * loud_seconds(normal, 22050)
+
+
+def test_the_same_requests_give_the_same_samples() -> None:
+    requests = [("seven", "en+f1", 30), ("fünf", "de+croak", 60), ("two", "en-us+klatt", 50), ("seven", "en+f1", 30)]
+    runs = []
+    for _ in range(2):
+        with speech.Speech() as voice:
+            runs.append([voice.say(text, name, pitch=pitch) for text, name, pitch in requests])
+    for first, again in zip(*runs, strict=True):
+        assert len(first) > 1000
+        assert np.array_equal(first, again)
+
+
+def test_voices_and_pitches_differ() -> None:
+    with speech.Speech() as voice:
+        sounds = [voice.say("one", "en+m1"), voice.say("one", "en+f2"), voice.say("one", "en+m1", pitch=90)]
+    assert len({sound.tobytes() for sound in sounds}) == 3
+
+
+@pytest.mark.parametrize("name", ["xx", "en+nobody", "en+../en"])
+def test_unknown_voice(name: str) -> None:
+    with speech.Speech() as voice, pytest.raises(InputError) as error:
+        voice.say("one", name)
+    assert str(error.value) == f"voice must be one of eSpeak NG's, not {name}"
+
+
+def test_library_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError) as error, speech.Speech():
+        pass
+    assert str(error.value) == "speech synthesiser must be installed (pip install espeakng-loader), not missing"
+
+
+def test_process_dies() -> None:
+    with speech.Speech() as voice:
+        voice._process.kill()
+        with pytest.raises(InputError) as error:
+            voice.say("one", "en")
+    assert str(error.value) == "speech synthesiser must keep running, not end with code -9"
+
+
+def test_library_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "espeakng_loader.py").write_text(
+        f"get_data_path = lambda: {str(tmp_path)!r}\nget_library_path = lambda: {str(tmp_path / 'absent.so')!r}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(InputError, match="^speech synthesiser must be a library for this machine, not one with: "):
+        speech.Speech().__enter__()

@@ -99,6 +99,12 @@ def add_data(parser: Parser, *, required: bool = True) -> None:
     )
 
 
+def add_split(parser: Parser) -> None:
+    parser.add_argument(
+        "--split", choices=("train", "test"), default="test", help="part of the data (default: %(default)s)"
+    )
+
+
 def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 

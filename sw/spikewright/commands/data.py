@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, integer
+from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, integer, thousands
 from spikewright.progress import step
 
 
@@ -30,7 +30,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     synth.add_argument("out_dir", type=Path, metavar="OUT_DIR", help="folder to make")
     synth.add_argument(
         "--samples-per-class",
-        type=integer(1, 10_000),
+        type=integer(2, 10_000),
         default=100,
         metavar="N",
         help="recordings of each word, train and test together (default: %(default)s)",
@@ -51,7 +51,15 @@ def run_synth(args: argparse.Namespace) -> Outcome:
     from spikewright.data.synth import synth
 
     report = synth(args.out_dir, samples_per_class=args.samples_per_class, seed=args.seed)
-    return Outcome(report, [(key, str(value)) for key, value in report.items()])
+    rows = [
+        (
+            str(args.out_dir / f"shd_{split}.h5"),
+            f"{report[split]['samples']} samples of {report[split]['voices']} voices, "
+            f"{thousands(report[split]['spikes_per_sample'])} spikes each on average",
+        )
+        for split in ("train", "test")
+    ]
+    return Outcome(report, rows)
 
 
 def run_info(args: argparse.Namespace) -> Outcome:
@@ -59,4 +67,28 @@ def run_info(args: argparse.Namespace) -> Outcome:
 
     with step(f"Reading {args.file}"):
         report = info(args.file)
-    return Outcome(report, [(key, str(value)) for key, value in report.items()])
+    binning = report["binning"]
+    rows = [
+        ("samples", thousands(report["samples"])),
+        ("classes", f"{report['classes']}: {', '.join(report['keys'])}"),
+        ("samples per class", _range(report["samples_per_class"])),
+        ("speakers", str(len(report["speakers"])) if report["speakers"] else "not named"),
+        ("channels", f"{report['channels']}, {report['channels_used']} of them in use"),
+    ]
+    if report["samples"]:
+        bins = (
+            f"{binning['timesteps']} steps of {1000 * binning['timestep']:g} ms, {binning['bin_width']} channels a bin"
+        )
+        rows += [
+            ("duration", "{min:.2f} - {max:.2f} s, mean {mean:.2f} s".format(**report["duration_s"])),
+            ("spikes per sample", "{min:,} - {max:,}, mean {mean:,.0f}".format(**report["spikes"])),
+            ("events per sample", "{min:,} - {max:,}, mean {mean:,.0f}".format(**report["events"]) + f" ({bins})"),
+            ("largest count", str(report["largest_count"])),
+            ("spikes after the last step", thousands(report["dropped_spikes"])),
+        ]
+    return Outcome(report, rows)
+
+
+def _range(numbers: list[int]) -> str:
+    low, high = min(numbers, default=0), max(numbers, default=0)
+    return str(low) if low == high else f"{low} - {high}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data
+from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data, add_split, percent
+from spikewright.progress import step
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -20,11 +21,36 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("model", type=Path, metavar="CHECKPOINT_OR_MODEL", help="file by `train` or `quantize`")
     add_data(parser)
-    parser.add_argument("--split", choices=("train", "test"), default="test", help="default: %(default)s")
+    add_split(parser)
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright.evaluate import evaluate
+    from spikewright.commands.samples import binning_of, load
+    from spikewright.evaluate import evaluate, load_network
+    from spikewright.integer import IntegerNetwork
+    from spikewright.model import load_info
 
-    report = evaluate(args.model, args.data, args.split)
-    return Outcome(report, [])
+    network = load_network(args.model)
+    if isinstance(network, IntegerNetwork):
+        timesteps, binning = network.spec.timesteps, load_info(args.model)
+    else:
+        timesteps, binning = network.config.timesteps, binning_of(network.config)
+    data = load(args.data, args.split, timesteps, binning)
+    with step(f"Running {len(data)} samples"):
+        report = evaluate(network, data)
+    rows = [
+        ("accuracy", percent(report["accuracy"])),
+        ("samples", f"{report['samples']} ({args.split})"),
+        ("zero weights", percent(report["sparsity"])),
+    ]
+    for index, layer in enumerate(report["layers"]):
+        rate = layer["firing_rate"]
+        neurons, axons = layer["shape"]
+        rows.append(
+            (
+                f"layer {index}",
+                f"{neurons} neurons, {axons} axons, {percent(layer['sparsity'])} zero, "
+                + ("read-out" if rate is None else f"{rate:.4f} spikes per neuron and step"),
+            )
+        )
+    return Outcome(report, rows)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.commands.base import Outcome, Parser, Subparsers, add_command
+from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, thousands
+from spikewright.progress import step
 
 LANES = (1, 2, 4, 8, 16)  # Those of `spikewright.spec`, which is not imported for `--help` alone.
 
@@ -32,4 +33,21 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    raise NotImplementedError
+    from spikewright.build import build
+
+    with step("Generating Verilog and memory images"):
+        manifest = build(args.model, args.out, args.lanes)
+    keys = ("lanes", "network", "weights", "synapses", "memory_bits", "state_bits", "predicted_cycles", "stream")
+    report = {"build_dir": str(args.out), **{key: manifest[key] for key in keys}}
+    bits = manifest["memory_bits"]
+    rows = [
+        ("network", "-".join(map(str, manifest["network"]))),
+        ("lanes", str(manifest["lanes"])),
+        ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
+        ("memory", f"{thousands(sum(bits.values()))} bits"),
+        *((f"  {name.replace('_', ' ')}", thousands(value)) for name, value in bits.items()),
+        ("membranes", ", ".join(f"{bits} bits" for bits in manifest["state_bits"].values())),
+        ("cycles, silent sample", thousands(manifest["predicted_cycles"]["silent_sample"])),
+        ("Verilog", str(args.out / manifest["verilog"])),
+    ]
+    return Outcome(report, rows)

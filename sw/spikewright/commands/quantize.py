@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data, integer
+from spikewright.commands.base import (
+    Outcome,
+    Parser,
+    Subparsers,
+    add_command,
+    add_data,
+    add_split,
+    integer,
+    percent,
+    thousands,
+)
+from spikewright.progress import step
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -31,7 +43,45 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="width of the counts of input events, 1 .. 16 (default: %(default)s)",
     )
     add_data(parser, required=False)
+    add_split(parser)
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    raise NotImplementedError
+    from spikewright.checkpoint import read_checkpoint
+    from spikewright.commands.samples import SAMPLE, binning_of, load
+    from spikewright.evaluate import evaluate
+    from spikewright.files import sha256
+    from spikewright.integer import IntegerNetwork
+    from spikewright.model import save_model
+    from spikewright.quantize import quantize, rounded_to_zero
+
+    network, _, _ = read_checkpoint(args.checkpoint)
+    spec = quantize(network, weight_bits=args.weight_bits, value_bits=args.value_bits)
+    binning = binning_of(network.config)
+    data = load(args.data, args.split, spec.timesteps, binning)
+    with step(f"Running {len(data)} samples through the float and the integer network"):
+        before = evaluate(network, data)
+        after = evaluate(IntegerNetwork(spec), data)
+    report: dict[str, Any] = {
+        "model": str(args.out),
+        "weight_bits": args.weight_bits,
+        "value_bits": args.value_bits,
+        "data": SAMPLE if args.data is None else str(args.data),
+        "samples": len(data),
+        "accuracy": {"float": before["accuracy"], "quantized": after["accuracy"]},
+        "sparsity": after["sparsity"],
+        "synapses": sum(layer.synapses for layer in spec.layers),
+        "rounded_to_zero": sum(rounded_to_zero(network, spec)),
+    }
+    kept = ("weight_bits", "value_bits", "samples", "accuracy")
+    info = {**binning, "checkpoint_sha256": sha256(args.checkpoint), **{key: report[key] for key in kept}}
+    save_model(args.out, spec, info)
+    rows = [
+        ("accuracy, float", percent(before["accuracy"])),
+        ("accuracy, quantized", percent(after["accuracy"])),
+        ("samples", f"{len(data)} ({'the shipped sample' if args.data is None else args.split})"),
+        ("weights", f"{args.weight_bits} bits, {percent(after['sparsity'])} zero"),
+        ("synapses", f"{thousands(report['synapses'])} ({report['rounded_to_zero']} weights rounded to zero)"),
+        ("model", str(args.out)),
+    ]
+    return Outcome(report, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data, assignment
+from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data, assignment, percent
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -32,10 +32,18 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="key=value",
         help="change a setting of CONFIG; may be repeated",
     )
+    parser.add_argument("--restart", action="store_true", help="start afresh instead of continuing")
 
 
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.train import train
 
-    report = train(args.config, args.data, args.out, dict(args.settings))
-    return Outcome(report, [(key, str(value)) for key, value in report.items()])
+    report = train(args.config, args.data, args.out, dict(args.settings), resume=not args.restart)
+    rows = [
+        ("accuracy, validation", f"{percent(report['accuracy'])} ({report['validation_samples']} samples)"),
+        ("zero weights", percent(report["sparsity"])),
+        ("best epoch", f"{report['best_epoch']} of {report['epochs']}"),
+        ("time", f"{report['seconds']:.0f} s"),
+        ("checkpoint", report["checkpoint"]),
+    ]
+    return Outcome(report, rows)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,3 +259,33 @@ def test_bad_parameter(write: Write, options: dict[str, Any], message: str) -> N
     with pytest.raises(InputError) as error:
         shd.load(path, **options)
     assert str(error.value) == message.format(path=path)
+
+
+@pytest.fixture(scope="module")
+def digits(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test split of real spoken digits, unpacked by the script that comes with it."""
+    folder = tmp_path_factory.mktemp("digits")
+    script = shared_dir / "data" / "make_h5.py"
+    subprocess.run([sys.executable, script, folder, "shd_test"], check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def test_real_digits(digits: Path) -> None:
+    data = shd.load_split(digits, "test")
+    assert data.counts.shape == (1132, 100, 140)
+    assert data.keys[0] == "zero" and data.keys[19] == "neun" and len(data.keys) == 20
+    assert {4, 5} <= set(data.speakers)
+    assert 10 < data.counts.max() < 60
+    with h5py.File(digits / "shd_test.h5") as file:
+        for sample in (0, 500, 1131):
+            times, units = file["spikes/times"][sample].tolist(), file["spikes/units"][sample].tolist()
+            assert np.array_equal(data.counts[sample], ref_counts(times, units, 100, 0.010, 5))
+    some = shd.load_split(digits, "test", samples=[1131, 0])
+    assert np.array_equal(some.counts, data.counts[[1131, 0]])
+
+
+def test_real_digits_cut_short(digits: Path, tmp_path: Path) -> None:
+    whole = (digits / "shd_test.h5").read_bytes()
+    (tmp_path / "shd_test.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"shd_test\.h5 must be a complete HDF5 file"):
+        shd.load_split(tmp_path, "test", samples=3)

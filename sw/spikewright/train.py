@@ -31,6 +31,7 @@ from spikewright.progress import say
 from spikewright.regularizers import L1
 
 STATE_FORMAT = "spikewright-training-1"
+_SPARSITY_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -312,9 +313,10 @@ class _Run:
         }
 
     def _keep_if_best(self, entry: dict[str, Any]) -> None:
-        """Only epochs that are about as sparse as asked for count, once there is one."""
-        wanted = self.config.training.target_sparsity - 0.01 if self.controller else 0.0
-        rank = (entry["sparsity"] >= wanted, entry["validation_accuracy"], -entry["validation_loss"])
+        """Once the full target sparsity has been asked for, only epochs that about reach it count."""
+        asked = self.controller is None or self.controller.calls >= self.controller.ramp
+        sparse = self.controller is None or entry["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE
+        rank = (asked and sparse, entry["validation_accuracy"], -entry["validation_loss"])
         if self.best and tuple(self.best["rank"]) >= rank:
             return
         self.best = {"rank": list(rank), **entry}

@@ -1,0 +1,206 @@
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from spikewright.checkpoint import load_checkpoint
+from spikewright.config import AugmentConfig, Config, LayerConfig, NetworkConfig, TrainingConfig, override
+from spikewright.data.shd import load_split
+from spikewright.errors import CheckFailed, InputError
+from spikewright.evaluate import evaluate
+from spikewright.optim import sparsity
+from spikewright.train import rate_factor, train
+
+CONFIG = Config(
+    network=NetworkConfig(
+        inputs=10,
+        classes=3,
+        timesteps=20,
+        bin_width=70,
+        layers=(
+            LayerConfig(neurons=24, dropout=0.1),
+            LayerConfig(neurons=24, recurrent=True, delay_low=0, delay_high=6, max_delay=8, recurrent_dropout=0.1),
+        ),
+    ),
+    training=TrainingConfig(
+        epochs=12, batch=32, lr=0.01, lam=0.02, density=0.6, target_sparsity=0.6, lam_gain=0.3, lam_step=0.05,
+        schedule="cosine",
+        sigma=2.0, logit_scale=5.0, validation_speakers=(2,),
+    ),
+    augment=AugmentConfig(channel_shift=0.5, time_warp=0.1, time_shift=1, drop=0.2, mix=0.2),
+)  # fmt: skip
+
+
+def write_words(path: Path, samples: int, seed: int) -> None:
+    """Three "words" that differ in how their pitch moves, from three speakers."""
+    rng = np.random.default_rng(seed)
+    with h5py.File(path, "w") as file:
+        times = file.create_dataset("spikes/times", (samples,), dtype=h5py.vlen_dtype(np.float32))
+        units = file.create_dataset("spikes/units", (samples,), dtype=h5py.vlen_dtype(np.uint16))
+        labels = np.arange(samples) % 3
+        for sample, label in enumerate(labels):
+            time = np.sort(rng.uniform(0, 0.19, 120))
+            slope = (-1500, 0, 1500)[label]
+            unit = 350 + slope * (time - 0.1) + rng.normal(0, 50, 120)
+            times[sample], units[sample] = time, np.clip(unit, 0, 699).astype(np.uint16)
+        file["labels"] = labels
+        file["extra/speaker"] = np.arange(samples) // 3 % 3
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    write_words(folder / "shd_train.h5", 360, 0)
+    write_words(folder / "shd_test.h5", 90, 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(words, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return folder, train(CONFIG, words, folder)
+
+
+def read_log(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_learns_sparsely(run, words):
+    folder, report = run
+    network = load_checkpoint(folder / "checkpoint.safetensors")
+    data = load_split(words, "test", timesteps=20, timestep=0.01, bin_width=70)
+    result = evaluate(network, data)
+    assert result["accuracy"] > 0.9
+    assert report["accuracy"] > 0.9
+    assert 0.5 <= report["sparsity"] == sparsity(network.weight_matrices().values()) == result["sparsity"] < 0.8
+    assert (report["epochs"], report["training_samples"], report["validation_samples"]) == (12, 240, 120)
+
+
+def test_logs_every_epoch(run):
+    log = read_log(run[0])
+    assert [entry["epoch"] for entry in log] == list(range(1, 13))
+    assert log[0]["loss"] > log[-1]["loss"]
+    assert set(log[0]) >= {"accuracy", "validation_loss", "validation_accuracy", "sparsity", "lam", "rates", "seconds"}
+    assert all(0 < rate < 1 for entry in log for rate in entry["rates"])
+
+
+def test_delays_stay_within_their_limit(run):
+    delays = load_checkpoint(run[0] / "checkpoint.safetensors").layers[1].delays
+    assert delays.min() >= 0
+    assert delays.max() <= 8
+
+
+def stop_after(monkeypatch, epochs):
+    """Make a training fail, as if killed, when it begins the epoch after `epochs`."""
+    from spikewright import train as module
+
+    original = module._Run.train_epoch
+
+    def train_epoch(self, epoch):
+        if epoch == epochs:
+            raise KeyboardInterrupt
+        original(self, epoch)
+
+    monkeypatch.setattr(module._Run, "train_epoch", train_epoch)
+
+
+@pytest.mark.parametrize("optimizer", ["adabreg", "linbreg", "adam"])
+def test_resumes_with_the_same_result(words, tmp_path, monkeypatch, optimizer):
+    config = override(CONFIG, {"epochs": "3", "optimizer": optimizer, "momentum": "0.5", "target_sparsity": "0.5"})
+    unbroken = train(config, words, tmp_path / "unbroken")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 2)
+        train(config, words, tmp_path / "resumed")
+    assert len(read_log(tmp_path / "resumed")) == 2
+    resumed = train(config, words, tmp_path / "resumed")
+    for name in ("checkpoint.safetensors", "state.safetensors"):
+        one, other = (load_tensors(tmp_path / folder / name) for folder in ("unbroken", "resumed"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    drop = ("seconds", "checkpoint")
+    assert {k: v for k, v in unbroken.items() if k not in drop} == {k: v for k, v in resumed.items() if k not in drop}
+    logs = [[{**e, "seconds": 0} for e in read_log(tmp_path / folder)] for folder in ("unbroken", "resumed")]
+    assert logs[0] == logs[1]
+
+
+def load_tensors(path):
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def test_a_finished_run_is_not_trained_again(run, words):
+    before = (run[0] / "checkpoint.safetensors").read_bytes()
+    assert train(CONFIG, words, run[0]) == run[1]
+    assert (run[0] / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_another_configuration_does_not_resume(run, words):
+    with pytest.raises(InputError) as error:
+        train(CONFIG, words, run[0], {"lr": "0.1"})
+    assert str(error.value) == f"{run[0]} must hold a run of the same configuration, not of another one"
+
+
+def test_without_resume_a_run_starts_afresh(words, tmp_path):
+    settings = {"epochs": "1"}
+    train(CONFIG, words, tmp_path, settings)
+    train(CONFIG, words, tmp_path, {**settings, "seed": "5"}, resume=False)
+    assert len(read_log(tmp_path)) == 1
+    assert json.loads((tmp_path / "config.json").read_text())["training"]["seed"] == 5
+
+
+def test_divergence_stops_with_a_clear_line(words, tmp_path, monkeypatch):
+    from spikewright import train as module
+
+    monkeypatch.setattr(module, "_logits", lambda network, scores, scale: scores * float("nan"))
+    with pytest.raises(CheckFailed) as error:
+        train(CONFIG, words, tmp_path)
+    assert str(error.value) == "training diverged in epoch 1: the loss is nan; lower lr or lam"
+
+
+def test_a_lambda_that_leaves_no_weights_stops(words, tmp_path):
+    with pytest.raises(CheckFailed) as error:
+        train(CONFIG, words, tmp_path, {"optimizer": "linbreg", "lam": "50", "density": "0.0001"})
+    assert str(error.value).endswith("is zero; lower lam or lr")
+    assert str(error.value).startswith("training diverged in epoch 1: all of ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"validation_speakers": "[7]"}, "validation_speakers must be among 0, 1, 2, not 7"),
+        ({"validation_speakers": "[0, 1, 2]"},
+         "training part must have samples to train on and to hold out, not 360 in all"),
+        ({"inputs": "11"}, "network.inputs must be 10, the channels of the data, not 11"),
+        ({"classes": "2"}, "network.classes must be above 2, the highest label of the data, not 2"),
+    ],
+)  # fmt: skip
+def test_data_that_does_not_fit(words, tmp_path, settings, message):
+    with pytest.raises(InputError) as error:
+        train(CONFIG, words, tmp_path / "run", settings)
+    assert str(error.value) == message
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_state_is_refused(words, tmp_path):
+    train(CONFIG, words, tmp_path, {"epochs": "1"})
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-10])
+    with pytest.raises(InputError) as error:
+        train(CONFIG, words, tmp_path, {"epochs": "1"})
+    assert str(error.value).startswith(f"{state}: not a readable safetensors file (")
+
+
+def test_schedules():
+    assert [rate_factor("none", step, 10) for step in (0, 9)] == [1.0, 1.0]
+    assert rate_factor("cosine", 0, 10) == 1.0
+    assert rate_factor("cosine", 5, 10) == pytest.approx(0.5)
+    one = [rate_factor("onecycle", step, 100) for step in range(101)]
+    assert one[0] == pytest.approx(0.04)
+    assert one[30] == pytest.approx(1.0) == max(one)
+    assert one[100] == pytest.approx(0.0)
+    assert all(a < b for a, b in zip(one[:30], one[1:31], strict=True))
+    assert all(a > b for a, b in zip(one[30:100], one[31:], strict=True))

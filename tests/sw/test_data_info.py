@@ -75,3 +75,8 @@ def test_bad_sample(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         info(path)
     assert str(error.value) == f"{path}: sample 0: spikes/units must be between 0 and 699, not 700"
+
+
+def test_bad_binning(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="^bin_width must divide 700, not 6$"):
+        info(write(tmp_path / "file.h5", [], {}, []), bin_width=6)

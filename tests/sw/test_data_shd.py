@@ -116,6 +116,24 @@ def test_more_rows_than_are_read_at_once(write: Write, monkeypatch: pytest.Monke
     assert shd.load(path, bin_width=1).counts.sum(axis=1)[range(5), range(5)].tolist() == [0, 1, 2, 3, 4]
 
 
+def test_rows_are_read_one_by_one_where_a_sample_is_large(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write([([0.1] * n, [n] * n) for n in range(4)])
+    sizes = []
+
+    def spy(*args: Any) -> Any:
+        sizes.append(len(args[0].samples))
+        return bin_spikes(*args)
+
+    bin_spikes = shd.bin_spikes
+    monkeypatch.setattr(shd, "bin_spikes", spy)
+    monkeypatch.setattr(shd, "_BINS_AT_ONCE", 14_000 * 3)
+    assert shd.load(path).counts.sum(axis=(1, 2)).tolist() == [0, 1, 2, 3]
+    assert sizes == [3, 1]
+    sizes.clear()
+    shd.load(path, timesteps=500)
+    assert sizes == [1, 1, 1, 1]
+
+
 def test_load_split(write: Write, tmp_path: Path) -> None:
     write([([0.1], [0])], name="shd_test.h5")
     assert len(shd.load_split(tmp_path, "test", timesteps=7).counts[0]) == 7
@@ -240,12 +258,14 @@ def test_text_file_and_folder(tmp_path: Path) -> None:
         shd.load(tmp_path / "file.h5")
     with pytest.raises(InputError, match=f"^{tmp_path} must be an SHD-format HDF5 file, not a folder$"):
         shd.load(tmp_path)
+    with pytest.raises(InputError, match="^/dev/null must be an SHD-format HDF5 file, not a device$"):
+        shd.load("/dev/null")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"timesteps": 0}, "timesteps must be at least 1, not 0"),
+        ({"timesteps": 0}, "timesteps must be between 1 and 65536, not 0"),
         ({"timestep": 0.0}, "timestep must be a positive number of seconds, not 0.0"),
         ({"timestep": float("nan")}, "timestep must be a positive number of seconds, not nan"),
         ({"bin_width": 3}, "bin_width must divide 700, not 3"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.data.shd import CHANNELS, bin_spikes, open_file
+from spikewright.data.shd import CHANNELS, bin_spikes, check_binning, open_file
 
 
 def info(
@@ -37,13 +37,14 @@ def info(
     Raises
     ------
     InputError
-        A damaged file, or a value out of range.
+        A bad parameter, a damaged file, or a value out of range.
     """
+    bins = timesteps * check_binning(timesteps, timestep, bin_width)
     spikes, durations, events = [], [], []
     by_channel = np.zeros(CHANNELS, np.int64)
     largest = binned_spikes = 0
     with open_file(path) as file:
-        for rows in file.rows(file.select(None)):
+        for rows in file.rows(file.select(None), bins):
             counts = bin_spikes(rows, timesteps, timestep, bin_width)
             spikes.append(rows.lengths)
             durations.append(_durations(rows.times, rows.lengths))

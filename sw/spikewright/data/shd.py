@@ -32,7 +32,11 @@ MAX_COUNT = 255
 MAX_SAMPLES = 10_000_000
 """More samples than this are a damaged header, not a data set."""
 
+MAX_TIMESTEPS = 65_536
+"""Longest sample that is binned, in steps."""
+
 _ROWS_AT_ONCE = 256  # bounds the float64 copy of the times: about 12 MB at 5,700 spikes a sample
+_BINS_AT_ONCE = 1 << 22  # bounds the 64-bit counts to 32 MB, unless one sample needs more
 
 Array = npt.NDArray[Any]
 
@@ -179,16 +183,19 @@ class SpikeFile:
             raise InputError(f"samples must be rows between 0 and {len(self) - 1} of {self.path}, not {rows[bad[0]]}")
         return rows.astype(np.int64)
 
-    def rows(self, samples: npt.NDArray[np.int64]) -> Iterator[Rows]:
-        """Raw spikes of the rows `samples`, in that order, some hundred rows at a time, each value checked.
+    def rows(self, samples: npt.NDArray[np.int64], bins: int = 1) -> Iterator[Rows]:
+        """Raw spikes of the rows `samples`, in that order, each value checked.
+
+        They come some hundred rows at a time, fewer where `bins` (the caller's memory for one row) is large.
 
         Raises
         ------
         InputError
             Rows of unequal length, a time that is negative, infinite or not a number, a unit outside 0-699.
         """
-        for start in range(0, len(samples), _ROWS_AT_ONCE):
-            chosen = samples[start : start + _ROWS_AT_ONCE]
+        at_once = max(1, min(_ROWS_AT_ONCE, _BINS_AT_ONCE // bins))
+        for start in range(0, len(samples), at_once):
+            chosen = samples[start : start + at_once]
             times, units = _read(self._times, chosen), _read(self._units, chosen)
             lengths = np.array([len(row) for row in times], np.int64)
             for sample, length, row in zip(chosen, lengths, units, strict=True):
@@ -232,9 +239,10 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[SpikeFile]:
         The file is missing, truncated, not HDF5, or not of the format; the message names the file and the field.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} must be an SHD-format HDF5 file, not {'a folder' if path.is_dir() else 'missing'}")
     try:
+        if not path.is_file():
+            what = "a folder" if path.is_dir() else "a device" if path.exists() else "missing"
+            raise InputError(f"{path} must be an SHD-format HDF5 file, not {what}")
         with h5py.File(path, "r") as file:
             yield SpikeFile(path, file)
     except InputError:
@@ -265,7 +273,7 @@ def load(
     path : path
         The file.
     timesteps : int
-        Steps T of every sample, at least 1.
+        Steps T of every sample, 1-65536.
     timestep : float
         Length of a step in seconds, above 0.
     bin_width : int
@@ -283,17 +291,12 @@ def load(
     InputError
         A bad parameter, a damaged file, a value out of range, or more than 255 spikes in one bin.
     """
-    if timesteps < 1:
-        raise InputError(f"timesteps must be at least 1, not {timesteps}")
-    if not 0 < timestep < np.inf:
-        raise InputError(f"timestep must be a positive number of seconds, not {timestep}")
-    if bin_width < 1 or CHANNELS % bin_width:
-        raise InputError(f"bin_width must divide {CHANNELS}, not {bin_width}")
+    channels = check_binning(timesteps, timestep, bin_width)
     with open_file(path) as file:
         chosen = file.select(samples)
-        counts = np.zeros((len(chosen), timesteps, CHANNELS // bin_width), np.uint8)
+        counts = np.zeros((len(chosen), timesteps, channels), np.uint8)
         done = 0
-        for rows in file.rows(chosen):
+        for rows in file.rows(chosen, timesteps * channels):
             binned = bin_spikes(rows, timesteps, timestep, bin_width)
             if binned.max(initial=0) > MAX_COUNT:
                 sample, step, channel = np.argwhere(binned > MAX_COUNT)[0]
@@ -304,6 +307,17 @@ def load(
             counts[done : done + len(binned)] = binned
             done += len(binned)
         return SpikeData(counts, file.labels[chosen], file.speakers[chosen], file.keys)
+
+
+def check_binning(timesteps: int, timestep: float, bin_width: int) -> int:
+    """Number of channels after binning; InputError for parameters that `load` does not take."""
+    if not 1 <= timesteps <= MAX_TIMESTEPS:
+        raise InputError(f"timesteps must be between 1 and {MAX_TIMESTEPS}, not {timesteps}")
+    if not 0 < timestep < np.inf:
+        raise InputError(f"timestep must be a positive number of seconds, not {timestep}")
+    if bin_width < 1 or CHANNELS % bin_width:
+        raise InputError(f"bin_width must divide {CHANNELS}, not {bin_width}")
+    return CHANNELS // bin_width
 
 
 def bin_spikes(rows: Rows, timesteps: int, timestep: float, bin_width: int) -> npt.NDArray[np.int64]:

@@ -176,7 +176,10 @@ def synth(
     utterances = plan(samples_per_class, seed)
     report: dict[str, Any] = {"out_dir": str(out_dir), "seed": seed, "samples_per_class": samples_per_class}
     total = sum(map(len, utterances.values()))
-    with atomic_dir(Path(out_dir)) as folder, tqdm(total=total, desc="Speaking", disable=not progress) as bar:
+    with (
+        atomic_dir(Path(out_dir)) as folder,
+        tqdm(total=total, desc="Speaking", mininterval=0.5, disable=not progress) as bar,
+    ):
         rows = recordings(utterances, lambda split, row: True)
         for split in SPLITS:
             heard = []
@@ -248,7 +251,10 @@ def make_sample(
         chosen += rows[:per_class]
     chosen.sort()
     source = f"make_sample(per_class={per_class}, samples_per_class={samples_per_class}, seed={seed})"
-    with atomic_path(Path(path)) as temporary, tqdm(total=len(chosen), desc="Speaking", disable=not progress) as bar:
+    with (
+        atomic_path(Path(path)) as temporary,
+        tqdm(total=len(chosen), desc="Speaking", mininterval=0.5, disable=not progress) as bar,
+    ):
         heard = []
         for _, _, times, units in recordings(utterances, lambda split, row: split == "test" and row in chosen):
             heard.append((times, units))

@@ -81,6 +81,17 @@ def integer(low: int, high: int | None = None) -> Callable[[str], int]:
     return convert
 
 
+def megahertz(text: str) -> float:
+    """Option type: a frequency above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0 MHz, not {text}")
+    return value
+
+
 def assignment(text: str) -> tuple[str, str]:
     """Option type: `key=value`."""
     key, equals, value = text.partition("=")

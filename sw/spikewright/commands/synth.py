@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, thousands
+from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, integer, megahertz, thousands
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -15,25 +15,44 @@ def add(subparsers: Subparsers[Parser]) -> None:
         run,
         summary="bitstream for a board",
         details="Synthesizes a core with its board top (yosys) and places and routes it (nextpnr): bitstream,\n"
-        "utilization, maximum clock frequency. Fails if a memory dissolved into flip-flops or the clock\n"
-        "of the board is missed.",
+        "utilization, maximum clock frequency. Fails if a memory dissolved into flip-flops, or if the\n"
+        "clock of the board is missed. Takes minutes.",
         example="spikewright synth build --board ulx3s-85f",
     )
     parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
     parser.add_argument("--board", required=True, metavar="BOARD", help="ulx3s-85f or icebreaker")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="DIR", help="folder to make (default: synth-BOARD in BUILD_DIR)"
+    )
+    parser.add_argument(
+        "--clock-mhz", type=megahertz, metavar="F", help="clock of the core (default: what the board is meant for)"
+    )
+    parser.add_argument(
+        "--seed", type=integer(0, 2**31 - 1), default=1, metavar="S", help="of the placement (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright_boards.flow import synthesize
+    from spikewright_boards.flow import TimingMissed, synthesize
 
-    report = synthesize(args.build_dir, args.board)
-    rows = [
-        ("board", report["board"]),
-        ("logic cells (LUTs)", thousands(report["luts"])),
-        ("flip-flops", thousands(report["ffs"])),
-        ("block RAMs", thousands(report["brams"])),
-        ("multipliers", thousands(report["dsps"])),
-        ("maximum clock", f"{report['fmax_mhz']:.1f} MHz"),
+    failed = None
+    try:
+        report = synthesize(args.build_dir, args.board, out_dir=args.out, clock_mhz=args.clock_mhz, seed=args.seed)
+    except TimingMissed as missed:
+        report, failed = missed.report, str(missed)
+    available = report["available"]
+    rows = [("board", report["board"])]
+    rows += [
+        (label, f"{thousands(report[key])} of {thousands(available[key])}")
+        for key, label in (
+            ("luts", "LUTs"),
+            ("ffs", "flip-flops"),
+            ("brams", "block RAMs"),
+            ("dsps", "multipliers"),
+        )
+    ]
+    rows += [
+        ("maximum clock", f"{report['fmax_mhz']:.1f} MHz (runs at {report['clock_mhz']:g} MHz)"),
         ("bitstream", str(report["bitstream"])),
     ]
-    return Outcome(report, rows)
+    return Outcome(report, rows, failed)

@@ -102,11 +102,12 @@ def test_file_without_samples(write: Write) -> None:
 
 
 def test_samples_select_rows(write: Write) -> None:
-    path = write([([0.1] * n, [0] * n) for n in range(5)], labels=np.arange(5))
+    path = write([([0.1] * n, [0] * n) for n in range(5)], labels=np.arange(5), speakers=np.arange(10, 15))
     assert shd.load(path, samples=2).counts.sum(axis=(1, 2)).tolist() == [0, 1]
     some = shd.load(path, samples=[4, 1, 1])
     assert some.counts.sum(axis=(1, 2)).tolist() == [4, 1, 1]
     assert some.labels.tolist() == [4, 1, 1]
+    assert some.speakers.tolist() == [14, 11, 11]
     assert some.keys == ("0", "1", "2", "3", "4")
 
 

@@ -28,7 +28,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         summary="integer network of a checkpoint",
         details="Turns a float checkpoint into the integer network that the hardware computes, and reports the\n"
         "accuracy before and after, on DIR or else on the small sample that is shipped.",
-        example="spikewright quantize runs/first/best.safetensors -o model.safetensors",
+        example="spikewright quantize runs/first/checkpoint.safetensors -o model.safetensors",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint by `spikewright train`")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL", help="file to write")

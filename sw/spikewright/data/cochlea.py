@@ -144,7 +144,7 @@ def hair_cells(currents: Floats) -> Floats:
     drive = compressed / (1 + compressed)
     leak = math.exp(-TICK / _ADAPTATION_TIME)
     adapted: Floats = signal.lfilter([1 - leak], [1, -leak], drive, axis=0)
-    # Rounded far above the error of the arithmetic, so that every machine's transform gives the same spikes.
+    # Rounded, so that the last bits of the transform, which differ between processors, hardly ever reach the cells.
     return np.asarray(np.round(np.maximum(drive - _ADAPTATION * adapted, 0), 6), np.float64)
 
 

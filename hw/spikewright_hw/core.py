@@ -86,8 +86,9 @@ class AxiCore(wiring.Component):
     m_axis_tdata, m_axis_tvalid, m_axis_tready, m_axis_tlast
         Results: a score per class, sign extended to whole bytes; then, with `tlast`, the class, and in the top bit
         whether something in the sample was out of range.
-    trace<k>_valid, trace<k>_row, trace<k>_spikes, trace<k>_v
-        What the update of layer k does; without effect, for test benches. A read-out has no `spikes`.
+    trace_valid, trace<k>_row, trace<k>_spikes, trace<k>_v
+        What the update of layer k does while bit k of `trace_valid` is set; without effect, for test benches. A
+        read-out has no `spikes`.
     """
 
     def __init__(self, spec: CoreSpec) -> None:
@@ -107,10 +108,11 @@ class AxiCore(wiring.Component):
             "m_axis_tvalid": Out(1),
             "m_axis_tready": In(1),
             "m_axis_tlast": Out(1),
+            "trace_valid": Out(len(self.core.layers)),
         }
         for index, layer in enumerate(self.core.layers):
-            for name, member in layer.trace.signature.members.items():
-                members[f"trace{index}_{name}"] = Out(member.shape)
+            for name in self._trace_names(layer):
+                members[f"trace{index}_{name}"] = Out(layer.trace.signature.members[name].shape)
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
@@ -133,6 +135,12 @@ class AxiCore(wiring.Component):
         with m.If(scores.last):
             m.d.comb += self.m_axis_tdata[-1].eq(scores.error)
         for index, layer in enumerate(core.layers):
-            for name in layer.trace.signature.members:
-                m.d.comb += getattr(self, f"trace{index}_{name}").eq(getattr(getattr(core, f"trace{index}"), name))
+            trace = getattr(core, f"trace{index}")
+            m.d.comb += self.trace_valid[index].eq(trace.valid)
+            for name in self._trace_names(layer):
+                m.d.comb += getattr(self, f"trace{index}_{name}").eq(getattr(trace, name))
         return m
+
+    @staticmethod
+    def _trace_names(layer: Any) -> list[str]:
+        return [name for name in layer.trace.signature.members if name != "valid"]

@@ -1,0 +1,281 @@
+"""Simulation of a build folder: cocotb on Verilator, compared with the integer network and the cycle model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from spikewright import __version__
+from spikewright.build import open_build
+from spikewright.errors import CheckFailed
+from spikewright.files import atomic_dir, sha256
+from spikewright.integer import IntegerNetwork, Trace
+from spikewright.spec import CoreSpec, NetworkSpec, delay_ring
+
+from .scoreboard import Recording, compare
+from .toolchain import compile_model, environment
+
+MODEL_FOLDER = "simulation"
+TOP = "spikewright_core"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """A sample to simulate.
+
+    Parameters
+    ----------
+    values : (T, inputs) integers
+    name : str
+        For messages.
+    isolated : bool
+        Start in an idle core, not right behind the sample before.
+    stall : float
+        Probability of a pause of the input, and of one of the output, each cycle.
+    """
+
+    values: npt.NDArray[np.integer]
+    name: str
+    isolated: bool = False
+    stall: float = 0.0
+
+
+def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple[int, int]]:
+    """Input beats (tdata, tlast) of a sample (T, inputs): per step its events by rising axon, then a mark."""
+    words: list[tuple[int, int]] = []
+    mark = 1 << stream["mark_bit"]
+    for t, row in enumerate(values):
+        words += [(int(axon) | int(row[axon]) << stream["axon_bits"], 0) for axon in np.flatnonzero(row)]
+        words.append((mark, int(t == len(values) - 1)))
+    return words
+
+
+def compiled(build_dir: Path, progress: Progress) -> Path:
+    """The simulation of a build folder, compiled unless its Verilog was before."""
+    import cocotb_tools.config as cocotb_config
+
+    environment()  # tells what is missing before anything is written
+    folder = build_dir / MODEL_FOLDER
+    stamp = f"{__version__} {sha256(build_dir / f'{TOP}.v')}"
+    stamp_file = folder / "manifest.json"
+    if not stamp_file.is_file() or json.loads(stamp_file.read_text()).get("stamp") != stamp:
+        progress("compiling the Verilog with Verilator")
+        with atomic_dir(folder) as part:
+            compile_model(
+                [build_dir / f"{TOP}.v"],
+                TOP,
+                part,
+                main=cocotb_config.share_dir / "lib" / "verilator" / "verilator.cpp",
+                ldflags=f"-Wl,-rpath,{cocotb_config.libs_dir} -L{cocotb_config.libs_dir} -lcocotbvpi_verilator",
+            )
+            (part / "manifest.json").write_text(json.dumps({"stamp": stamp}))
+    return folder / TOP
+
+
+def record(
+    build_dir: Path, core: CoreSpec, stream: dict[str, int], stimuli: list[Stimulus], *, seed: int, progress: Progress
+) -> Recording:
+    """Run samples through the Verilog and the memory images of a build folder.
+
+    Raises
+    ------
+    CheckFailed
+        If the core breaks the protocol of its output.
+    """
+    executable = compiled(build_dir, progress)
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
+        folder = Path(name)
+        for image in build_dir.glob("*.hex"):
+            shutil.copyfile(image, folder / image.name)
+        job = {
+            "seed": seed,
+            "layers": len(core.layers),
+            "settle": _settle(core),
+            "samples": [
+                {"beats": beats(item.values, stream), "isolated": item.isolated, "stall": item.stall}
+                for item in stimuli
+            ],
+        }
+        files = {key: folder / f"{key}.json" for key in ("job", "progress", "recording")}
+        files["job"].write_text(json.dumps(job))
+        with _watch(files["progress"], len(stimuli), progress):
+            log = run_bench(
+                executable,
+                "spikewright_sim.bench_core",
+                folder,
+                seed=seed,
+                env={f"SPIKEWRIGHT_{key.upper()}": str(path) for key, path in files.items()},
+            )
+        if not files["recording"].is_file():
+            raise CheckFailed(f"the simulation was stopped by its bench:\n{log[-2000:]}")
+        return Recording(**json.loads(files["recording"].read_text()))
+
+
+def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: dict[str, str] | None = None) -> str:
+    """Run a cocotb module in a compiled simulation, in `folder`; returns its log."""
+    from cocotb_tools.runner import get_runner
+
+    log = folder / "simulation.log"
+    get_runner("verilator").test(
+        test_module=module,
+        hdl_toplevel=executable.name,
+        hdl_toplevel_lang="verilog",
+        build_dir=executable.parent,
+        test_dir=folder,
+        log_file=log,
+        results_xml=str(folder / "results.xml"),
+        seed=seed,
+        extra_env=env or {},
+    )
+    return log.read_text(errors="replace")
+
+
+def _settle(core: CoreSpec) -> int:
+    """Cycles in which a core surely finishes what it does after a result: it clears its delay buffers."""
+    longest = 0
+    for layer in core.layers:
+        longest = max(longest, layer.spec.neurons)
+        if layer.spec.delays is not None:
+            words, _, depth = delay_ring(layer.spec.neurons, int(layer.spec.delays.max()))
+            longest = max(longest, words + depth)
+    return longest + 64
+
+
+@contextmanager
+def _watch(file: Path, total: int, progress: Progress) -> Iterator[None]:
+    """Tell how many samples are through, every other second."""
+    done = threading.Event()
+
+    def poll() -> None:
+        told = "0"
+        while not done.wait(2):
+            now = file.read_text() if file.is_file() else "0"
+            if now != told:
+                progress(f"simulated {now} of {total} samples")
+                told = now
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def simulate(
+    build_dir: Path | str,
+    counts: npt.NDArray[np.integer],
+    labels: npt.NDArray[np.integer],
+    *,
+    seed: int = 0,
+    progress: Progress = lambda message: None,
+) -> dict[str, Any]:
+    """Compare the Verilog of a build folder with the integer network and the cycle model.
+
+    Every sample runs alone in an idle core, which gives its latency; then a few run back to back, and a few with
+    random pauses at both ends. All of them are compared: spikes and membranes of every neuron at every step, scores
+    and class, and, where nothing paused, the cycle of every step of every layer.
+
+    Parameters
+    ----------
+    build_dir : Path
+        By `spikewright generate`.
+    counts : (B, T, inputs) integers
+    labels : (B,) integers
+    seed : int
+        Of the pauses.
+    progress : callable
+        Is told what is going on, a line at a time.
+
+    Returns
+    -------
+    dict
+        JSON-ready: `samples`, `mismatches`, `cycle_mismatches`, `details` (the first differences), `accuracy` (of the
+        simulated hardware), `cycles_per_inference` and `predicted_cycles_per_inference` (`min`, `mean`, `max`),
+        `synaptic_ops` (additions of a synapse) and `dense_synaptic_ops` (what the same events would cost if no weight
+        were zero), both over all `samples`.
+
+    Raises
+    ------
+    InputError
+        If the build folder or the samples do not fit, or a tool is missing.
+    """
+    build_dir = Path(build_dir)
+    manifest, core = open_build(build_dir)
+    samples = len(counts)
+    alone = [Stimulus(counts[b], f"sample {b}", isolated=True) for b in range(samples)]
+    few = list(range(min(samples, 3)))
+    back_to_back = [Stimulus(counts[b], f"sample {b} back to back") for b in few]
+    # The first of these is isolated, so that its pauses do not delay the result of the sample before.
+    paused = [Stimulus(counts[b], f"sample {b} with pauses", isolated=b == 0, stall=0.3) for b in few[:2]]
+    stimuli = alone + back_to_back + paused
+    values = np.stack([item.values for item in stimuli], axis=1)
+    progress(f"running {samples} samples through the integer network")
+    trace = IntegerNetwork(core.network).run(torch.from_numpy(values.astype(np.int64)))
+    seen = record(build_dir, core, manifest["stream"], stimuli, seed=seed, progress=progress)
+    progress("comparing every neuron at every step")
+    report = compare(
+        core,
+        values,
+        trace,
+        seen,
+        output_bytes=manifest["stream"]["output_bytes"],
+        names=[item.name for item in stimuli],
+        timed=len(alone) + len(back_to_back),
+    )
+    sparse, dense = synaptic_operations(core.network, values[:, :samples], trace)
+    return {
+        "samples": samples,
+        "mismatches": report.mismatches,
+        "cycle_mismatches": report.cycle_mismatches,
+        "details": report.details,
+        "accuracy": float(np.mean(np.array(report.classes[:samples]) == labels[: len(report.classes)]))
+        if len(report.classes) >= samples
+        else 0.0,
+        "cycles_per_inference": _spread(report.latencies[:samples]),
+        "predicted_cycles_per_inference": _spread([item.latency for item in report.predicted[:samples]]),
+        "synaptic_ops": sparse,
+        "dense_synaptic_ops": dense,
+    }
+
+
+def synaptic_operations(network: NetworkSpec, values: npt.NDArray[np.integer], trace: Trace) -> tuple[int, int]:
+    """Additions of a synapse for samples (T, B, inputs), and of a weight if none were zero, for the same events."""
+    sparse = dense = 0
+    events = torch.from_numpy((values != 0).reshape(-1, network.inputs).sum(axis=0))
+    samples = values.shape[1]
+    for index, layer in enumerate(network.layers):
+        fan_out = torch.from_numpy(np.count_nonzero(layer.weights, axis=0))
+        sparse += int((events * fan_out[: layer.inputs]).sum())
+        dense += int(events.sum()) * layer.neurons
+        if index < len(trace.spikes):
+            spikes = trace.spikes[index][:, :samples]
+            events = spikes.sum(dim=(0, 1))
+            if layer.delays is not None:
+                # A spike whose delay ends after the sample arrives nowhere.
+                steps = torch.arange(len(spikes))[:, None]
+                arrives = steps + 1 + torch.from_numpy(layer.delays.copy()) < len(spikes)
+                delayed = (spikes.sum(dim=1) * arrives).sum(dim=0)
+                sparse += int((delayed * fan_out[layer.inputs :]).sum())
+                dense += int(delayed.sum()) * layer.neurons
+    return sparse, dense
+
+
+def _spread(cycles: list[int]) -> dict[str, float | int | None]:
+    if not cycles:
+        return {"min": None, "mean": None, "max": None}
+    return {"min": min(cycles), "mean": sum(cycles) / len(cycles), "max": max(cycles)}

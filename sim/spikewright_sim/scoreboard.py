@@ -1,0 +1,214 @@
+"""Comparison of what a core did with the integer network and the cycle model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.cycles import CycleModel, SampleCycles
+from spikewright.integer import Trace
+from spikewright.spec import CoreSpec, IntArray
+
+SHOWN = 10
+"""Differences that are described; all are counted."""
+
+
+@dataclass
+class Recording:
+    """What a simulated core showed, in the order in which it did.
+
+    Parameters
+    ----------
+    rows : per layer, list of (cycle, row, spikes, v)
+        Every traced row: spikes as a bit per lane, v as the membranes of the lanes, lane 0 in the low bits.
+    beats : list of (cycle, tdata, tlast)
+        Every beat of the output.
+    starts, accepted : list of int
+        Per sample, the cycle from which the first beat is offered, and the one in which the last is taken.
+    """
+
+    rows: list[list[tuple[int, int, int, int]]]
+    beats: list[tuple[int, int, int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    accepted: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """Differences over some samples.
+
+    `mismatches` counts values (spikes, membranes, scores, classes, results that are missing), `cycle_mismatches`
+    counts cycles; `details` describes the first of both.
+    """
+
+    mismatches: int = 0
+    cycle_mismatches: int = 0
+    details: list[str] = field(default_factory=list)
+    classes: list[int] = field(default_factory=list)
+    predicted: list[SampleCycles] = field(default_factory=list)
+    latencies: list[int] = field(default_factory=list)
+
+    def differ(self, what: str, expected: Any, got: Any) -> None:
+        self.mismatches += 1
+        self._describe(what, expected, got)
+
+    def differ_in_cycles(self, what: str, expected: Any, got: Any) -> None:
+        self.cycle_mismatches += 1
+        self._describe(what, expected, got)
+
+    def _describe(self, what: str, expected: Any, got: Any) -> None:
+        if len(self.details) < SHOWN:
+            self.details.append(f"{what}: expected {expected}, got {got}")
+
+
+def unpack_signed(words: list[int], bits: int, fields: int) -> IntArray:
+    """(len(words), fields) from words of `fields` two's complement numbers each, the first in the low bits."""
+    mask, sign = (1 << bits) - 1, 1 << (bits - 1)
+    values = [[((word >> bits * k & mask) ^ sign) - sign for k in range(fields)] for word in words]
+    return np.array(values, dtype=np.int64).reshape(len(words), fields)
+
+
+def compare(
+    core: CoreSpec,
+    values: npt.NDArray[np.integer],
+    trace: Trace,
+    seen: Recording,
+    *,
+    output_bytes: int,
+    names: list[str] | None = None,
+    timed: int | None = None,
+) -> Report:
+    """Compare samples, in the order in which they were simulated from an idle core.
+
+    Parameters
+    ----------
+    core : CoreSpec
+    values : (T, B, inputs) integers
+        Input.
+    trace : Trace
+        Of the integer network, for `values`.
+    seen : Recording
+    output_bytes : int
+        Of an output beat.
+    names : list of str, optional
+        Of the samples, for messages.
+    timed : int, optional
+        The first so many samples (default: all) met no pause of input or output, so that their cycles are predicted.
+    """
+    report = Report()
+    steps, samples, _ = values.shape
+    names = names or [f"sample {b}" for b in range(samples)]
+    model = CycleModel(core)
+    predicted = []
+    for b in range(min(samples if timed is None else timed, len(seen.accepted))):
+        spikes = [layer[:, b].numpy() for layer in trace.spikes]
+        predicted.append(model.run(values[:, b], spikes, seen.starts[b]))
+    report.predicted = predicted
+    for index in range(len(core.layers)):
+        _compare_layer(report, core, index, trace, seen, predicted, names, steps)
+    _compare_results(report, core, trace, seen, predicted, names, output_bytes)
+    return report
+
+
+def _compare_layer(
+    report: Report,
+    core: CoreSpec,
+    index: int,
+    trace: Trace,
+    seen: Recording,
+    predicted: list[SampleCycles],
+    names: list[str],
+    steps: int,
+) -> None:
+    image = core.layers[index]
+    spec = image.spec
+    lanes = 1 if spec.readout else core.lanes
+    sweep = spec.neurons if spec.readout else image.rows
+    rows = seen.rows[index]
+    samples = len(names)
+    complete = len(rows) // sweep
+    if len(rows) != samples * steps * sweep:
+        report.differ(f"layer {index}, traced rows", samples * steps * sweep, len(rows))
+    complete = min(complete, samples * steps)
+    rows = rows[: complete * sweep]
+    order = np.array([row for _, row, _, _ in rows]).reshape(complete, sweep)
+    for step in np.flatnonzero((order != np.arange(sweep)).any(axis=1)).tolist()[:1]:
+        report.differ(
+            f"{names[step // steps]}, layer {index}, step {step % steps}, rows",
+            list(range(sweep)),
+            order[step].tolist(),
+        )
+    bits = spec.bounds(core.network.timesteps).state_bits
+    v = unpack_signed([v for _, _, _, v in rows], bits, lanes).reshape(complete, sweep * lanes)
+    fired = np.array([[s >> lane & 1 for lane in range(lanes)] for _, _, s, _ in rows], dtype=np.bool_)
+    fired = fired.reshape(complete, sweep * lanes)
+    comparisons: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = []
+    if not spec.readout:
+        comparisons.append(("", trace.spikes[index].transpose(0, 1).reshape(-1, spec.neurons).numpy(), fired))
+    comparisons.append((" membrane", trace.membranes[index].transpose(0, 1).reshape(-1, spec.neurons).numpy(), v))
+    for what, expected, by_position in comparisons:
+        got = by_position[:, np.argsort(image.order)]
+        differing = np.argwhere(expected[:complete] != got)
+        report.mismatches += max(0, len(differing) - SHOWN)
+        for step, neuron in differing[:SHOWN].tolist():
+            report.differ(
+                f"{names[step // steps]}, layer {index}, step {step % steps}, neuron {neuron}{what}",
+                int(expected[step, neuron]),
+                int(got[step, neuron]),
+            )
+    begins = [cycle for cycle, _, _, _ in rows[::sweep]]
+    for b, sample in enumerate(predicted):
+        of_sample = begins[b * steps : (b + 1) * steps]
+        for t, (expected_cycle, cycle) in enumerate(zip(sample.steps[index].tolist(), of_sample, strict=False)):
+            if expected_cycle != cycle:
+                report.differ_in_cycles(
+                    f"{names[b]}, layer {index}, step {t}, cycle", expected_cycle - sample.start, cycle - sample.start
+                )
+
+
+def _compare_results(
+    report: Report,
+    core: CoreSpec,
+    trace: Trace,
+    seen: Recording,
+    predicted: list[SampleCycles],
+    names: list[str],
+    output_bytes: int,
+) -> None:
+    classes = core.network.classes
+    width = 8 * output_bytes
+    packets: list[list[tuple[int, int, int]]] = [[]]
+    for beat in seen.beats:
+        packets[-1].append(beat)
+        if beat[2]:
+            packets.append([])
+    complete = packets[:-1]
+    if len(complete) != len(names) or packets[-1]:
+        report.differ("results", len(names), len(complete))
+    for b, packet in enumerate(complete[: len(names)]):
+        scores = unpack_signed([data for _, data, _ in packet[:-1]], width, 1).reshape(-1).tolist()
+        done, last, _ = packet[-1]
+        expected_scores = trace.scores[b].tolist()
+        if scores != expected_scores:
+            report.differ(f"{names[b]}, scores", expected_scores, scores)
+        expected_class = int(trace.classes[b])
+        report.classes.append(last & ((1 << (width - 1)) - 1))
+        if report.classes[-1] != expected_class:
+            report.differ(f"{names[b]}, class", expected_class, report.classes[-1])
+        if last >> (width - 1):
+            report.differ(f"{names[b]}, error flag", 0, 1)
+        if len(packet) != classes + 1:
+            report.differ(f"{names[b]}, beats", classes + 1, len(packet))
+        report.latencies.append(done - seen.starts[b] + 1)
+    for b, sample in enumerate(predicted):
+        if sample.accepted != seen.accepted[b]:
+            report.differ_in_cycles(
+                f"{names[b]}, last beat taken in cycle", sample.accepted - sample.start, seen.accepted[b] - sample.start
+            )
+        if b < len(complete) and sample.done != complete[b][-1][0]:
+            report.differ_in_cycles(
+                f"{names[b]}, class in cycle", sample.done - sample.start, complete[b][-1][0] - sample.start
+            )

@@ -1,0 +1,116 @@
+"""Drivers and monitors of stream ports, advanced by one loop per clock cycle.
+
+A loop that wakes once a cycle, at the falling edge, costs a fraction of a coroutine per port. At that moment all
+registers have settled after the rising edge, and what is set now is what the next rising edge sees: a beat is
+transferred in the cycle if `valid` and `ready` are both high then. This needs the `ready` of the device not to depend
+on `valid` in the same cycle, nor its `valid` on `ready`; the streams of the core promise both.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Port:
+    """Handles of a stream: `payload` fields in the order of a beat's values."""
+
+    payload: tuple[Any, ...]
+    valid: Any
+    ready: Any
+
+    @classmethod
+    def axi(cls, dut: Any, prefix: str) -> Port:
+        """An AXI4-Stream; beats are (tdata, tlast)."""
+        data, last = getattr(dut, f"{prefix}_tdata"), getattr(dut, f"{prefix}_tlast")
+        return cls((data, last), getattr(dut, f"{prefix}_tvalid"), getattr(dut, f"{prefix}_tready"))
+
+    @classmethod
+    def amaranth(cls, dut: Any, name: str) -> Port:
+        """A stream of an Amaranth component; beats are (payload,)."""
+        payload = getattr(dut, f"{name}__payload")
+        return cls((payload,), getattr(dut, f"{name}__valid"), getattr(dut, f"{name}__ready"))
+
+
+class StreamDriver:
+    """Offers beats in order, pausing at random; an offered beat stays until it is taken.
+
+    Parameters
+    ----------
+    port : Port
+    rng : random.Random
+    stall : float
+        Probability of a pause in a cycle in which a beat could be offered.
+    """
+
+    def __init__(self, port: Port, rng: random.Random, stall: float = 0.0) -> None:
+        self.stall = stall
+        self._port = port
+        self._rng = rng
+        self._beats: Iterator[tuple[int, ...]] = iter(())
+        self._next: tuple[int, ...] | None = None
+        self._offered = False
+        port.valid.value = 0
+
+    @property
+    def idle(self) -> bool:
+        """All beats have been taken."""
+        return self._next is None
+
+    def send(self, beats: Iterable[tuple[int, ...]]) -> None:
+        """What to offer next; only while `idle`."""
+        self._beats = iter(beats)
+        self._next = next(self._beats, None)
+
+    def step(self) -> bool:
+        """Once a cycle; True if a beat is taken in it."""
+        port = self._port
+        if not self._offered:
+            if self._next is None or (self.stall and self._rng.random() < self.stall):
+                port.valid.value = 0
+                return False
+            for handle, value in zip(port.payload, self._next, strict=True):
+                handle.value = value
+            port.valid.value = 1
+            self._offered = True
+        if not int(port.ready.value):
+            return False
+        self._next = next(self._beats, None)
+        self._offered = False
+        return True
+
+
+class StreamMonitor:
+    """Takes beats, pausing at random, and checks that what is offered stays until it is taken.
+
+    Parameters
+    ----------
+    port : Port
+    rng : random.Random
+    stall : float
+        Probability of a pause, each cycle.
+    """
+
+    def __init__(self, port: Port, rng: random.Random, stall: float = 0.0) -> None:
+        self.stall = stall
+        self._port = port
+        self._rng = rng
+        self._waiting: tuple[int, ...] | None = None
+
+    def step(self) -> tuple[int, ...] | None:
+        """Once a cycle; the beat that is taken in it."""
+        port = self._port
+        ready = not (self.stall and self._rng.random() < self.stall)
+        port.ready.value = ready
+        if not int(port.valid.value):
+            if self._waiting is not None:
+                raise AssertionError(f"a beat was withdrawn before it was taken: {self._waiting}")
+            return None
+        beat = tuple(int(handle.value) for handle in port.payload)
+        if self._waiting is not None and beat != self._waiting:
+            raise AssertionError(f"a beat must stay until it is taken: {self._waiting} became {beat}")
+        self._waiting = None if ready else beat
+        return beat if ready else None

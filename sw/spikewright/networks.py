@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikewright.config import LayerConfig, NetworkConfig
+from spikewright.integer import first_argmax
 from spikewright.layers import delay_kernel, neurons, recurrent_neurons, time_linear
 from spikewright.neurons import LIF
 from spikewright.optim import sparse_init_
@@ -31,8 +32,7 @@ class Trace:
     @property
     def classes(self) -> Tensor:
         """(B,): the lowest index of a highest score."""
-        best = self.scores == self.scores.max(dim=1, keepdim=True).values
-        return best.to(torch.uint8).argmax(dim=1)
+        return first_argmax(self.scores)
 
 
 class SpikingLayer(nn.Module):

@@ -129,3 +129,20 @@ def test_ties_go_to_the_lowest_class():
     with torch.no_grad():
         net.readout.bias.copy_(torch.tensor([0.0, 1.0, 1.0]))
     assert net.run(counts()).classes.tolist() == [1] * 5
+
+
+def test_the_ssc_network_follows_from_a_configuration():
+    layer = LayerConfig(
+        neurons=10, recurrent=True, tau=2.0, reset="soft", batch_norm=False, bias=True, delays="half_normal",
+        delay_high=12.0, learned_spread=True,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    net = SpikingNetwork(NetworkConfig(inputs=7, classes=3, timesteps=20, readout_tau=1.0, layers=(layer,) * 3))
+    with torch.no_grad():
+        for one in net.layers:
+            one.bias.fill_(0.5)
+    net.set_sigma(4.0)
+    net.train().run(counts()).scores.square().mean().backward()
+    for name, p in net.named_parameters():
+        assert p.grad.abs().max() > 0, name
+    assert net.readout.decay == 0.0

@@ -96,6 +96,14 @@ def test_absent_speakers_and_keys(write: Write) -> None:
     assert data.keys == ("0", "1", "2")
 
 
+def test_other_number_and_string_types(write: Write) -> None:
+    keys = np.array(["a", "\u00fc"], h5py.string_dtype())
+    path = write([([0.25, 0.5], [699, 1])], labels=np.array([1], ">i4"), keys=keys, times_type="f8", units_type="i8")
+    data = shd.load(path, timesteps=2, timestep=0.25)
+    assert data.labels.tolist() == [1] and data.keys == ("a", "\u00fc")
+    assert np.argwhere(data.counts).tolist() == [[0, 0, 139], [0, 1, 0]]
+
+
 def test_file_without_samples(write: Write) -> None:
     data = shd.load(write([]))
     assert data.counts.shape == (0, 100, 140) and data.keys == ()
@@ -177,6 +185,11 @@ GOOD: list[tuple[list[float], list[int]]] = [([0.1, 0.2], [3, 4]), ([0.1], [5])]
             GOOD,
             {"units_type": np.float32},
             "spikes/units must be variable-length rows of integers, not rows of float32",
+        ),
+        (
+            GOOD,
+            {"times_type": np.dtype(np.float32).newbyteorder()},
+            f"spikes/times must be in this machine's byte order, not rows of {np.dtype(np.float32).newbyteorder().str}",
         ),
         (GOOD, {"speakers": np.array([1])}, "extra/speaker must have 2 entries as spikes/times, not 1"),
         (GOOD, {"keys": np.array([1, 2])}, "extra/keys must be strings, not int64"),
@@ -303,6 +316,15 @@ def test_real_digits(digits: Path) -> None:
             assert np.array_equal(data.counts[sample], ref_counts(times, units, 100, 0.010, 5))
     some = shd.load_split(digits, "test", samples=[1131, 0])
     assert np.array_equal(some.counts, data.counts[[1131, 0]])
+
+
+def test_real_commands(shared_dir: Path, tmp_path: Path) -> None:
+    script = shared_dir / "data" / "make_h5.py"
+    subprocess.run([sys.executable, script, tmp_path, "ssc_sample"], check=True, stdout=subprocess.DEVNULL)
+    data = shd.load(tmp_path / "ssc_sample.h5", timesteps=250, timestep=0.0056)
+    assert data.counts.shape == (300, 250, 140)
+    assert len(data.keys) == 35 and "marvin" in data.keys
+    assert sorted(np.bincount(data.labels)[np.bincount(data.labels) > 0]) == [10] * 30
 
 
 def test_real_digits_cut_short(digits: Path, tmp_path: Path) -> None:

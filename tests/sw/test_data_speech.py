@@ -1,7 +1,9 @@
 import importlib.util
 import time
+from pathlib import Path
 from typing import Any
 
+import espeakng_loader
 import numpy as np
 import pytest
 
@@ -71,10 +73,24 @@ def test_process_dies() -> None:
     assert str(error.value) == "speech synthesiser must keep running, not end with code -9"
 
 
-def test_library_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_library_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "espeakng_loader.py").write_text(
         f"get_data_path = lambda: {str(tmp_path)!r}\nget_library_path = lambda: {str(tmp_path / 'absent.so')!r}\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(InputError, match="^speech synthesiser must be a library for this machine, not one with: "):
         speech.Speech().__enter__()
+
+
+def test_library_in_a_deep_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # eSpeak NG cuts the path of its voices off at 160 bytes.
+    deep = tmp_path / ("folder" * 20) / ("folder" * 20)
+    deep.mkdir(parents=True)
+    data = deep / "espeak-ng-data"
+    data.symlink_to(espeakng_loader.get_data_path())
+    (tmp_path / "espeakng_loader.py").write_text(
+        f"get_data_path = lambda: {str(data)!r}\nget_library_path = lambda: {espeakng_loader.get_library_path()!r}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with speech.Speech() as voice:
+        assert len(voice.say("one", "en+m1")) > 1000

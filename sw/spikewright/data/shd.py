@@ -136,6 +136,9 @@ class SpikeFile:
         if not isinstance(base, np.dtype) or not np.issubdtype(base, kind):
             found = item.dtype if base is None else f"rows of {base}"
             raise InputError(f"{self.path}: {name} must be variable-length rows of {what}, not {found}")
+        if not base.isnative:
+            # h5py 3 hands such rows over with their bytes in the wrong order.
+            raise InputError(f"{self.path}: {name} must be in this machine's byte order, not rows of {base.str}")
         return item
 
     def _integers(self, file: h5py.File, name: str, samples: int) -> npt.NDArray[np.int64]:

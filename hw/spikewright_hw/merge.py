@@ -28,8 +28,10 @@ class EventMerge(wiring.Component):
     -------
     feed : In(stream.Signature(event(spec.inputs, spec.value_bits)))
     delayed : In(stream.Signature(event(spec.neurons)))
+        Those of the next step only after the mark of this one has left.
     o : Out(stream.Signature(event(spec.axons, spec.value_bits)))
-        Axons of the layer: the feed-forward ones, then its own neurons.
+        Axons of the layer: the feed-forward ones, then its own neurons. An event that waits gives way to a delayed
+        one: unlike elsewhere, what is offered counts only once it is taken.
     """
 
     def __init__(self, spec: LayerSpec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Module, Mux, Shape, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -102,12 +102,13 @@ class RamQueue(wiring.Component):
     """
 
     def __init__(self, shape: Any, *, depth: int) -> None:
+        self._width = Shape.cast(shape).width
         self._depth = depth
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "empty": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.ram = ram = Ram(width=len(self.o.payload.as_value()), depth=self._depth)
+        m.submodules.ram = ram = Ram(width=self._width, depth=self._depth)
         level = Signal(range(self._depth + 1))  # entries that are not in the read register
         write_addr = Signal(range(self._depth))
         read_addr = Signal(range(self._depth))

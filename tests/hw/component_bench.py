@@ -1,0 +1,134 @@
+"""Plays beats into the streams of a component in Amaranth's simulator, and notes the cycle of every transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from amaranth.lib import data
+from amaranth.sim import Simulator
+
+Beat = int | tuple[int, ...]
+
+
+@dataclass
+class Seen:
+    """`taken[port]`: cycle and beat of every transfer of an input; `given[port]`: of every transfer of an output.
+
+    `offered[port]`: first cycle in which each beat of an output was offered. `watched[name]`: value of every cycle.
+    """
+
+    taken: dict[str, list[tuple[int, Beat]]] = field(default_factory=dict)
+    given: dict[str, list[tuple[int, Beat]]] = field(default_factory=dict)
+    offered: dict[str, list[int]] = field(default_factory=dict)
+    watched: dict[str, list[int]] = field(default_factory=dict)
+
+    def beats(self, port: str) -> list[Beat]:
+        return [beat for _, beat in self.given[port]]
+
+    def cycles(self, port: str) -> list[int]:
+        return [cycle for cycle, _ in (self.given if port in self.given else self.taken)[port]]
+
+
+def _port(dut: Any, name: str) -> Any:
+    for part in name.split("."):
+        dut = dut[int(part)] if part.isdigit() else getattr(dut, part)
+    return dut
+
+
+def _set(ctx: Any, payload: Any, beat: Beat) -> None:
+    if isinstance(beat, tuple):
+        for (name, _), value in zip(payload.shape(), beat, strict=True):
+            ctx.set(payload[name], value)
+    else:
+        ctx.set(payload, beat)
+
+
+def _get(ctx: Any, value: Any) -> Any:
+    got = ctx.get(value)
+    if isinstance(got, data.Const):
+        return tuple(got[name] for name, _ in got.shape())
+    return got
+
+
+def play(
+    dut: Any,
+    cycles: int,
+    *,
+    send: Mapping[str, Sequence[Beat | tuple[int, Beat]]] | None = None,
+    take: Mapping[str, Callable[[int], bool]] | None = None,
+    watch: Mapping[str, Any] | None = None,
+    gate: Mapping[str, Callable[[Seen], bool]] | None = None,
+    each: Callable[[Callable[[Any], int], Callable[[Any, int], None], int], None] = lambda get, put, cycle: None,
+    pause: Callable[[], bool] = lambda: False,
+    stable: bool = True,
+) -> Seen:
+    """Run for `cycles` cycles, the first being cycle 0.
+
+    Parameters
+    ----------
+    send : by input port, beats
+        A beat is an integer or a tuple of the payload's fields; `(cycle, beat)` with a tuple as beat is offered no
+        earlier than in that cycle. Nested ports are named like "rows.1".
+    take : by output port, whether it is ready in a cycle
+    watch : by name, a signal
+    gate : by input port, whether the next beat may be offered, given all transfers so far
+    each : called as each(get, put, cycle) once a cycle, before the streams
+        For ports that are no streams.
+    pause : asked every cycle and port; True pauses it.
+    stable : what an output offers must stay until it is taken
+    """
+    seen = Seen()
+    waiting = {name: list(beats) for name, beats in (send or {}).items()}
+    outputs = dict(take or {})
+    seen.taken = {name: [] for name in waiting}
+    seen.given = {name: [] for name in outputs}
+    seen.offered = {name: [] for name in outputs}
+    seen.watched = {name: [] for name in watch or {}}
+    gates = gate or {}
+    offering = dict.fromkeys(waiting, False)
+    kept: dict[str, Beat | None] = dict.fromkeys(outputs)
+
+    def timed(beat: Any) -> tuple[int, Beat]:
+        return beat if isinstance(beat, tuple) and len(beat) == 2 and isinstance(beat[1], tuple) else (0, beat)
+
+    async def bench(ctx: Any) -> None:
+        for cycle in range(cycles):
+            each(lambda value: _get(ctx, value), ctx.set, cycle)
+            for name, beats in waiting.items():
+                port = _port(dut, name)
+                due = beats and timed(beats[0])[0] <= cycle and (name not in gates or gates[name](seen))
+                if due and not offering[name] and not pause():
+                    _set(ctx, port.payload, timed(beats[0])[1])
+                    offering[name] = True
+                ctx.set(port.valid, offering[name])
+            for name, ready in outputs.items():
+                ctx.set(_port(dut, name).ready, ready(cycle) and not pause())
+            for name in outputs:
+                port = _port(dut, name)
+                if not ctx.get(port.valid):
+                    assert kept[name] is None, f"{name}: withdrew {kept[name]}"
+                    continue
+                beat = _get(ctx, port.payload)
+                if kept[name] is None:
+                    seen.offered[name].append(cycle)
+                assert not stable or kept[name] in (None, beat), f"{name}: {kept[name]} became {beat}"
+                kept[name] = None if ctx.get(port.ready) else beat
+                if kept[name] is None:
+                    seen.given[name].append((cycle, beat))
+            for name, beats in waiting.items():
+                if offering[name] and ctx.get(_port(dut, name).ready):
+                    seen.taken[name].append((cycle, timed(beats.pop(0))[1]))
+                    offering[name] = False
+            for name, signal in (watch or {}).items():
+                seen.watched[name].append(_get(ctx, signal))
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    left = {name: len(beats) for name, beats in waiting.items() if beats}
+    assert not left, f"beats that were never taken: {left}"
+    return seen

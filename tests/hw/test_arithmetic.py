@@ -1,0 +1,60 @@
+import random
+
+import pytest
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from component_bench import play
+
+from random_networks import TAU_1_05, TAU_2
+from spikewright.spec import Decay
+from spikewright_hw.arithmetic import leak, signed_digits
+
+
+def test_digits_have_the_value_and_no_neighbours() -> None:
+    for constant in range(1 << 11):
+        digits = signed_digits(constant)
+        assert sum(sign << exponent for sign, exponent in digits) == constant
+        assert all(sign in (-1, 1) for sign, _ in digits)
+        exponents = [exponent for _, exponent in digits]
+        assert all(later - earlier > 1 for earlier, later in zip(exponents, exponents[1:], strict=False)), constant
+
+
+def test_no_form_has_fewer_digits() -> None:
+    """Breadth first: all values that n signed powers of two can reach."""
+    powers = [sign << exponent for exponent in range(10) for sign in (-1, 1)]
+    reached, fewest = {0}, {0: 0}
+    for count in range(1, 6):
+        reached = {value + power for value in reached for power in powers}
+        for value in reached:
+            fewest.setdefault(value, count)
+    for constant in range(256):
+        assert len(signed_digits(constant)) == fewest[constant], constant
+
+
+class Leak(wiring.Component):
+    """The leak of `v`, in a register."""
+
+    def __init__(self, decay: Decay, bits: int) -> None:
+        self._decay = decay
+        super().__init__({"v": In(signed(bits)), "o": Out(signed(bits))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.o.eq(leak(self.v, self._decay))
+        return m
+
+
+@pytest.mark.parametrize(
+    "decay", [TAU_1_05, TAU_2, Decay(0, 4), Decay(16, 4), Decay(1, 0), Decay(15, 4), Decay(2731, 12), Decay(65521, 16)]
+)
+def test_leak_floors_like_the_model(decay: Decay) -> None:
+    bits = 11
+    dut = Leak(decay, bits)
+    rng = random.Random(decay.multiplier)
+    limit = 1 << (bits - 1)
+    values = [-limit, -limit + 1, -2, -1, 0, 1, 2, limit - 1, *(rng.randrange(-limit, limit) for _ in range(100))]
+    seen = play(
+        dut, len(values) + 1, each=lambda get, put, cycle: put(dut.v, (values + [0])[cycle]), watch={"o": dut.o}
+    )
+    assert seen.watched["o"][1:] == [decay(v) for v in values]

@@ -1,7 +1,9 @@
 """README, Makefile and continuous integration stay in step."""
 
+import argparse
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,21 @@ def test_links_lead_somewhere() -> None:
 
 def test_nothing_is_left_to_fill_in() -> None:
     assert "<!--" not in README
+
+
+def test_the_reference_has_every_command_and_option() -> None:
+    sections = re.split(r"^## ", (ROOT / "docs" / "cli.md").read_text(), flags=re.MULTILINE)[1:]
+    by_command = {re.match(r"`spikewright (data \w+|\w+)", section)[1]: section for section in sections}  # type: ignore[index]
+    parsers = dict(subparsers(build_parser()))
+    parsers |= {f"data {name}": parser for name, parser in subparsers(parsers.pop("data"))}
+    assert set(by_command) == set(parsers)
+    for name, parser in parsers.items():
+        for action in parser._actions:
+            option = action.option_strings[:1] or [action.metavar]
+            if option not in (["-h"], ["--json"]):
+                assert str(option[0]) in by_command[name], f"{name} {option[0]}"
+
+
+def subparsers(parser: argparse.ArgumentParser) -> Iterable[tuple[str, argparse.ArgumentParser]]:
+    [found] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return found.choices.items()

@@ -320,3 +320,123 @@ def test_configurations(made: Made, tmp_path: Path) -> None:
 def test_counts_that_do_not_fit(made: Made, tmp_path: Path) -> None:
     found = refused(tmp_path, "quantize", made.checkpoint, "-o", tmp_path / "m", "--data", made.data, "--value-bits", 1)
     assert found.startswith("input values must be 0 .. 1 (1 bits), not ")
+
+
+# ---- simulation and synthesis, as the commands call them (`tests/sim` and `tests/boards` run the real ones)
+
+SIMULATED = {
+    "samples": 3,
+    "mismatches": 0,
+    "cycle_mismatches": 0,
+    "details": [],
+    "accuracy": 2 / 3,
+    "cycles_per_inference": {"min": 900, "mean": 1000.5, "max": 1100},
+    "predicted_cycles_per_inference": {"min": 900, "mean": 1000.5, "max": 1100},
+    "synaptic_ops": 1234,
+    "dense_synaptic_ops": 5678,
+}
+
+
+def fake_simulation(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> list[tuple[Any, ...]]:
+    """Replace the simulator; returns the arguments of its calls."""
+    calls: list[tuple[Any, ...]] = []
+
+    def simulate(build_dir: Path, counts: Any, labels: Any, **options: Any) -> dict[str, Any]:
+        options["progress"]("working")
+        calls.append((build_dir, counts.shape, labels.tolist(), options.get("seed")))
+        return {**SIMULATED, **changes}
+
+    monkeypatch.setattr("spikewright_sim.runner.simulate", simulate)
+    return calls
+
+
+def test_simulate(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fake_simulation(monkeypatch)
+    found = report("simulate", made.build, "--data", made.data, "--samples", 3, "--seed", 7)
+    assert found == SIMULATED
+    assert calls == [(made.build, (3, STEPS, 140), [0, 1, 2], 7)]
+    status, out, err = call("simulate", made.build, "--data", made.data)
+    assert status == 0
+    assert calls[1][1] == (8, STEPS, 140)  # fewer than the default: all
+    assert "mismatches            0\n" in out
+    assert "cycles per inference  900 - 1,100, mean 1,000\n" in out
+    assert err == "working\n"
+
+
+def test_simulate_fails(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = "sample 0, layer 1, step 17, neuron 5: expected 1, got 0"
+    fake_simulation(monkeypatch, mismatches=4, cycle_mismatches=1, details=[where])
+    status, out, err = call("simulate", made.build, "--data", made.data, "--json")
+    assert status == 1
+    assert json.loads(out)["mismatches"] == 4
+    assert err.splitlines()[-1] == f"spikewright: failed: 4 mismatches, 1 cycle mismatches; {where}"
+    fake_simulation(monkeypatch, cycle_mismatches=1, details=[where])
+    status, out, err = call("simulate", made.build, "--data", made.data)
+    assert status == 1
+    assert f"difference            {where}\n" in out
+
+
+def test_simulate_refuses(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = ("simulate", made.build, "--data", made.data)
+    assert refused(made.folder, *argv, "--samples", 9) == (
+        f"samples must be between 0 and 8 (all of {made.data / 'shd_test.h5'}), not 9"
+    )
+    assert refused(tmp_path, "simulate", tmp_path, "--data", made.data) == (
+        f"{tmp_path} must be a folder by `spikewright generate`, not one without manifest.json"
+    )
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (
+        refused(made.folder, *argv) == f"perl must be installed to compile a simulation: not found in PATH={tmp_path}"
+    )
+    (tmp_path / "perl").symlink_to("/bin/true")
+    (tmp_path / "make").symlink_to("/bin/true")
+    assert refused(made.folder, *argv) == f"g++ must be installed to compile a simulation: not found in PATH={tmp_path}"
+
+
+SYNTHESIZED = {
+    "board": "icebreaker",
+    "luts": 4000,
+    "ffs": 1500,
+    "brams": 20,
+    "dsps": 0,
+    "available": {"luts": 5280, "ffs": 5280, "brams": 30, "dsps": 8},
+    "fmax_mhz": 11.5,
+    "clock_mhz": 12.0,
+    "bitstream": "build/synth-icebreaker/top.bin",
+}
+
+
+def test_synth(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def synthesize(*args: Any, **options: Any) -> dict[str, Any]:
+        calls.append((args, options))
+        return SYNTHESIZED
+
+    monkeypatch.setattr("spikewright_boards.flow.synthesize", synthesize)
+    argv = ("synth", made.build, "--board", "icebreaker", "--seed", 3)
+    assert report(*argv) == SYNTHESIZED
+    assert calls == [((made.build, "icebreaker"), {"out_dir": None, "clock_mhz": None, "seed": 3})]
+    status, out, _ = call(*argv)
+    assert status == 0
+    assert "LUTs           4,000 of 5,280\n" in out
+    assert out.splitlines()[-1].split() == ["bitstream", "build/synth-icebreaker/top.bin"]
+
+
+def test_synth_reports_a_missed_clock(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spikewright_boards.flow import TimingMissed
+
+    def synthesize(*args: Any, **options: Any) -> dict[str, Any]:
+        raise TimingMissed("icebreaker must reach 12 MHz, not 11.5 MHz", SYNTHESIZED)
+
+    monkeypatch.setattr("spikewright_boards.flow.synthesize", synthesize)
+    status, out, err = call("synth", made.build, "--board", "icebreaker", "--json")
+    assert status == 1
+    assert json.loads(out) == SYNTHESIZED
+    assert err == "spikewright: failed: icebreaker must reach 12 MHz, not 11.5 MHz\n"
+
+
+def test_synth_refuses(made: Made, tmp_path: Path) -> None:
+    wanted = "board must be one of ulx3s-85f, icebreaker, not 'arty'"
+    assert refused(made.folder, "synth", made.build, "--board", "arty") == wanted
+    assert "manifest.json" in refused(tmp_path, "synth", tmp_path, "--board", "icebreaker")

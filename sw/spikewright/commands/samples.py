@@ -31,7 +31,12 @@ def binning_of(network: NetworkConfig) -> dict[str, Any]:
 
 
 def load(
-    data: Path | None, split: str, timesteps: int, binning: dict[str, Any], samples: int | None = None
+    data: Path | None,
+    split: str,
+    timesteps: int,
+    binning: dict[str, Any],
+    samples: int | None = None,
+    at_most: int | None = None,
 ) -> SpikeData:
     """Samples of a folder's `shd_{split}.h5`, or the shipped ones without a folder.
 
@@ -44,6 +49,8 @@ def load(
         By `binning_of`, perhaps from a file by anybody; other keys are ignored.
     samples : int, optional
         Only the first so many.
+    at_most : int, optional
+        Only the first so many, or all if there are fewer.
 
     Raises
     ------
@@ -59,6 +66,9 @@ def load(
         raise InputError(f"bin_width of the model must be a positive whole number, not {bin_width!r:.60}")
     path = asset(SAMPLE) if data is None else data / f"shd_{split}.h5"
     with step(f"Reading {path}"):
+        if at_most is not None:
+            with shd.open_file(path) as file:
+                samples = min(at_most, len(file))
         loaded = shd.load(path, timesteps=timesteps, timestep=timestep, bin_width=bin_width, samples=samples)
     if not len(loaded):
         raise InputError(f"{path} must hold at least one sample, not 0")

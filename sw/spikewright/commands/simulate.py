@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data, integer
+from spikewright.commands.base import (
+    Outcome,
+    Parser,
+    Subparsers,
+    add_command,
+    add_data,
+    add_split,
+    integer,
+    percent,
+    thousands,
+)
+from spikewright.progress import say
+
+SAMPLES = 20
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -21,8 +35,60 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
     add_data(parser)
-    parser.add_argument("--samples", type=integer(1), default=20, metavar="N", help="default: %(default)s")
+    add_split(parser)
+    parser.add_argument(
+        "--samples", type=integer(1), metavar="N", help=f"the first so many (default: {SAMPLES}, or all)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=integer(0, 2**31 - 1),
+        default=0,
+        metavar="S",
+        help="of the pauses at input and output (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    raise NotImplementedError
+    from spikewright.build import MODEL, open_build
+    from spikewright.commands.samples import load
+    from spikewright.model import load_info
+    from spikewright_sim.runner import simulate
+    from spikewright_sim.toolchain import environment
+
+    environment()  # A missing tool is better told before the work than after.
+    _, core = open_build(args.build_dir)
+    binning = load_info(args.build_dir / MODEL)
+    at_most = SAMPLES if args.samples is None else None
+    data = load(args.data, args.split, core.network.timesteps, binning, args.samples, at_most)
+    report = simulate(args.build_dir, data.counts, data.labels, seed=args.seed, progress=say)
+    return Outcome(report, rows(report), failure(report))
+
+
+def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """The table of a simulation, its differences included."""
+    return [
+        ("accuracy, hardware", f"{percent(report['accuracy'])} ({report['samples']} samples)"),
+        ("mismatches", str(report["mismatches"])),
+        ("cycle mismatches", str(report["cycle_mismatches"])),
+        ("cycles per inference", spread(report["cycles_per_inference"])),
+        ("  predicted", spread(report["predicted_cycles_per_inference"])),
+        (
+            "synaptic operations",
+            f"{thousands(report['synaptic_ops'])} ({thousands(report['dense_synaptic_ops'])} if no weight were zero)",
+        ),
+        *(("difference", line) for line in report["details"]),
+    ]
+
+
+def failure(report: dict[str, Any]) -> str | None:
+    """Why a simulation failed, None if all was equal."""
+    if not report["mismatches"] and not report["cycle_mismatches"]:
+        return None
+    first = f"; {report['details'][0]}" if report["details"] else ""
+    return f"{report['mismatches']} mismatches, {report['cycle_mismatches']} cycle mismatches{first}"
+
+
+def spread(cycles: dict[str, Any]) -> str:
+    if cycles["mean"] is None:
+        return "none"
+    return f"{thousands(cycles['min'])} - {thousands(cycles['max'])}, mean {thousands(cycles['mean'])}"

@@ -28,7 +28,7 @@ CONFIG = Config(
     training=TrainingConfig(
         epochs=12, batch=32, lr=0.01, lam=0.02, density=0.6, target_sparsity=0.6, lam_gain=0.3, lam_step=0.05,
         schedule="cosine",
-        sigma=2.0, logit_scale=5.0, validation_speakers=(2,),
+        sigma=2.0, logit_scale=5.0, validation_speakers=(2,), lr_delays=1.0,
     ),
     augment=AugmentConfig(channel_shift=0.5, time_warp=0.1, time_shift=1, drop=0.2, mix=0.2),
 )  # fmt: skip

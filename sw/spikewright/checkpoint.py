@@ -56,12 +56,11 @@ def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str,
         raise InputError(f"{path}: metadata 'config': {error}") from None
     if _weights(config) > _MOST_WEIGHTS:
         raise InputError(f"{path}: network must have at most {_MOST_WEIGHTS} weights, not {_weights(config)}")
-    # Shapes are compared on the meta device, before any memory is taken for them.
+    # Built without memory or random numbers, and compared with the file before it takes the file's tensors.
     with torch.device("meta"):
-        expected = SpikingNetwork(config.network).state_dict()
-    check_tensors(path, tensors, dict(expected))
-    network = SpikingNetwork(config.network)
-    network.load_state_dict(tensors)
+        network = SpikingNetwork(config.network)
+    check_tensors(path, tensors, dict(network.state_dict()))
+    network.load_state_dict(tensors, assign=True)
     for name, delays in network.delay_parameters().items():
         layer = config.network.layers[int(name.split(".")[1])]
         if name.endswith(".delays") and not bool(((delays >= 0) & (delays <= layer.max_delay)).all()):

@@ -46,8 +46,17 @@ def test_rebuilds_the_network_alone(saved):
     assert config == CONFIG
     assert info == {"epoch": 3}
     assert not loaded.training
+    assert all(p.requires_grad for p in loaded.parameters())
     values = torch.randint(0, 4, (12, 7, 5), generator=torch.Generator().manual_seed(0))
     assert torch.equal(loaded.run(values).scores, network.run(values).scores)
+
+
+def test_loading_draws_no_random_numbers(saved):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    load_checkpoint(saved[0])
+    assert torch.equal(torch.rand(3), expected)
 
 
 def fill(name, value):

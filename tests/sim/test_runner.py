@@ -1,0 +1,112 @@
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from random_networks import TAU_1_05, TAU_2, random_counts, random_network
+from spikewright.build import build
+from spikewright.errors import InputError
+from spikewright.model import save_model
+from spikewright.spec import LANES, NetworkSpec
+from spikewright_sim.runner import simulate
+
+# More networks: SPIKEWRIGHT_NETWORKS=100 make test. One of them again: pytest -k 'random_network and [17]'.
+NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "8"))
+
+
+def made(folder: Path, spec: NetworkSpec, lanes: int) -> Path:
+    save_model(folder / "model.safetensors", spec)
+    build(folder / "model.safetensors", folder / "build", lanes=lanes)
+    return folder / "build"
+
+
+def outcome(build_dir: Path, counts: npt.NDArray[np.int64], seed: int = 0) -> dict[str, Any]:
+    return simulate(build_dir, counts, np.zeros(len(counts), dtype=np.int64), seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_random_network_simulates_exactly(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    hidden = [rng.randint(1, 40) for _ in range(rng.randint(0, 3))]
+    lanes = LANES[seed % len(LANES)]
+    spec = random_network(
+        seed,
+        (rng.randint(1, 40), *hidden, rng.randint(1, 20)),
+        recurrent=[rng.random() < 0.7 for _ in hidden] or [False],
+        density=rng.choice([0.0, 0.05, 0.3, 0.5, 1.0]),
+        max_delay=rng.choice([0, 1, 7, 40]),
+        decay=rng.choice([TAU_1_05, TAU_2]),
+        reset=rng.choice(["hard", "soft"]),
+        weight_bits=rng.choice([2, 4, 8]),
+        weight_shift=rng.randint(0, 3),
+        value_bits=rng.choice([1, 3, 8]),
+        timesteps=rng.randint(1, 30),
+    )
+    counts = random_counts(seed, spec, 3, rate=rng.choice([0.05, 0.3, 1.0]))
+    result = outcome(made(tmp_path, spec, lanes), counts, seed)
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, []), f"seed {seed}"
+    assert result["cycles_per_inference"] == result["predicted_cycles_per_inference"]
+    assert result["cycles_per_inference"]["min"] > 0
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, npt.NDArray[np.int64]]:
+    """A network in which every synapse, delay and threshold takes part."""
+    spec = random_network(2, (12, 10, 8, 4), recurrent=(False, True), max_delay=5, timesteps=25)
+    return made(tmp_path_factory.mktemp("busy"), spec, 4), random_counts(2, spec, 3)
+
+
+@pytest.fixture
+def copied(busy: tuple[Path, npt.NDArray[np.int64]], tmp_path: Path) -> Path:
+    outcome(*busy)  # compiles, once
+    shutil.copytree(busy[0], tmp_path / "build")
+    return tmp_path / "build"
+
+
+def flip(image: Path, word: int, bit: int) -> None:
+    lines = image.read_text().splitlines()
+    lines[1 + word] = f"{int(lines[1 + word], 16) ^ 1 << bit:0{len(lines[1])}x}"
+    image.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("image", "word", "bit", "layer"),
+    [
+        ("layer0_synapses1", 5, 2, 0),  # a weight: the row of the neuron takes two bits
+        ("layer0_synapses0", 3, 1, 0),  # another neuron
+        ("layer1_delays", 3, 0, 1),
+        ("layer1_neurons", 1, 4, 1),  # a threshold
+        ("layer2_synapses3", 1, 6, 2),
+    ],
+)
+def test_one_flipped_bit_is_found(
+    busy: tuple[Path, npt.NDArray[np.int64]], copied: Path, image: str, word: int, bit: int, layer: int
+) -> None:
+    flip(copied / f"{image}.hex", word, bit)
+    result = outcome(copied, busy[1])
+    assert result["mismatches"] > 0
+    assert result["details"][0].startswith(f"sample 0, layer {layer}, step ")
+    assert "neuron " in result["details"][0]
+
+
+def test_intact_build_has_no_mismatch(busy: tuple[Path, npt.NDArray[np.int64]], copied: Path) -> None:
+    result = outcome(copied, busy[1])
+    assert (result["mismatches"], result["cycle_mismatches"]) == (0, 0)
+    assert result["synaptic_ops"] < result["dense_synaptic_ops"]
+
+
+def test_missing_compiler_is_named(
+    busy: tuple[Path, npt.NDArray[np.int64]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(busy[0], tmp_path / "build", ignore=shutil.ignore_patterns("simulation"))
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(InputError) as error:
+        outcome(tmp_path / "build", busy[1])
+    assert str(error.value) == (f"perl must be installed to compile a simulation: not found in PATH={tmp_path / 'bin'}")
+    assert not (tmp_path / "build" / "simulation").exists()

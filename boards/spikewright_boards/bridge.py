@@ -6,6 +6,7 @@ from amaranth.hdl import Module, ResetInserter, ResetSignal, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Component, In, Out
 
+from spikewright_hw.queue import Queue
 from spikewright_hw.ram import RamQueue
 
 from .framing import Deframer, ResultFramer, axis_beat
@@ -63,19 +64,22 @@ class Bridge(Component):
         m.submodules.deframer = deframer = Deframer(self._format)
         m.submodules.queue = queue = RamQueue(deframer.o.payload.shape(), depth=self._depth)
         m.submodules.framer = framer = ResultFramer(self._format)
+        # Registers on both sides of the core: a block RAM alone takes half of the clock cycle to answer.
+        m.submodules.before = before = Queue(deframer.o.payload.shape(), depth=2)
+        m.submodules.behind = behind = Queue(self.results.payload.shape(), depth=2)
         in_core = Signal()  # All of a sample is in the core, and its result is not complete.
         beats = Signal(BEAT_COUNT_BITS)
         wiring.connect(m, wiring.flipped(self.rx), deframer.i)
+        wiring.connect(m, queue.o, before.i)
+        wiring.connect(m, wiring.flipped(self.results), behind.i)
+        wiring.connect(m, behind.o, framer.i)
         wiring.connect(m, framer.o, wiring.flipped(self.tx))
         m.d.comb += [
             queue.i.payload.eq(deframer.o.payload),
             queue.i.valid.eq(deframer.o.valid),
-            self.events.payload.eq(queue.o.payload),
-            self.events.valid.eq(queue.o.valid & ~in_core),
-            queue.o.ready.eq(self.events.ready & ~in_core),
-            framer.i.payload.eq(self.results.payload),
-            framer.i.valid.eq(self.results.valid),
-            self.results.ready.eq(framer.i.ready),
+            self.events.payload.eq(before.o.payload),
+            self.events.valid.eq(before.o.valid & ~in_core),
+            before.o.ready.eq(self.events.ready & ~in_core),
             framer.flags.eq(self.flags),
             framer.beats.eq(beats),
         ]
@@ -85,12 +89,12 @@ class Bridge(Component):
                 m.d.sync += self.flags[flag.bit_length() - 1].eq(1)
         with m.If(self.events.valid & self.events.ready):
             m.d.sync += [beats.eq(beats + 1), in_core.eq(self.events.payload.last)]
-        with m.If(self.results.valid & self.results.ready & self.results.payload.last):
+        with m.If(framer.i.valid & framer.i.ready & framer.i.payload.last):
             m.d.sync += [
                 beats.eq(0),
                 in_core.eq(0),
-                self.label.eq(self.results.payload.data[:-1]),
-                self.out_of_range.eq(self.results.payload.data[-1]),
+                self.label.eq(framer.i.payload.data[:-1]),
+                self.out_of_range.eq(framer.i.payload.data[-1]),
             ]
         return m
 

@@ -12,7 +12,7 @@ from spikewright.commands.samples import SAMPLE, asset, binning_of, load
 from spikewright.files import atomic_dir, write_manifest
 from spikewright.progress import say, step
 
-CHECKPOINT = "synth-shd.safetensors"
+CHECKPOINT = "synth-full.safetensors"
 
 
 def demo(out: Path | None = None, *, samples: int = 5, lanes: int = 8) -> dict[str, Any]:

@@ -20,6 +20,24 @@ BAUD = 1_000_000
 
 
 @dataclass(frozen=True)
+class Clock:
+    """Clock of a core on a board, see `Board.clock`.
+
+    Parameters
+    ----------
+    mhz : float
+    pll : PllSettings, optional
+        What makes it, if not the oscillator does.
+    divisor : int
+        Cycles per bit of the serial line.
+    """
+
+    mhz: float
+    pll: PllSettings | None
+    divisor: int
+
+
+@dataclass(frozen=True)
 class Board:
     """A supported board.
 
@@ -51,21 +69,23 @@ class Board:
         platform.add_resources(platform.break_off_pmod)
         return platform
 
-    def settings(self, clock_mhz: float) -> PllSettings | None:
-        """The PLL for a clock of the core, None if the oscillator does.
+    def clock(self, wanted_mhz: float | None = None) -> Clock:
+        """The clock of the core: `clock_mhz`, or another one as close as the board can make it.
 
         Raises
         ------
         ValueError
-            If the board cannot make that clock.
+            If the board cannot make that clock, or the clock no `BAUD`.
         """
-        if self.pll:
-            return pll_settings(self.oscillator_mhz, clock_mhz)
-        if clock_mhz != self.oscillator_mhz:
+        mhz = self.clock_mhz if wanted_mhz is None else wanted_mhz
+        pll = pll_settings(self.oscillator_mhz, mhz) if self.pll else None
+        if pll is not None:
+            mhz = pll.output_mhz
+        elif mhz != self.oscillator_mhz:
             raise ValueError(
-                f"the clock of {self.name} must be its oscillator's {self.oscillator_mhz:g} MHz, not {clock_mhz:g} MHz"
+                f"the clock of {self.name} must be its oscillator's {self.oscillator_mhz:g} MHz, not {mhz:g} MHz"
             )
-        return None
+        return Clock(mhz=mhz, pll=pll, divisor=baud_divisor(mhz * 1e6, BAUD))
 
 
 BOARDS = {
@@ -87,32 +107,22 @@ class BoardTop(Elaboratable):
     ----------
     board : Board
     format : StreamFormat
-    clock_mhz : float
-        Of the core.
-
-    Attributes
-    ----------
-    clock_mhz : float
-        The actual clock, which may differ from the wanted one by up to 1 %.
-
-    Raises
-    ------
-    ValueError
-        If the board cannot make that clock, or the clock no such baud rate.
+    clock : Clock
+        By `Board.clock`.
     """
 
-    def __init__(self, board: Board, format: StreamFormat, clock_mhz: float) -> None:
+    def __init__(self, board: Board, format: StreamFormat, clock: Clock) -> None:
         self._board = board
         self._format = format
-        self._pll = board.settings(clock_mhz)
-        self.clock_mhz = self._pll.output_mhz if self._pll else board.oscillator_mhz
-        self._divisor = baud_divisor(self.clock_mhz * 1e6, BAUD)
+        self._clock = clock
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self._pll is not None:
-            self._clock_from_pll(m, platform)
-        m.submodules.bridge = bridge = UartBridge(self._format, divisor=self._divisor, depth=self._board.queue_depth)
+        if self._clock.pll is not None:
+            self._clock_from_pll(m, platform, self._clock.pll)
+        m.submodules.bridge = bridge = UartBridge(
+            self._format, divisor=self._clock.divisor, depth=self._board.queue_depth
+        )
         serial = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", serial.rx)
         m.submodules.tx = tx = io.Buffer("o", serial.tx)
@@ -148,13 +158,12 @@ class BoardTop(Elaboratable):
         m.submodules[f"{name}{number}"] = pin = io.Buffer("o", platform.request(name, number, dir="-"))
         return pin.o
 
-    def _clock_from_pll(self, m: Module, platform: Any) -> None:
-        assert self._pll is not None
+    def _clock_from_pll(self, m: Module, platform: Any, pll: PllSettings) -> None:
         clock = Signal()  # Assigned one by one: the constraint below names the signal.
         locked = Signal()
         m.domains.sync = ClockDomain()
         m.submodules.oscillator = oscillator = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
-        m.submodules.pll = self._pll.instance(oscillator.i, clock, locked)
+        m.submodules.pll = pll.instance(oscillator.i, clock, locked)
         m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
         m.d.comb += ClockSignal().eq(clock)
-        platform.add_clock_constraint(clock, self.clock_mhz * 1e6)
+        platform.add_clock_constraint(clock, pll.output_mhz * 1e6)

@@ -10,7 +10,7 @@ FORM = StreamFormat(axon_bits=8, value_bits=5, input_bytes=2, output_bytes=3, cl
 
 
 def files(board: str, form: StreamFormat = FORM) -> dict[str, str]:
-    top = BoardTop(BOARDS[board], form, BOARDS[board].clock_mhz)
+    top = BoardTop(BOARDS[board], form, BOARDS[board].clock())
     plan = BOARDS[board].platform().prepare(top, "top", debug_verilog=True)
     return {name: text if isinstance(text, str) else text.decode() for name, text in plan.files.items()}
 
@@ -54,8 +54,13 @@ def test_narrow_results_fit_the_lights(board: str) -> None:
     assert "spikewright_core" in files(board, form)["top.debug.v"]
 
 
-def test_a_clock_the_board_cannot_make() -> None:
+def test_clocks() -> None:
+    clock = BOARDS["ulx3s-85f"].clock(100.2)
+    assert (clock.mhz, clock.divisor) == (100, 100)
+    assert BOARDS["icebreaker"].clock(12).pll is None
     with pytest.raises(ValueError, match=r"^the clock of icebreaker must be its oscillator's 12 MHz, not 24 MHz$"):
-        BoardTop(BOARDS["icebreaker"], FORM, 24)
+        BOARDS["icebreaker"].clock(24)
     with pytest.raises(ValueError, match=r"^no PLL setting makes 2000 MHz of 25 MHz$"):
-        BoardTop(BOARDS["ulx3s-85f"], FORM, 2000)
+        BOARDS["ulx3s-85f"].clock(2000)
+    with pytest.raises(ValueError, match=r"^baud must be at most 625000 at 5e\+06 Hz, not 1000000$"):
+        BOARDS["ulx3s-85f"].clock(5)

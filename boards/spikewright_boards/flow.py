@@ -1,0 +1,313 @@
+"""From a build folder to a bitstream: yosys and nextpnr."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spikewright.errors import CheckFailed, InputError
+from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_json, write_manifest
+from spikewright.progress import say
+
+from .netlist import Memory, count_flip_flops, find_memories
+from .protocol import StreamFormat
+from .tools import Progress, ToolError, find_tool, run_tool, tool_version
+from .top import BOARDS, Board, BoardTop, Clock
+
+TOP = "top"
+CORE = "spikewright_core.v"
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a device family is synthesized.
+
+    Parameters
+    ----------
+    synth : str
+        Synthesis command of yosys.
+    nextpnr, pack : str
+        Tools.
+    device : tuple of str
+        Options of nextpnr that name the device of the board.
+    constraints, layout, bitstream : str
+        Suffixes of files.
+    luts, ffs, brams, dsps : str
+        Names in the report of nextpnr; an empty one is counted in the netlist.
+    """
+
+    synth: str
+    nextpnr: str
+    pack: str
+    device: tuple[str, ...]
+    constraints: str
+    layout: str
+    bitstream: str
+    luts: str
+    ffs: str
+    brams: str
+    dsps: str
+
+    def place_and_route(self, seed: int) -> list[str]:
+        constraints = "--lpf" if self.constraints == "lpf" else "--pcf"
+        layout = "--textcfg" if self.layout == "config" else "--asc"
+        return [
+            *self.device,
+            *("--json", f"{TOP}.json", constraints, f"{TOP}.{self.constraints}", layout, f"{TOP}.{self.layout}"),
+            *("--report", "nextpnr.json", "--seed", str(seed), "--timing-allow-fail"),
+        ]
+
+    def pack_bits(self) -> list[str]:
+        if self.pack == "ecppack":
+            return ["--compress", "--input", f"{TOP}.{self.layout}", "--bit", f"{TOP}.{self.bitstream}"]
+        return [f"{TOP}.{self.layout}", f"{TOP}.{self.bitstream}"]
+
+
+FAMILIES = {
+    "ecp5": Family(
+        synth="synth_ecp5 -abc9",
+        nextpnr="nextpnr-ecp5",
+        pack="ecppack",
+        device=("--85k", "--package", "CABGA381", "--speed", "6"),
+        constraints="lpf",
+        layout="config",
+        bitstream="bit",
+        luts="TRELLIS_COMB",
+        ffs="TRELLIS_FF",
+        brams="DP16KD",
+        dsps="MULT18X18D",
+    ),
+    "ice40": Family(
+        synth="synth_ice40 -device u -dsp -abc9",
+        nextpnr="nextpnr-ice40",
+        pack="icepack",
+        device=("--up5k", "--package", "sg48"),
+        constraints="pcf",
+        layout="asc",
+        bitstream="bin",
+        luts="ICESTORM_LC",
+        ffs="",
+        brams="ICESTORM_RAM",
+        dsps="ICESTORM_DSP",
+    ),
+}
+
+
+class TimingMissed(CheckFailed):
+    """The design does not reach the clock it was built for; `report` is what `synthesize` would have returned."""
+
+    def __init__(self, message: str, report: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+def synthesize(
+    build_dir: Path | str,
+    board: str,
+    *,
+    out_dir: Path | str | None = None,
+    clock_mhz: float | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Make a bitstream of a core that `spikewright generate` wrote.
+
+    The Verilog and the memory images of the folder are synthesized as they are, under a top level with a serial line
+    (see `protocol`).
+
+    Parameters
+    ----------
+    build_dir : Path
+        Folder by `spikewright generate`.
+    board : str
+        A name of `BOARDS`.
+    out_dir : Path, optional
+        Folder to make; `synth-<board>` in `build_dir` by default. It gets `top.bit` or `top.bin`, `report.json` (this
+        function's result and the critical path), `yosys.log` and `nextpnr-<family>.log`; all of it, or nothing.
+    clock_mhz : float, optional
+        Clock of the core.
+    seed : int
+        Of the placement.
+    progress : callable, optional
+        Takes lines of progress; standard error by default.
+
+    Returns
+    -------
+    dict
+        `board`, `luts`, `ffs`, `brams`, `dsps`, `available` (of the same four), `fmax_mhz`, `clock_mhz` (actual clock
+        of the core), `met`, `bitstream` (path), `memories` (see `Memory`), `critical_path`, `seed`, `tools`,
+        `core_sha256`, `seconds`.
+
+    Raises
+    ------
+    InputError
+        If the folder, the board or the clock is not usable, or a tool is missing.
+    CheckFailed
+        If the design does not fit, or a writable memory dissolved into flip-flops; it names it. No output is left.
+    TimingMissed
+        If the clock is missed. The output is complete then, and says so.
+    """
+    if progress is None:
+        progress = say
+    build_dir = Path(build_dir)
+    target = BOARDS.get(board)
+    if target is None:
+        raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, not {seed}")
+    family = FAMILIES[target.family]
+    begin = time.monotonic()
+    manifest = read_json(build_dir / MANIFEST, "manifest")
+    sources = _sources(build_dir, manifest)
+    stream = StreamFormat.from_manifest(manifest)
+    _check_ports(build_dir / CORE, stream)
+    try:
+        clock = target.clock(clock_mhz)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    for tool in ("yosys", family.nextpnr, family.pack):
+        find_tool(tool)
+    out = Path(out_dir) if out_dir is not None else build_dir / f"synth-{board}"
+    with atomic_dir(out) as folder:
+        work = folder / "work"
+        work.mkdir()
+        for source in sources:
+            shutil.copyfile(source, work / source.name)
+        _write_top(target, stream, clock, family, work)
+        memories = _run_yosys(family, work, progress, build_dir)
+        _run_nextpnr(family, work, seed, progress, board)
+        report = {
+            "board": board,
+            **_utilization(family, work),
+            "clock_mhz": clock.mhz,
+            "bitstream": str(out / f"{TOP}.{family.bitstream}"),
+            "memories": [memory.as_dict() for memory in memories],
+            "seed": seed,
+            "tools": {name: tool_version(name) for name in ("yosys", family.nextpnr)},
+            "core_sha256": sha256(work / CORE),
+            "seconds": round(time.monotonic() - begin, 1),
+        }
+        report["met"] = report["fmax_mhz"] >= clock.mhz
+        for name in (f"{TOP}.{family.bitstream}", "yosys.log", f"{family.nextpnr}.log"):
+            (work / name).replace(folder / name)
+        shutil.rmtree(work)
+        write_json(folder / "report.json", report)
+        write_manifest(folder, {"format": "spikewright-bitstream-1", "board": board})
+    progress(f"{board}: {report['luts']} LUTs, {report['brams']} block RAMs, {report['fmax_mhz']:.1f} MHz")
+    if not report["met"]:
+        path = report["critical_path"]
+        raise TimingMissed(
+            f"{board} must reach {clock.mhz:g} MHz, not {report['fmax_mhz']:.1f} MHz "
+            f"(from {path['from']} to {path['to']}; see {out / 'report.json'})",
+            report,
+        )
+    return report
+
+
+def _sources(build_dir: Path, manifest: Mapping[str, Any]) -> list[Path]:
+    """Files of the build folder that belong to the core, as its manifest lists them."""
+    images = manifest.get("images")
+    if not isinstance(images, Mapping) or not all(re.fullmatch(r"\w+", name) for name in images):
+        raise InputError(f"{build_dir / MANIFEST}: images must be an object with names of memory images")
+    sources = [build_dir / CORE, *(build_dir / f"{name}.hex" for name in images)]
+    for source in sources:
+        if not source.is_file():
+            raise InputError(f"{build_dir} must hold {source.name}: it is no complete folder by `spikewright generate`")
+    return sources
+
+
+def _check_ports(core: Path, stream: StreamFormat) -> None:
+    """A wrong width would be silently adapted by yosys."""
+    try:
+        text = core.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{core} must be Verilog, not a file that is no UTF-8 text") from error
+    for port, size in (("s_axis_tdata", stream.input_bytes), ("m_axis_tdata", stream.output_bytes)):
+        if not re.search(rf"\b(input|output)\s*\[{8 * size - 1}:0\]\s*{port}\b", text):
+            raise InputError(f"{core} must have {8 * size} bits of {port}, as its manifest says")
+
+
+def _write_top(board: Board, stream: StreamFormat, clock: Clock, family: Family, work: Path) -> None:
+    top = BoardTop(board, stream, clock)
+    # Verilog rather than RTLIL, as yosys heeds `no_rw_check` of memories in Verilog alone.
+    plan = board.platform().prepare(top, TOP, debug_verilog=True)
+    for name, source in ((f"{TOP}.v", f"{TOP}.debug.v"), (f"{TOP}.{family.constraints}",) * 2):
+        content = plan.files[source]
+        (work / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _run_yosys(family: Family, work: Path, progress: Progress, build_dir: Path) -> list[Memory]:
+    synth = f"{family.synth} -top {TOP}"
+    script = f"""
+        read_verilog -defer {CORE}
+        read_verilog {TOP}.v
+        {synth} -run begin:map_ram
+        select t:$mem_v2
+        write_json -selected memories.json
+        select -clear
+        {synth} -run map_ram:
+        write_json {TOP}.json
+    """
+    (work / "yosys.ys").write_text("\n".join(line.strip() for line in script.strip().splitlines()) + "\n")
+    try:
+        run_tool("yosys", ["yosys.ys"], work, progress)
+    except ToolError as error:
+        raise InputError(
+            f"{build_dir / CORE} must be the core of its manifest, not what yosys rejects: {error}"
+        ) from error
+    netlist = read_json(work / f"{TOP}.json", "netlist", limit=1 << 30)
+    memories = find_memories(read_json(work / "memories.json", "netlist", limit=1 << 30), netlist, TOP)
+    if dissolved := [memory for memory in memories if memory.home == "flip-flops"]:
+        names = ", ".join(f"{memory.name} ({memory.words} x {memory.width} bits)" for memory in dissolved)
+        raise CheckFailed(f"no memory must dissolve into flip-flops, but these did: {names}")
+    return memories
+
+
+def _run_nextpnr(family: Family, work: Path, seed: int, progress: Progress, board: str) -> None:
+    try:
+        run_tool(family.nextpnr, family.place_and_route(seed), work, progress)
+        run_tool(family.pack, family.pack_bits(), work, progress)
+    except ToolError as error:
+        raise CheckFailed(f"the design must fit {board}: {error}") from error
+
+
+def _utilization(family: Family, work: Path) -> dict[str, Any]:
+    nextpnr = read_json(work / "nextpnr.json", "report", limit=1 << 28)
+    used = nextpnr["utilization"]
+    result: dict[str, Any] = {}
+    available: dict[str, int] = {}
+    for key in ("luts", "ffs", "brams", "dsps"):
+        if kind := getattr(family, key):
+            result[key], available[key] = used[kind]["used"], used[kind]["available"]
+        else:
+            # A logic cell of iCE40 is a LUT with a flip-flop.
+            result[key] = count_flip_flops(read_json(work / f"{TOP}.json", "netlist", limit=1 << 30), TOP)
+            available[key] = available["luts"]
+    clock, fmax = min(nextpnr["fmax"].items(), key=lambda item: item[1]["achieved"] / item[1]["constraint"])
+    return {
+        **result,
+        "available": available,
+        "fmax_mhz": round(fmax["achieved"], 2),
+        "critical_path": _critical_path(nextpnr, clock),
+    }
+
+
+def _critical_path(nextpnr: Mapping[str, Any], clock: str) -> dict[str, Any]:
+    for path in nextpnr["critical_paths"]:
+        if path["from"].split()[-1] == clock == path["to"].split()[-1]:
+            steps = path["path"]
+            routing = sum(step["delay"] for step in steps if step["type"] == "routing")
+            total = sum(step["delay"] for step in steps)
+            return {
+                "from": steps[0]["from"]["cell"],
+                "to": steps[-1]["to"]["cell"],
+                "logic_ns": round(total - routing, 2),
+                "routing_ns": round(routing, 2),
+                "nets": [step["net"] for step in steps if step["type"] == "routing"],
+            }
+    return {"from": "", "to": "", "logic_ns": 0.0, "routing_ns": 0.0, "nets": []}

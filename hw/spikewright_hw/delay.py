@@ -38,7 +38,7 @@ class DelayBuffer(wiring.Component):
     Members
     -------
     spikes : In(stream.Signature(event(...)))
-        The spikes of a step and its mark; ready only after `events` has sent all of the step.
+        The spikes of a step and its mark; the mark only after `events` has sent that of the same step.
     events : Out(stream.Signature(event(...)))
         The delayed spikes of a step and a mark.
     """

@@ -40,7 +40,7 @@ class Lane(wiring.Component):
     """Synapse memory and membranes of the neurons of one lane.
 
     Rows wait in a queue; a row of n synapses takes n cycles, without a gap between rows. A synapse is added to its
-    membrane in the fourth cycle after its address was issued: read synapse, read membrane and multiply, add.
+    membrane in the third cycle after its address was issued: read synapse, read membrane and multiply, add.
 
     Parameters
     ----------

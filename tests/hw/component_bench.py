@@ -132,3 +132,63 @@ def play(
     left = {name: len(beats) for name, beats in waiting.items() if beats}
     assert not left, f"beats that were never taken: {left}"
     return seen
+
+
+class Membranes:
+    """Plays the lanes to an update: a memory behind each `states` port, to which inputs are added between sweeps.
+
+    Parameters
+    ----------
+    dut : NeuronUpdate or ReadoutUpdate
+    inputs : per step, per row, per lane
+        Added in the cycle in which the sweep before writes its last state; `start` follows `wait` cycles later.
+    per_sweep : int
+        Writes of a sweep.
+    wait : callable
+        Asked before every step.
+    """
+
+    def __init__(
+        self,
+        dut: Any,
+        inputs: Sequence[Sequence[Sequence[int]]],
+        *,
+        per_sweep: int,
+        wait: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._dut = dut
+        self._inputs = list(inputs)
+        self._per_sweep = per_sweep
+        self._wait = wait
+        self._outputs = [0] * len(dut.states)
+        self._start = -1
+        self.states = [[0] * len(dut.states) for _ in inputs[0]]
+        self.before: list[list[list[int]]] = []
+        """Per step, the states that its sweep reads, by row and lane."""
+        self.starts: list[int] = []
+        """First cycle of `start`, by step."""
+        self.reads: list[tuple[int, int]] = []
+        self.writes: list[tuple[int, int, int, int]] = []
+        """(cycle, row) and (cycle, row, lane, value), in order."""
+
+    def each(self, get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        for lane, port in enumerate(self._dut.states):
+            put(port.read_data, self._outputs[lane])
+            if get(port.read_en):
+                row = get(port.read_addr)
+                self._outputs[lane] = self.states[row][lane]
+                if lane == 0:
+                    self.reads.append((cycle, row))
+                    put(self._dut.start, 0)
+            if get(port.write_en):
+                row, value = get(port.write_addr), get(port.write_data)
+                self.writes.append((cycle, row, lane, value))
+                self.states[row][lane] = value
+        if self._inputs and len(self.writes) == self._per_sweep * (1 + len(self.before)):
+            for of_row, added in zip(self.states, self._inputs.pop(0), strict=True):
+                of_row[:] = [state + value for state, value in zip(of_row, added, strict=True)]
+            self.before.append([list(of_row) for of_row in self.states])
+            self._start = cycle + self._wait()
+        if cycle == self._start:
+            self.starts.append(cycle)
+            put(self._dut.start, 1)

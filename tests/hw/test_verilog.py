@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from random_networks import random_network
+from spikewright.pack import pack
+from spikewright.spec import CoreSpec
+from spikewright_hw.verilog import Images, generate, image_text
+
+
+@pytest.fixture(scope="module")
+def core() -> CoreSpec:
+    return pack(random_network(3, (6, 5, 3), recurrent=(True,), value_bits=2, timesteps=9), 2)
+
+
+@pytest.fixture(scope="module")
+def built(core: CoreSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    folder = tmp_path_factory.mktemp("core")
+    return folder, generate(core, folder)
+
+
+def test_images_need_different_names() -> None:
+    images = Images()
+    images.add_image("layer0_rows", 4, (1, 2))
+    with pytest.raises(ValueError) as error:
+        images.add_image("layer0_rows", 4, [3])
+    assert str(error.value) == "memory images must have different names, not layer0_rows twice"
+    assert images.images == {"layer0_rows": (4, [1, 2])}
+
+
+def test_image_text_is_a_comment_then_a_word_per_line() -> None:
+    assert image_text(9, [0, 511, 16]) == "// 3 words of 9 bits, 1 of them zero\n000\n1ff\n010\n"
+    assert image_text(4, [0]) == "// 1 words of 4 bits, 1 of them zero\n0\n"
+
+
+def test_returned_shapes(core: CoreSpec, built: tuple[Path, dict]) -> None:
+    _, manifest = built
+    assert manifest["top"] == "spikewright_core"
+    assert manifest["verilog"] == "spikewright_core.v"
+    assert manifest["stream"] == {
+        "input_bytes": 1,
+        "axon_bits": 3,
+        "value_bits": 2,
+        "mark_bit": 5,
+        "output_bytes": manifest["stream"]["output_bytes"],
+        "classes": 3,
+        "inputs": 6,
+        "timesteps": 9,
+    }
+    assert manifest["stream"]["output_bytes"] == -(-manifest["score_bits"] // 8)
+    assert manifest["state_bits"] == {
+        f"layer{k}": layer.bounds(9).state_bits for k, layer in enumerate(core.network.layers)
+    }
+
+
+def test_a_file_per_image_with_the_announced_words(core: CoreSpec, built: tuple[Path, dict]) -> None:
+    folder, manifest = built
+    layers = {
+        0: ("rows", "synapses0", "synapses1", "neurons", "delays"),
+        1: ("rows", "synapses0", "synapses1", "neurons"),
+    }
+    names = {f"layer{k}_{memory}" for k, memories in layers.items() for memory in memories}
+    assert set(manifest["images"]) == names
+    assert {path.stem for path in folder.glob("*.hex")} == names
+    for name, shape in manifest["images"].items():
+        comment, *lines = (folder / f"{name}.hex").read_text().splitlines()
+        assert comment.startswith(f"// {shape['words']} words of {shape['width']} bits, ")
+        assert len(lines) == shape["words"] >= 2
+        assert all(0 <= int(line, 16) < 1 << shape["width"] for line in lines)
+    assert manifest["images"]["layer0_rows"]["words"] == core.network.layers[0].axons
+    delays = [int(line, 16) for line in (folder / "layer0_delays.hex").read_text().splitlines()[1:]]
+    assert delays == core.layers[0].spec.delays[core.layers[0].order].tolist()
+
+
+def test_verilog_is_complete_and_plain(built: tuple[Path, dict]) -> None:
+    folder, manifest = built
+    text = (folder / "spikewright_core.v").read_text()
+    assert text.count("module spikewright_core(") == 1
+    assert text.count("module spikewright_rom #(") == 1
+    for name in manifest["images"]:
+        assert text.count(f'"{name}.hex"') == 1
+    assert "src =" not in text
+    header = text[text.index("module spikewright_core(") :].split(";")[0]
+    for side in ("s_axis", "m_axis"):
+        for signal in ("tdata", "tvalid", "tready", "tlast"):
+            assert f"{side}_{signal}" in header
+    for port in ("clk", "rst", "trace_valid", "trace0_row", "trace0_spikes", "trace0_v", "trace1_row", "trace1_v"):
+        assert port in header
+    assert "trace1_spikes" not in header
+
+
+def test_same_core_same_files(core: CoreSpec, built: tuple[Path, dict], tmp_path: Path) -> None:
+    folder, manifest = built
+    assert generate(core, tmp_path) == manifest
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name

@@ -162,6 +162,25 @@ def test_a_core_that_is_no_verilog(tmp_path: Path) -> None:
     )
 
 
+def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(name: str, arguments: object, work: Path, progress: object) -> None:
+        assert sorted(path.name for path in work.iterdir()) == [
+            "image.hex",
+            "spikewright_core.v",
+            "top.pcf",
+            "top.v",
+            "yosys.ys",
+        ]
+        raise KeyboardInterrupt
+
+    need("yosys", "nextpnr-ice40", "icepack")
+    monkeypatch.setattr(flow, "run_tool", interrupt)
+    build = write_core(tmp_path / "build")
+    with pytest.raises(KeyboardInterrupt):
+        synthesize(build, "icebreaker")
+    assert sorted(path.name for path in build.iterdir()) == ["image.hex", "manifest.json", "spikewright_core.v"]
+
+
 @pytest.fixture
 def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is checked before anything runs."""

@@ -84,7 +84,8 @@ class DelayBuffer(wiring.Component):
             *assign_fields(self.events.payload, serializer.o.payload),
         ]
 
-        slot = Signal(range(self._slots))
+        slot_bits = unsigned_bits(self._slots - 1)
+        slot = Signal(slot_bits)
         next_slot = Signal.like(slot)
         m.d.comb += next_slot.eq(Mux(slot == self._slots - 1, 0, slot + 1))
 
@@ -93,8 +94,8 @@ class DelayBuffer(wiring.Component):
         m.d.comb += [rom.addr.eq(self.spikes.payload.axon), rom.en.eq(1)]
         looked_up, arriving, reading, setting = Signal(), Signal(), Signal(), Signal()
         axons = [Signal.like(self.spikes.payload.axon, name=f"axon{k}") for k in range(4)]
-        delay = Signal(range(self._slots))
-        arrival = Signal(range(self._slots))
+        delay = Signal(slot_bits)
+        arrival = Signal(slot_bits)
         m.d.sync += [
             looked_up.eq(spike),
             arriving.eq(looked_up),
@@ -124,7 +125,7 @@ class DelayBuffer(wiring.Component):
             word.eq(Mux(same, written, ring.read_data) | one_hot),
         ]
 
-        scan = Signal(range(self._words))
+        scan = Signal(unsigned_bits(self._words - 1))
         scanned = Signal()
         scanned_index = Signal.like(scan)
         found = Signal()

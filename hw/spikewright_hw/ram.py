@@ -110,8 +110,8 @@ class RamQueue(wiring.Component):
         m = Module()
         m.submodules.ram = ram = Ram(width=self._width, depth=self._depth)
         level = Signal(range(self._depth + 1))  # entries that are not in the read register
-        write_addr = Signal(range(self._depth))
-        read_addr = Signal(range(self._depth))
+        write_addr = Signal(unsigned_bits(self._depth - 1))
+        read_addr = Signal(unsigned_bits(self._depth - 1))
         take = self.i.valid & self.i.ready
         fetch = (level != 0) & (~self.o.valid | self.o.ready)
         m.d.comb += [

@@ -8,6 +8,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.spec import unsigned_bits
+
 from .layouts import bit_row, event, position_bits
 from .ram import RamQueue
 
@@ -57,7 +59,7 @@ class BitSerializer(wiring.Component):
         current = Signal(self._row)
         bits = Signal(self._width)
         rest = Signal(self._width)
-        position = Signal(range(self._width))
+        position = Signal(unsigned_bits(self._width - 1))
         last_beat = Signal()
         m.d.comb += [rest.eq(bits & (bits - 1)), last_beat.eq(rest == 0)]
         for bit in reversed(range(self._width)):
@@ -66,7 +68,7 @@ class BitSerializer(wiring.Component):
         m.d.comb += [
             queue.o.ready.eq(~full | (self.o.ready & last_beat)),
             self.o.valid.eq(full),
-            self.o.payload.axon.eq(Cat(position, current.index)),
+            self.o.payload.axon.eq(Cat(position[: (self._width - 1).bit_length()], current.index)),
             self.o.payload.value.eq(1),
             self.o.payload.mark.eq(current.mark),
             self.o.payload.last.eq(current.last),

@@ -16,7 +16,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
-from spikewright_sim.scoreboard import Recording
+from spikewright_sim.recording import Recording
 from spikewright_sim.stream import Port, StreamDriver, StreamMonitor
 
 HUNG = 20_000

@@ -12,28 +12,10 @@ from spikewright.cycles import CycleModel, SampleCycles
 from spikewright.integer import Trace
 from spikewright.spec import CoreSpec, IntArray
 
+from .recording import Recording
+
 SHOWN = 10
 """Differences that are described; all are counted."""
-
-
-@dataclass
-class Recording:
-    """What a simulated core showed, in the order in which it did.
-
-    Parameters
-    ----------
-    rows : per layer, list of (cycle, row, spikes, v)
-        Every traced row: spikes as a bit per lane, v as the membranes of the lanes, lane 0 in the low bits.
-    beats : list of (cycle, tdata, tlast)
-        Every beat of the output.
-    starts, accepted : list of int
-        Per sample, the cycle from which the first beat is offered, and the one in which the last is taken.
-    """
-
-    rows: list[list[tuple[int, int, int, int]]]
-    beats: list[tuple[int, int, int]] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    accepted: list[int] = field(default_factory=list)
 
 
 @dataclass

@@ -3,7 +3,9 @@
 A loop that wakes once a cycle, at the falling edge, costs a fraction of a coroutine per port. At that moment all
 registers have settled after the rising edge, and what is set now is what the next rising edge sees: a beat is
 transferred in the cycle if `valid` and `ready` are both high then. This needs the `ready` of the device not to depend
-on `valid` in the same cycle, nor its `valid` on `ready`; the streams of the core promise both.
+on what is offered in the same cycle, nor its `valid` on `ready`; the streams of the core promise both. Components
+inside it promise less: their benches first set all ports (`offer`, `accept`), let them settle, and then look (`taken`,
+`given`).
 """
 
 from __future__ import annotations
@@ -67,16 +69,25 @@ class StreamDriver:
 
     def step(self) -> bool:
         """Once a cycle; True if a beat is taken in it."""
+        self.offer()
+        return self.taken()
+
+    def offer(self) -> None:
+        """First half of `step`."""
         port = self._port
-        if not self._offered:
-            if self._next is None or (self.stall and self._rng.random() < self.stall):
-                port.valid.value = 0
-                return False
-            for handle, value in zip(port.payload, self._next, strict=True):
-                handle.value = value
-            port.valid.value = 1
-            self._offered = True
-        if not int(port.ready.value):
+        if self._offered:
+            return
+        if self._next is None or (self.stall and self._rng.random() < self.stall):
+            port.valid.value = 0
+            return
+        for handle, value in zip(port.payload, self._next, strict=True):
+            handle.value = value
+        port.valid.value = 1
+        self._offered = True
+
+    def taken(self) -> bool:
+        """Second half of `step`."""
+        if not self._offered or not int(self._port.ready.value):
             return False
         self._next = next(self._beats, None)
         self._offered = False
@@ -98,13 +109,22 @@ class StreamMonitor:
         self.stall = stall
         self._port = port
         self._rng = rng
+        self._ready = False
         self._waiting: tuple[int, ...] | None = None
 
     def step(self) -> tuple[int, ...] | None:
         """Once a cycle; the beat that is taken in it."""
+        self.accept()
+        return self.given()
+
+    def accept(self) -> None:
+        """First half of `step`."""
+        self._ready = not (self.stall and self._rng.random() < self.stall)
+        self._port.ready.value = self._ready
+
+    def given(self) -> tuple[int, ...] | None:
+        """Second half of `step`."""
         port = self._port
-        ready = not (self.stall and self._rng.random() < self.stall)
-        port.ready.value = ready
         if not int(port.valid.value):
             if self._waiting is not None:
                 raise AssertionError(f"a beat was withdrawn before it was taken: {self._waiting}")
@@ -112,5 +132,5 @@ class StreamMonitor:
         beat = tuple(int(handle.value) for handle in port.payload)
         if self._waiting is not None and beat != self._waiting:
             raise AssertionError(f"a beat must stay until it is taken: {self._waiting} became {beat}")
-        self._waiting = None if ready else beat
-        return beat if ready else None
+        self._waiting = None if self._ready else beat
+        return beat if self._ready else None

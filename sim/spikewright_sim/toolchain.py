@@ -45,12 +45,13 @@ def compile_model(
     main: Path,
     ldflags: str = "",
     arguments: Sequence[str] = (),
+    ports: Sequence[str] = ("clk", "rst", "*axis*", "trace*"),
     waves: bool = False,
 ) -> Path:
     """Compile Verilog and a C++ main program into `folder`; returns the executable, named like `top`.
 
-    The ports of the top module are visible to the main program and over VPI, and nothing inside: the rest stays free
-    for optimization. Memories and registers without a reset start with random contents, so that nothing can depend on
+    What `ports` matches in the top module is visible to the main program and over VPI, and nothing else: the rest stays
+    free for optimization. Memories and registers without a reset start with random contents, so that nothing can depend on
     zeros.
 
     Raises
@@ -63,33 +64,31 @@ def compile_model(
     env = environment()
     folder.mkdir(parents=True, exist_ok=True)
     control = folder / "public.vlt"
-    control.write_text(
-        f'`verilator_config\npublic_flat_rw -module "{top}" -var "*axis*"\n'
-        f'public_flat_rw -module "{top}" -var "trace*"\npublic_flat_rw -module "{top}" -var "clk"\n'
-        f'public_flat_rw -module "{top}" -var "rst"\n'
-    )
+    visible = [f'public_flat_rw -module "{top}" -var "{pattern}"\n' for pattern in ports]
+    control.write_text("`verilator_config\n" + "".join(visible))
     command = [
-        "verilator", "--cc", "--exe", "--build", "-j", "2", "--vpi",
+        "verilator", "--cc", "--exe", "--vpi",
         "--prefix", "Vtop", "--top-module", top, "-o", top, "-Mdir", str(folder),
         "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
         "-CFLAGS", "-O1",
-        # The wheel was configured for a compiler that this one is not: without this, precompiled headers fail.
-        "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include",
         *(["-LDFLAGS", ldflags] if ldflags else []),
         *(["--trace"] if waves else []),
         *arguments,
         str(control), str(main), *map(str, sources),
     ]  # fmt: skip
+    run_logged(command, folder / "verilator.log", env, "translating the Verilog")
     kept = os.environ.get("SPIKEWRIGHT_VERILATOR_CACHE")
     cache = Path(kept, "traced" if waves else "plain") if kept else None
     if cache is not None:
         for file in cache.glob("verilated*.[od]"):
-            shutil.copy2(file, folder)
-    run_logged(command, folder / "build.log", env, "compiling the simulation")
+            shutil.copy(file, folder)
+    # The wheel was configured for a compiler that this one is not: without the variable, precompiled headers fail.
+    make = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", "2", "CFG_CXXFLAGS_PCH_I=-include"]
+    run_logged(make, folder / "make.log", env, "compiling the simulation")
     if cache is not None and not cache.is_dir():
         with atomic_dir(cache) as part:
             for file in folder.glob("verilated*.[od]"):
-                shutil.copy2(file, part)
+                shutil.copy(file, part)
     return folder / top
 
 

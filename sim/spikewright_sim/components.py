@@ -1,0 +1,133 @@
+"""Single components of the core in Verilator: several of a kind share one compiled simulation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+
+from spikewright.errors import CheckFailed
+from spikewright_hw.verilog import Images, image_text
+
+from .runner import run_bench
+from .toolchain import compile_model
+
+TOP = "components"
+
+
+class SideBySide(wiring.Component):
+    """Components that share nothing but clock and reset.
+
+    Parameters
+    ----------
+    components : dict
+
+    Members
+    -------
+    <name> : Out
+        All members of the component of this name; a signal `x` becomes the port `<name>__x`.
+    """
+
+    def __init__(self, components: Mapping[str, Any]) -> None:
+        self._components = dict(components)
+        super().__init__({name: Out(component.signature) for name, component in components.items()})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        for name, component in self._components.items():
+            m.submodules[name] = component
+            wiring.connect(m, component, wiring.flipped(getattr(self, name)))
+        return m
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A simulation of components, whose memory images are read when a run starts."""
+
+    executable: Path
+    verilog: str
+
+
+def _convert(components: Mapping[str, Any]) -> tuple[str, Images]:
+    images = Images()
+    text = verilog.convert(SideBySide(components), name=TOP, platform=images, strip_internal_attrs=True)
+    return text, images
+
+
+def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
+    """Compile components into the existing `folder`.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing.
+    RuntimeError
+        If the compilation fails; with the path of its log.
+    """
+    import cocotb_tools.config as cocotb_config
+    import spikewright_hw.verilog
+
+    text, _ = _convert(components)
+    source = folder / f"{TOP}.v"
+    rom = Path(spikewright_hw.verilog.__file__).with_name("spikewright_rom.v")
+    source.write_text(text)
+    executable = compile_model(
+        [source, rom],
+        TOP,
+        folder / "model",
+        main=cocotb_config.share_dir / "lib" / "verilator" / "verilator.cpp",
+        ldflags=f"-Wl,-rpath,{cocotb_config.libs_dir} -L{cocotb_config.libs_dir} -lcocotbvpi_verilator",
+        ports=("*",),
+    )
+    return Compiled(executable, text)
+
+
+def run_components(
+    compiled: Compiled, components: Mapping[str, Any], module: str, job: Mapping[str, Any], folder: Path, *, seed: int
+) -> dict[str, Any]:
+    """Run the bench `module` in the existing `folder`; returns what it recorded, by component.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    components : dict
+        Like the compiled ones up to the contents of their memories, which are those of this run.
+    module : str
+        Such as "spikewright_sim.bench_delay".
+    job : dict, JSON-ready
+        For the bench, by component.
+    seed : int
+        Of all that the bench draws.
+
+    Raises
+    ------
+    ValueError
+        If the components differ from the compiled ones in more than contents.
+    CheckFailed
+        If the bench stopped the simulation; quotes the end of its log.
+    """
+    text, images = _convert(components)
+    if text != compiled.verilog:
+        raise ValueError("components must be those that were compiled, up to the contents of memories")
+    for name, (width, words) in images.images.items():
+        (folder / f"{name}.hex").write_text(image_text(width, words))
+    files = {key: folder / f"{key}.json" for key in ("job", "recording")}
+    files["job"].write_text(json.dumps({"seed": seed, "components": job}))
+    log = run_bench(
+        compiled.executable,
+        module,
+        folder,
+        seed=seed,
+        env={f"SPIKEWRIGHT_{key.upper()}": str(path) for key, path in files.items()},
+    )
+    if not files["recording"].is_file():
+        raise CheckFailed(f"the simulation was stopped by its bench, seed {seed}:\n{log[-3000:]}")
+    recording: dict[str, Any] = json.loads(files["recording"].read_text())
+    return recording

@@ -23,7 +23,8 @@ from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_man
 from spikewright.integer import IntegerNetwork, Trace
 from spikewright.spec import CoreSpec, NetworkSpec, delay_ring
 
-from .scoreboard import Recording, compare
+from .recording import Recording
+from .scoreboard import compare
 from .toolchain import compile_model, environment
 
 MODEL_FOLDER = "simulation"

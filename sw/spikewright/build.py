@@ -16,6 +16,7 @@ from spikewright.spec import LANES, CoreSpec, delay_ring
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
+_STREAM = ("input_bytes", "axon_bits", "value_bits", "mark_bit", "output_bytes", "classes")
 
 
 def build(model: Path | str, out: Path | str, lanes: int = 8) -> dict[str, Any]:
@@ -116,4 +117,10 @@ def open_build(build_dir: Path | str) -> tuple[dict[str, Any], CoreSpec]:
             f"{build_dir / MANIFEST}: lanes must be one of {', '.join(map(str, LANES))}, not "
             f"{manifest.get('lanes')!r:.60}"
         )
+    stream = manifest.get("stream")
+    if not isinstance(stream, dict):
+        raise InputError(f"{build_dir / MANIFEST}: stream must be an object, not {stream!r:.60}")
+    for name in _STREAM:
+        if type(stream.get(name)) is not int or not 0 < stream[name] < 1 << 16:
+            raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be 1 .. 65535, not {stream.get(name)!r:.60}")
     return manifest, pack(load_model(build_dir / MODEL), manifest["lanes"])

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,21 +125,25 @@ def record(
 
 
 def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: dict[str, str] | None = None) -> str:
-    """Run a cocotb module in a compiled simulation, in `folder`; returns its log."""
+    """Run a cocotb module in a compiled simulation, in `folder`; returns its log, whether it succeeded or not."""
     from cocotb_tools.runner import get_runner
 
     log = folder / "simulation.log"
-    get_runner("verilator").test(
-        test_module=module,
-        hdl_toplevel=executable.name,
-        hdl_toplevel_lang="verilog",
-        build_dir=executable.parent,
-        test_dir=folder,
-        log_file=log,
-        results_xml=str(folder / "results.xml"),
-        seed=seed,
-        extra_env=env or {},
-    )
+    # Where a bench or the simulator fails, cocotb ends the process; whoever misses a recording tells why.
+    with suppress(SystemExit):
+        get_runner("verilator").test(
+            test_module=module,
+            hdl_toplevel=executable.name,
+            hdl_toplevel_lang="verilog",
+            build_dir=executable.parent,
+            test_dir=folder,
+            log_file=log,
+            results_xml=str(folder / "results.xml"),
+            seed=seed,
+            # Verilator starts registers with zeros unless it is told to draw them.
+            plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % (1 << 30)}"],
+            extra_env=env or {},
+        )
     return log.read_text(errors="replace")
 
 

@@ -51,8 +51,8 @@ def compile_model(
     """Compile Verilog and a C++ main program into `folder`; returns the executable, named like `top`.
 
     What `ports` matches in the top module is visible to the main program and over VPI, and nothing else: the rest stays
-    free for optimization. Memories and registers without a reset start with random contents, so that nothing can depend on
-    zeros.
+    free for optimization. A run that is told to (`+verilator+rand+reset+2`) starts registers without a reset with
+    random contents; memories hold what Amaranth wrote into their initial blocks.
 
     Raises
     ------

@@ -17,7 +17,7 @@ class DelayPlayer:
     The spikes of a step may come early, but its mark only after the mark of its delayed spikes has been taken, and a
     step is over when both have.
 
-    Job: `stall`, `abort`, `mark_bit` (position in a beat), `steps` (per step: its beats, the mark being the last).
+    Job: `stall`, `mark_bit` (position in a beat), `steps` (per step: its beats, the mark being the last).
     Recorded: `taken` and `given` as (cycle, beat).
     """
 
@@ -38,15 +38,18 @@ class DelayPlayer:
         # The step after the last is empty, and shows that nothing comes late.
         return self._arrived > self._left
 
+    def _next(self) -> int | None:
+        """The next beat, unless there is none or it has to wait."""
+        if not self._beats and self._steps:
+            self._beats = list(self._steps.pop())
+        if not self._beats or (len(self._beats) == 1 and self._arrived <= self._sent):
+            return None
+        self._sent += len(self._beats) == 1
+        return self._beats.pop(0)
+
     def drive(self, cycle: int) -> None:
         if self._driver.idle:
-            if self._beats[1:]:
-                self._pending = self._beats.pop(0)
-            elif self._beats and self._arrived > self._sent:
-                self._pending = self._beats.pop()
-                self._sent += 1
-            elif not self._beats and self._steps:
-                self._beats = self._steps.pop()
+            self._pending = self._next()
             if self._pending is not None:
                 self._driver.send([(self._pending,)])
         self._driver.offer()
@@ -56,7 +59,6 @@ class DelayPlayer:
         taken = self._driver.taken()
         if taken:
             self.seen["taken"].append((cycle, self._pending))
-            self._pending = None
         beat = self._monitor.given()
         if beat is not None:
             self.seen["given"].append((cycle, beat[0]))

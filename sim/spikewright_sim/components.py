@@ -72,6 +72,7 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
         If the compilation fails; with the path of its log.
     """
     import cocotb_tools.config as cocotb_config
+
     import spikewright_hw.verilog
 
     text, _ = _convert(components)

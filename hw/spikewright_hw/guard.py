@@ -22,7 +22,7 @@ class InputGuard(wiring.Component):
     that breaks them is dropped and sets `error` of the sample's marks until its end; `last` on an event counts as a
     mark, so that every sample ends. Events of value 0 are dropped silently: they change nothing.
 
-    Events leave one cycle after they came; one event a cycle.
+    Events leave two cycles after they came; one event a cycle.
 
     Parameters
     ----------
@@ -43,11 +43,14 @@ class InputGuard(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        # Registers on both sides of the rules, whatever lies before the core and behind the gate.
+        m.submodules.arrived = arrived = Queue(self._event, depth=2)
         m.submodules.queue = queue = Queue(self._event, depth=2)
+        wiring.connect(m, wiring.flipped(self.i), arrived.i)
         next_axon = Signal(range(self._inputs + 1))
         step = Signal(range(self._timesteps + 1))
         error = Signal()
-        given = self.i.payload
+        given = arrived.o.payload
         mark = Signal()
         bad = Signal()
         m.d.comb += [
@@ -59,11 +62,11 @@ class InputGuard(wiring.Component):
             *assign_fields(queue.i.payload, given),
             queue.i.payload.mark.eq(mark),
             queue.i.payload.error.eq(error | bad),
-            queue.i.valid.eq(self.i.valid & (mark | (~bad & (given.value != 0)))),
-            self.i.ready.eq(queue.i.ready),
+            queue.i.valid.eq(arrived.o.valid & (mark | (~bad & (given.value != 0)))),
+            arrived.o.ready.eq(queue.i.ready),
         ]
         wiring.connect(m, queue.o, wiring.flipped(self.o))
-        with m.If(self.i.valid & self.i.ready):
+        with m.If(arrived.o.valid & arrived.o.ready):
             with m.If(mark):
                 m.d.sync += next_axon.eq(0)
                 with m.If(step != self._timesteps):

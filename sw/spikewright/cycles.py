@@ -86,10 +86,11 @@ class _Serializer:
 
 
 class _Input:
-    """`InputGuard`: beats offered without a pause, through a queue of two."""
+    """`InputGuard`: beats offered without a pause, through two queues of two."""
 
     def __init__(self) -> None:
-        self.pushed = _LONG_AGO
+        self.accepted = _LONG_AGO
+        self.checked = [_LONG_AGO, _LONG_AGO]  # the last two beats have gone from the first queue to the second
         self.popped = [_LONG_AGO, _LONG_AGO]
         self.head: _Beat | None = None
         self._beats: Iterator[tuple[int | None, int]] = iter(())
@@ -113,8 +114,10 @@ class _Input:
         if beat is None:
             self.head = None
             return
-        self.pushed = max(self._start, self.pushed + 1, self.popped[-2] + 1)
-        self.head = _Beat(beat[0], max(self.pushed, self.popped[-1]) + 1, beat[1])
+        self.accepted = max(self._start, self.accepted + 1, self.checked[-2] + 1)
+        checked = max(self.accepted + 1, self.checked[-1] + 1, self.popped[-2] + 1)
+        self.checked = [self.checked[-1], checked]
+        self.head = _Beat(beat[0], max(checked, self.popped[-1]) + 1, beat[1])
 
     def take(self, cycle: int) -> None:
         self.popped = [self.popped[-1], cycle]
@@ -246,7 +249,7 @@ class CycleModel:
         classes = self._layers[-1].sweep
         done = begin + classes + 6 + 2 * (classes - 1) + 1
         self._layers[-1].result_taken = done + 1
-        return SampleCycles(start=start, accepted=self._input.pushed, steps=traced, done=done)
+        return SampleCycles(start=start, accepted=self._input.accepted, steps=traced, done=done)
 
     @staticmethod
     def _integrate(layer: _Layer, feed: _Serializer | _Input) -> int:

@@ -22,10 +22,10 @@ def through(beats: list[Beat]) -> list[Beat]:
     return seen.beats("o")
 
 
-def test_events_leave_one_cycle_after_they_came() -> None:
+def test_events_leave_two_cycles_after_they_came() -> None:
     beats = [event(0), event(1, 7), event(4, 2), MARK, event(2), LAST]
     seen = play(InputGuard(NETWORK), 10, send={"i": beats}, take={"o": lambda cycle: True})
-    assert seen.given["o"] == [(cycle + 1, beat) for cycle, beat in enumerate(beats)]
+    assert seen.given["o"] == [(cycle + 2, beat) for cycle, beat in enumerate(beats)]
 
 
 def test_event_of_value_zero_is_dropped_silently_but_keeps_its_place() -> None:

@@ -16,6 +16,9 @@ IntArray = npt.NDArray[np.int64]
 Reset = Literal["hard", "soft"]
 
 LANES = (1, 2, 4, 8, 16)
+MAX_DELAY = 4095
+"""Steps; far beyond what a sample has, so that a damaged file is refused."""
+_LIMIT = 1 << 40
 
 
 def signed_bits(low: int, high: int) -> int:
@@ -48,6 +51,14 @@ def _frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
     array = array.astype(np.int64)
     array.flags.writeable = False
     return array
+
+
+def _check_range(name: str, array: IntArray, low: int, high: int) -> None:
+    """Raise a ValueError that names the first place where `array` leaves low .. high."""
+    outside = np.argwhere((array < low) | (array > high))
+    if len(outside):
+        place = tuple(outside[0].tolist())
+        raise ValueError(f"{name} must be {low} .. {high}, not {array[place]} (at {', '.join(map(str, place))})")
 
 
 @dataclass(frozen=True)
@@ -163,18 +174,14 @@ class LayerSpec:
         object.__setattr__(self, "weights", _frozen(self.weights, "weights", (self.neurons, self.axons)))
         object.__setattr__(self, "bias", _frozen(self.bias, "bias", shape))
         limit = (1 << (self.weight_bits - 1)) - 1
-        if np.abs(self.weights).max(initial=0) > limit:
-            raise ValueError(f"weights must be -{limit} .. {limit}, not {np.abs(self.weights).max()}")
-        if np.abs(self.bias).max() >= 1 << 40:
-            raise ValueError(f"bias must be below 2**40, not {np.abs(self.bias).max()}")
+        _check_range("weights", self.weights, -limit, limit)
+        _check_range("bias", self.bias, 1 - _LIMIT, _LIMIT - 1)
         if self.threshold is not None:
             object.__setattr__(self, "threshold", _frozen(self.threshold, "threshold", shape))
-            if self.threshold.min() < 1 or self.threshold.max() >= 1 << 40:
-                raise ValueError(f"threshold must be 1 .. 2**40 - 1, not {self.threshold.min()}")
+            _check_range("threshold", self.threshold, 1, _LIMIT - 1)
         if self.delays is not None:
             object.__setattr__(self, "delays", _frozen(self.delays, "delays", shape))
-            if self.delays.min() < 0 or self.delays.max() >= 1 << 12:
-                raise ValueError(f"delays must be 0 .. {(1 << 12) - 1} steps, not {self.delays.max()}")
+            _check_range("delays", self.delays, 0, MAX_DELAY)
 
     @property
     def recurrent(self) -> bool:

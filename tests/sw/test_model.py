@@ -74,7 +74,7 @@ def _tampered(tmp_path: Path, change: str) -> Path:
         ("extra tensor", "unexpected tensor 'payload'"),
         ("float weights", "layer 0: weights must be integers, not float64"),
         ("shape", "layer 0: weights must have shape (9, 12), not (9, 11)"),
-        ("threshold", "layer 0: threshold must be 1 .. 2**40 - 1, not 0"),
+        ("threshold", "layer 0: threshold must be 1 .. 1099511627775, not 0 (at 0)"),
         ("layers", "metadata 'network' must hold a list of layers, not 'none'"),
         ("bits", "weight_bits must be an integer, not 8.0"),
         ("no decay", "field 'decay' is missing"),

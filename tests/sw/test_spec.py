@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from random_networks import random_network
+from spikewright.spec import CoreSpec, Decay, LayerSpec, NetworkSpec, delay_ring, signed_bits, unsigned_bits
+
+
+def fields(**changes: object) -> dict[str, object]:
+    valid: dict[str, object] = {
+        "inputs": 2,
+        "neurons": 3,
+        "weights": np.ones((3, 5), dtype=np.int64),
+        "bias": np.zeros(3, dtype=np.int64),
+        "threshold": np.ones(3, dtype=np.int64),
+        "delays": np.zeros(3, dtype=np.int64),
+        "decay": Decay(1, 1),
+    }
+    return {**valid, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"weights": np.ones((3, 4), dtype=int)}, ValueError, "weights must have shape (3, 5), not (3, 4)"),
+        ({"weights": np.full((3, 5), 128)}, ValueError, "weights must be -127 .. 127, not 128 (at 0, 0)"),
+        ({"weights": np.full((3, 5), -128)}, ValueError, "weights must be -127 .. 127, not -128 (at 0, 0)"),
+        ({"weights": np.ones((3, 5))}, TypeError, "weights must be integers, not float64"),
+        ({"threshold": np.zeros(3, dtype=int)}, ValueError, "threshold must be 1 .. 1099511627775, not 0 (at 0)"),
+        ({"delays": np.array([0, -1, 2])}, ValueError, "delays must be 0 .. 4095, not -1 (at 1)"),
+        ({"bias": np.zeros(2, dtype=int)}, ValueError, "bias must have shape (3,), not (2,)"),
+        ({"threshold": None}, ValueError, "a read-out layer must have no delays: it never fires"),
+        ({"value_bits": 17}, ValueError, "value_bits must be 1 .. 16, not 17"),
+        ({"weight_bits": 1}, ValueError, "weight_bits must be 2 .. 16, not 1"),
+        ({"reset": "none"}, ValueError, "reset must be 'hard' or 'soft', not 'none'"),
+        ({"neurons": 0}, ValueError, "neurons must be 1 .. 65536, not 0"),
+    ],
+)
+def test_layer_rejects(changes: dict[str, object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as raised:
+        LayerSpec(**fields(**changes))  # type: ignore[arg-type]
+    assert str(raised.value) == message
+
+
+def test_arrays_cannot_be_changed_after_validation() -> None:
+    layer = LayerSpec(**fields())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="read-only"):
+        layer.weights[0, 0] = 1000
+
+
+@pytest.mark.parametrize(
+    ("decay", "message"),
+    [((5, 2), "decay multiplier must be 0 .. 4, not 5"), ((1, 17), "decay shift must be 0 .. 16, not 17")],
+)
+def test_decay_rejects(decay: tuple[int, int], message: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        Decay(*decay)
+    assert str(raised.value) == message
+
+
+def test_decay_floors() -> None:
+    assert [Decay(1, 1)(v) for v in (3, -1, -3)] == [1, -1, -2]
+
+
+def test_layers_must_fit_together() -> None:
+    layers = random_network(0, (4, 5, 3), recurrent=(False,)).layers
+    wide = random_network(0, (4, 6, 3), recurrent=(False,)).layers
+    for chosen, message in (
+        (layers[:1], "layer 0 must be the read-out: the last one is"),
+        (layers[1:] + layers[1:], "layer 0 must not be the read-out: the last one is"),
+        ((layers[0], wide[1]), "layer 1 must have 5 inputs, one per neuron of layer 0, not 6"),
+        ((), "layers must hold at least a read-out, not 0 layers"),
+    ):
+        with pytest.raises(ValueError) as raised:
+            NetworkSpec(layers=chosen, timesteps=3)
+        assert str(raised.value) == message
+    with pytest.raises(ValueError) as raised:
+        NetworkSpec(layers=layers, timesteps=0)
+    assert str(raised.value) == "timesteps must be 1 .. 65535, not 0"
+
+
+def test_core_rejects_other_lanes() -> None:
+    with pytest.raises(ValueError) as raised:
+        CoreSpec(network=random_network(0), lanes=6, layers=())
+    assert str(raised.value) == "lanes must be one of 1, 2, 4, 8, 16, not 6"
+
+
+def test_widths() -> None:
+    assert [signed_bits(low, high) for low, high in ((0, 0), (-1, 0), (-2, 1), (0, 1), (-128, 127), (-129, 0))] == [
+        1, 1, 2, 2, 8, 9,
+    ]  # fmt: skip
+    assert [unsigned_bits(high) for high in (0, 1, 2, 255, 256)] == [1, 1, 2, 8, 9]
+
+
+def test_delay_ring_has_a_slot_for_every_delay() -> None:
+    assert delay_ring(256, 30) == (8, 32, 31 * 8)
+    assert delay_ring(42, 0) == (3, 16, 4)
+    assert delay_ring(1, 9) == (1, 16, 10)

@@ -1,5 +1,6 @@
 """Build folders with a hand-written core, small enough to synthesize in seconds."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,20 @@ BODY = """
 """
 
 
-def write_core(folder: Path, extra: str = "wire [15:0] extra = 0;", stream: dict[str, Any] = STREAM) -> Path:
-    """A build folder; `extra` is Verilog that declares 16 bits of that name."""
+def write_core(
+    folder: Path,
+    extra: str = "wire [15:0] extra = 0;",
+    *,
+    images: Mapping[str, tuple[int, int]] = {},
+    stream: dict[str, Any] = STREAM,
+) -> Path:
+    """A build folder; `extra` is Verilog that declares 16 bits of that name, `images` (words, width) by name."""
     folder.mkdir(parents=True)
     (folder / "spikewright_core.v").write_text(PORTS + extra + BODY + "endmodule\n")
-    words = [(word * 40503 + 7) & 0xFFFF for word in range(256)]
-    (folder / "image.hex").write_text("// 256 words of 16 bits\n" + "".join(f"{word:04x}\n" for word in words))
-    write_manifest(folder, {"images": {"image": {"words": 256, "width": 16}}, "stream": stream})
+    entries = {}
+    for name, (words, width) in {"image": (256, 16), **images}.items():
+        lines = [f"// {words} words of {width} bits", *(f"{word * 40503 % (1 << width):x}" for word in range(words))]
+        (folder / f"{name}.hex").write_text("\n".join(lines) + "\n")
+        entries[name] = {"words": words, "width": width}
+    write_manifest(folder, {"images": entries, "stream": stream})
     return folder

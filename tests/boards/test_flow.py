@@ -87,13 +87,24 @@ def test_progress_names_every_step(small_network: dict[str, Any]) -> None:
 
 def test_ulx3s_bitstream_of_a_hand_written_core(tmp_path: Path) -> None:
     need("yosys", "nextpnr-ecp5", "ecppack")
-    build = write_core(tmp_path / "build")
+    # A deep memory, which yosys would pack into five block RAMs with a multiplexer behind them.
+    extra = """
+        reg [12:0] deep [0:6551];
+        initial $readmemh("deep.hex", deep);
+        reg [15:0] extra;
+        always @(posedge clk) extra <= deep[word[12:0]];
+        """
+    build = write_core(tmp_path / "build", extra, images={"deep": (6552, 13)})
     report = synthesize(build, "ulx3s-85f", clock_mhz=50, progress=silent)
     assert report["clock_mhz"] == 50
     assert report["met"] is True
     homes = {memory["name"]: (memory["home"], memory["blocks"]) for memory in report["memories"]}
-    assert homes == {"bridge.bridge.queue.ram": ("block RAM", 1), "core.image": ("block RAM", 1)}
-    assert report["brams"] == 2
+    assert homes == {
+        "bridge.bridge.queue.ram": ("block RAM", 1),
+        "core.deep": ("block RAM", 7),
+        "core.image": ("block RAM", 1),
+    }
+    assert report["brams"] == 9
     assert report["dsps"] == 0
     bits = Path(report["bitstream"]).read_bytes()
     assert bits.startswith(b"\xff\x00")

@@ -43,7 +43,10 @@ class SideBySide(wiring.Component):
         m = Module()
         for name, component in self._components.items():
             m.submodules[name] = component
-            wiring.connect(m, component, wiring.flipped(getattr(self, name)))
+            # Not `wiring.connect`, as it cannot flip arrays of interfaces.
+            flat = component.signature.flatten
+            for (_, member, inner), (_, _, outer) in zip(flat(component), flat(getattr(self, name)), strict=True):
+                m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
         return m
 
 

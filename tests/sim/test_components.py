@@ -1,127 +1,37 @@
-"""Single components in Verilator against independent references; every seed is a new set of contents and stimuli."""
-
-from __future__ import annotations
-
-import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from spikewright_hw.delay import DelayBuffer
-from spikewright_hw.layouts import event
-from spikewright_sim.components import Compiled, compile_components, run_components
-
-SEEDS = range(4)
-STALLS = (0.0, 0.0, 0.2, 0.6)
-"""By seed: without stalls, cycles are compared too."""
+from spikewright_sim import components
+from spikewright_sim.components import Compiled, run_components
 
 
-def stall_of(seed: int) -> float:
-    return STALLS[seed % len(STALLS)]
+def compiled(*delays: int) -> Compiled:
+    """Without an executable, as nothing is run."""
+    text, _ = components._convert({"one": DelayBuffer(list(delays), name="one")})
+    return Compiled(Path("missing"), text)
 
 
-# Delay buffer ------------------------------------------------------------------------------------------------------
-
-LONGEST = 40
-BUFFERS = {"one": (1, 0), "few": (5, LONGEST), "many": (70, LONGEST)}
-"""Neurons and longest delay; the last has three words of 32 bits per slot."""
-
-
-def delay_buffers(seed: int) -> tuple[dict[str, DelayBuffer], dict[str, list[int]]]:
-    rng = random.Random(seed)
-    delays = {}
-    for name, (neurons, longest) in BUFFERS.items():
-        delays[name] = [rng.randint(0, longest) for _ in range(neurons)]
-        delays[name][rng.randrange(neurons)] = longest
-    return {name: DelayBuffer(values, name=name) for name, values in delays.items()}, delays
+def test_components_must_be_those_that_were_compiled(tmp_path: Path) -> None:
+    other = {"one": DelayBuffer([3, 5], name="one")}
+    with pytest.raises(ValueError) as error:
+        run_components(compiled(3, 2), other, "spikewright_sim.bench_delay", {}, tmp_path, seed=0)
+    assert str(error.value) == "components must be those that were compiled, up to the contents of memories"
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def compiled_delays(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    return compile_components(delay_buffers(0)[0], tmp_path_factory.mktemp("delay"))
+def test_contents_are_not_part_of_the_verilog() -> None:
+    assert compiled(3, 2).verilog == compiled(0, 3).verilog
+    assert compiled(3, 2).verilog != compiled(3, 4).verilog
 
 
-def random_spikes(rng: random.Random, neurons: int) -> list[list[list[int]]]:
-    """Samples of steps of neurons that fire; some longer than the longest delay, some of a single step."""
-    samples = []
-    for steps in (rng.randint(1, 3), LONGEST + rng.randint(5, 15), 1, rng.randint(5, 20)):
-        rate = rng.choice([0.05, 0.5, 1.0])
-        samples.append([[n for n in range(neurons) if rng.random() < rate] for _ in range(steps)])
-    return samples
-
-
-def arrivals(samples: list[list[list[int]]], delays: list[int]) -> list[list[int]]:
-    """Neurons by step of arrival: a spike of j at step t arrives at t + 1 + delays[j], unless its sample is over."""
-    arriving = []
-    for sample in samples:
-        steps: list[list[int]] = [[] for _ in sample]
-        for t, fired in enumerate(sample):
-            for neuron in fired:
-                if t + 1 + delays[neuron] < len(sample):
-                    steps[t + 1 + delays[neuron]].append(neuron)
-        arriving += [sorted(step) for step in steps]
-    return arriving
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_delay_buffer(compiled_delays: Compiled, tmp_path: Path, seed: int) -> None:
-    rng = random.Random(f"delay {seed}")
-    buffers, delays = delay_buffers(seed)
-    samples, job = {}, {}
-    for name, (neurons, _) in BUFFERS.items():
-        samples[name] = random_spikes(rng, neurons)
-        beat = event(neurons).const
-        steps = []
-        for sample in samples[name]:
-            for t, fired in enumerate(sample):
-                beats = [beat({"axon": neuron, "value": 1}) for neuron in rng.sample(fired, len(fired))]
-                beats.append(beat({"mark": 1, "last": t == len(sample) - 1}))
-                steps.append([item.as_bits() for item in beats])
-        mark_bit = beat({"mark": 1}).as_bits().bit_length() - 1
-        job[name] = {"stall": stall_of(seed), "mark_bit": mark_bit, "steps": steps}
-    recording = run_components(compiled_delays, buffers, "spikewright_sim.bench_delay", job, tmp_path, seed=seed)
-    for name, buffer in buffers.items():
-        layout = event(BUFFERS[name][0])
-        got: list[list[int]] = [[]]
-        offered = []
-        for cycle, word in recording[name]["given"]:
-            beat = layout.from_bits(word)
-            offered.append((cycle, beat.mark))
-            if beat.mark:
-                got.append([])
-            else:
-                got[-1].append(beat.axon)
-        expected = [*arrivals(samples[name], delays[name]), []]
-        for step, (want, have) in enumerate(zip(expected, got, strict=False)):
-            assert have == want, f"{name}, seed {seed}, step {step}: expected {want}, got {have}"
-        assert len(got) == len(expected) + 1
-        if stall_of(seed) == 0:
-            check_delay_cycles(buffer, recording[name]["taken"], offered, expected, layout, f"{name}, seed {seed}")
-
-
-def check_delay_cycles(
-    buffer: DelayBuffer,
-    taken: list[list[int]],
-    given: list[tuple[int, int]],
-    expected: list[list[int]],
-    layout: Any,
-    where: str,
-) -> None:
-    """The latencies of the docstring: the first word four cycles after the mark, its spikes five cycles later."""
-    reads = [buffer.depth]  # after the reset, every slot is cleared
-    for cycle, word in taken:
-        beat = layout.from_bits(word)
-        if beat.mark:
-            reads.append(cycle + 4 + (buffer.depth if beat.last else 0))
-    position = 0
-    for step, axons in enumerate(expected):
-        sent = -1
-        for axon in axons:
-            sent = max(sent + 1, reads[step] + axon // buffer.width + 5)
-            assert given[position] == (sent, 0), f"{where}, step {step}, spike of neuron {axon}"
-            position += 1
-        # The mark follows the last word through the same stages.
-        sent = max(sent + 1, reads[step] + buffer.words + 5)
-        assert given[position] == (sent, 1), f"{where}, step {step}, mark"
-        position += 1
+def test_ports_carry_the_name_of_their_component() -> None:
+    text, images = components._convert(
+        {name: DelayBuffer([0, 1], name=f"layer_{name}") for name in ("a", "b")},
+    )
+    header = text[text.index("module components(") :].split(";")[0]
+    for name in ("a", "b"):
+        for port in ("spikes__payload", "spikes__ready", "events__valid"):
+            assert f"{name}__{port}" in header
+    assert set(images.images) == {"layer_a_delays", "layer_b_delays"}

@@ -11,6 +11,9 @@ module spikewright_rom #(
     output reg [WIDTH-1:0] data
 );
     reg [WIDTH-1:0] words [0:DEPTH-1];
-    initial $readmemh(IMAGE, words);
+    // Without an image there is no file to read: some tools elaborate the module with its default parameters too.
+    generate
+        if (IMAGE != "") initial $readmemh(IMAGE, words);
+    endgenerate
     always @(posedge clk) if (en) data <= words[addr];
 endmodule

@@ -55,6 +55,7 @@ class StreamDriver:
         self._beats: Iterator[tuple[int, ...]] = iter(())
         self._next: tuple[int, ...] | None = None
         self._offered = False
+        self._valid = False
         port.valid.value = 0
 
     @property
@@ -78,12 +79,17 @@ class StreamDriver:
         if self._offered:
             return
         if self._next is None or (self.stall and self._rng.random() < self.stall):
-            port.valid.value = 0
+            self._set_valid(False)
             return
         for handle, value in zip(port.payload, self._next, strict=True):
             handle.value = value
-        port.valid.value = 1
+        self._set_valid(True)
         self._offered = True
+
+    def _set_valid(self, valid: bool) -> None:
+        # Writing a handle costs as much as the rest of a quiet cycle.
+        if valid != self._valid:
+            self._port.valid.value = self._valid = valid
 
     def taken(self) -> bool:
         """Second half of `step`."""
@@ -110,6 +116,7 @@ class StreamMonitor:
         self._port = port
         self._rng = rng
         self._ready = False
+        port.ready.value = False
         self._waiting: tuple[int, ...] | None = None
 
     def step(self) -> tuple[int, ...] | None:
@@ -119,8 +126,9 @@ class StreamMonitor:
 
     def accept(self) -> None:
         """First half of `step`."""
-        self._ready = not (self.stall and self._rng.random() < self.stall)
-        self._port.ready.value = self._ready
+        ready = not (self.stall and self._rng.random() < self.stall)
+        if ready != self._ready:
+            self._port.ready.value = self._ready = ready
 
     def given(self) -> tuple[int, ...] | None:
         """Second half of `step`."""

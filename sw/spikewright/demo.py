@@ -54,7 +54,7 @@ def demo(out: Path | None = None, *, samples: int = 5, lanes: int = 8) -> dict[s
         with step(f"1/5 reading {CHECKPOINT} and {SAMPLE}", quiet_for=0):
             network, _, _ = read_checkpoint(checkpoint)
             binning = binning_of(network.config)
-            data = load(None, "test", network.config.timesteps, binning)
+            data = load(None, "test", network.config, binning)
         with step("2/5 quantizing to 8 bits", quiet_for=0):
             spec = quantize(network)
             model = folder / "model.safetensors"
@@ -64,7 +64,7 @@ def demo(out: Path | None = None, *, samples: int = 5, lanes: int = 8) -> dict[s
             after = evaluate(IntegerNetwork(spec), data)
         with step(f"4/5 packing and writing Verilog for {lanes} lanes", quiet_for=0):
             manifest = build(model, folder / "build", lanes)
-        with step(f"5/5 simulating {samples} samples, compared with the PyTorch model", quiet_for=0):
+        with step(f"5/5 simulating {samples} samples, then some of them back to back and with pauses", quiet_for=0):
             simulation = simulate(
                 folder / "build", data.counts[:samples], data.labels[:samples], progress=lambda line: say(f"    {line}")
             )

@@ -44,7 +44,7 @@ target_sparsity = 0.5
 """
 
 
-def write_recordings(path: Path, samples: int, *, unit: int = 0) -> None:
+def write_recordings(path: Path, samples: int, *, unit: int = 0, classes: int = CLASSES) -> None:
     """Random spikes in the format of SHD; the last spike of the last sample is in channel `unit`."""
     rng = np.random.default_rng(samples)
     with h5py.File(path, "w") as file:
@@ -57,7 +57,7 @@ def write_recordings(path: Path, samples: int, *, unit: int = 0) -> None:
                 channels[-1] = unit
             times[row] = np.sort(rng.random(count) * 0.1).astype(np.float16)
             units[row] = channels
-        file["labels"] = np.arange(samples, dtype=np.uint16) % CLASSES
+        file["labels"] = np.arange(samples, dtype=np.uint16) % classes
         file["extra/speaker"] = np.arange(samples, dtype=np.uint16) % 3
 
 
@@ -230,6 +230,15 @@ def test_missing_and_empty_recordings(made: Made, tmp_path: Path) -> None:
     wanted = f"{path} must hold at least one sample, not 0"
     assert refused(tmp_path, "evaluate", made.model, "--data", tmp_path) == wanted
     assert report("data", "info", path)["samples"] == 0
+
+
+def test_labels_of_other_classes(made: Made, tmp_path: Path) -> None:
+    path = tmp_path / "shd_test.h5"
+    write_recordings(path, 8, classes=CLASSES + 1)
+    wanted = f"{path}: labels must be below {CLASSES}, the classes of the network, not {CLASSES}"
+    assert refused(tmp_path, "evaluate", made.model, "--data", tmp_path) == wanted
+    assert refused(tmp_path, "evaluate", made.checkpoint, "--data", tmp_path) == wanted
+    assert refused(tmp_path, "simulate", made.build, "--data", tmp_path) == wanted
 
 
 def test_weights_that_are_not_numbers(made: Made, tmp_path: Path) -> None:

@@ -32,10 +32,9 @@ def run(args: argparse.Namespace) -> Outcome:
 
     network = load_network(args.model)
     if isinstance(network, IntegerNetwork):
-        timesteps, binning = network.spec.timesteps, load_info(args.model)
+        data = load(args.data, args.split, network.spec, load_info(args.model))
     else:
-        timesteps, binning = network.config.timesteps, binning_of(network.config)
-    data = load(args.data, args.split, timesteps, binning)
+        data = load(args.data, args.split, network.config, binning_of(network.config))
     with step(f"Running {len(data)} samples"):
         report = evaluate(network, data)
     rows = [

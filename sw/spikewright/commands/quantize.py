@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> Outcome:
     network, _, _ = read_checkpoint(args.checkpoint)
     spec = quantize(network, weight_bits=args.weight_bits, value_bits=args.value_bits)
     binning = binning_of(network.config)
-    data = load(args.data, args.split, spec.timesteps, binning)
+    data = load(args.data, args.split, spec, binning)
     with step(f"Running {len(data)} samples through the float and the integer network"):
         before = evaluate(network, data)
         after = evaluate(IntegerNetwork(spec), data)

@@ -13,6 +13,7 @@ from spikewright.progress import step
 if TYPE_CHECKING:
     from spikewright.config import NetworkConfig
     from spikewright.data.shd import SpikeData
+    from spikewright.spec import NetworkSpec
 
 SAMPLE = "synth_sample.h5"
 
@@ -33,7 +34,7 @@ def binning_of(network: NetworkConfig) -> dict[str, Any]:
 def load(
     data: Path | None,
     split: str,
-    timesteps: int,
+    network: NetworkSpec | NetworkConfig,
     binning: dict[str, Any],
     samples: int | None = None,
     at_most: int | None = None,
@@ -44,7 +45,8 @@ def load(
     ----------
     data : Path or None
     split : "train" or "test"
-    timesteps : int
+    network : NetworkSpec or NetworkConfig
+        Has the number of steps, and more classes than the highest label.
     binning : dict
         By `binning_of`, perhaps from a file by anybody; other keys are ignored.
     samples : int, optional
@@ -55,7 +57,8 @@ def load(
     Raises
     ------
     InputError
-        If the file or the binning is damaged, or the file has no sample or fewer than `samples`.
+        If the file or the binning is damaged, the file has no sample or fewer than `samples`, or classes that the
+        network has not.
     """
     from spikewright.data import shd
 
@@ -69,7 +72,11 @@ def load(
         if at_most is not None:
             with shd.open_file(path) as file:
                 samples = min(at_most, len(file))
-        loaded = shd.load(path, timesteps=timesteps, timestep=timestep, bin_width=bin_width, samples=samples)
+        loaded = shd.load(path, timesteps=network.timesteps, timestep=timestep, bin_width=bin_width, samples=samples)
     if not len(loaded):
         raise InputError(f"{path} must hold at least one sample, not 0")
+    if loaded.labels.max() >= network.classes:
+        raise InputError(
+            f"{path}: labels must be below {network.classes}, the classes of the network, not {loaded.labels.max()}"
+        )
     return loaded

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> Outcome:
     _, core = open_build(args.build_dir)
     binning = load_info(args.build_dir / MODEL)
     at_most = SAMPLES if args.samples is None else None
-    data = load(args.data, args.split, core.network.timesteps, binning, args.samples, at_most)
+    data = load(args.data, args.split, core.network, binning, args.samples, at_most)
     report = simulate(args.build_dir, data.counts, data.labels, seed=args.seed, progress=say)
     return Outcome(report, rows(report), failure(report))
 

@@ -9,7 +9,7 @@ demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
 
 test: $(STAMP)
-	@$(VENV)/bin/python -m pytest -n 2 --durations 10 tests
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --durations 10 tests
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check

@@ -1,0 +1,46 @@
+"""The shipped checkpoints: sparse, integer without loss, and good at the shipped recordings."""
+
+from importlib import resources
+
+import pytest
+
+from spikewright.checkpoint import load_checkpoint, read_checkpoint
+from spikewright.data.shd import load
+from spikewright.evaluate import evaluate
+from spikewright.integer import IntegerNetwork
+from spikewright.quantize import quantize
+
+ASSETS = resources.files("spikewright") / "assets"
+CHECKPOINTS = ("shd-adabreg", "synth-full", "synth-small")
+
+
+def shipped(name):
+    with resources.as_file(ASSETS / name) as path:
+        return path
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_is_sparse_and_documented(name):
+    network, config, info = read_checkpoint(shipped(f"{name}.safetensors"))
+    sizes = [config.network.inputs, *(layer.neurons for layer in config.network.layers), config.network.classes]
+    assert sizes == ([140, 42, 42, 20] if name == "synth-small" else [140, 256, 256, 20])
+    weights = network.weight_matrices().values()
+    zeros = sum(int((w == 0).sum()) for w in weights)
+    assert zeros >= 0.5 * sum(w.numel() for w in weights)
+    card = (ASSETS / f"{name}.md").read_text("utf-8")
+    for words in ("Data", "Seed", "Command", "Accuracy", "sparsity", "Firing rate", f"epoch {info['epoch']}"):
+        assert words in card
+
+
+def test_the_small_network_fits_a_small_memory():
+    spec = quantize(load_checkpoint(shipped("synth-small.safetensors")))
+    assert sum(layer.synapses for layer in spec.layers) <= 1900
+
+
+@pytest.mark.parametrize("name", ["synth-full", "synth-small"])
+def test_recognizes_the_shipped_recordings(name):
+    network = load_checkpoint(shipped(f"{name}.safetensors"))
+    data = load(shipped("synth_sample.h5"))
+    accuracy = evaluate(network, data)["accuracy"]
+    assert accuracy >= 0.9
+    assert evaluate(IntegerNetwork(quantize(network)), data)["accuracy"] >= accuracy - 0.05

@@ -15,8 +15,8 @@ class LanesPlayer:
     """Plays lanes with a memory of membranes, marks, and a serializer that is always ready.
 
     Job: `stall`, `lanes`, `rows`, `state_bits`, `marks` (a beat per step), `added` (by step, row and lane: what the
-    events of the step sum up to). It is added in the cycle in which the sweep before writes its last row; `start` is
-    given at once or, with stalls, later.
+    events of the step sum up to). It is added to what the sweep before writes, as that is written; `start` is given as
+    soon as that sweep has read its last row or, with stalls, later.
     Recorded: `reads` (cycle, row), `writes` (cycle, row, states by lane), `rows` (cycle, row, spikes, v), `spikes`
     (cycle, beat), by step `offered` and `marks` (first and last cycle of its mark) and `starts` (first cycle of
     `start`).
@@ -55,10 +55,8 @@ class LanesPlayer:
         return len(self.seen["writes"]) == self._rows * (1 + len(self._added)) and self._driver.idle
 
     def drive(self, cycle: int) -> None:
-        complete = len(self.seen["writes"]) == self._rows * (1 + self._steps)
+        complete = len(self.seen["reads"]) == self._rows * (1 + self._steps)
         if complete and self._steps < len(self._added) and self._rng.random() >= self._stall:
-            for row, added in zip(self._states, self._added[self._steps], strict=True):
-                row[:] = [(state + value) & self._mask for state, value in zip(row, added, strict=True)]
             self._steps += 1
             self._start = True
             self.seen["starts"].append(cycle)
@@ -78,8 +76,11 @@ class LanesPlayer:
             self._outputs = list(self._states[read_addr])
             self._start = False
         if write_en:
-            self._states[write_addr] = [int(write_data.value) for _, write_data in self._lanes]
-            self.seen["writes"].append((cycle, write_addr, list(self._states[write_addr])))
+            states = [int(write_data.value) for _, write_data in self._lanes]
+            step = len(self.seen["writes"]) // self._rows
+            added = self._added[step][write_addr] if step < len(self._added) else [0] * len(states)
+            self._states[write_addr] = [(v + more) & self._mask for v, more in zip(states, added, strict=True)]
+            self.seen["writes"].append((cycle, write_addr, states))
         if int(self._marks.valid.value) and len(self.seen["offered"]) == len(self.seen["marks"]):
             self.seen["offered"].append(cycle)
         if self._driver.taken():

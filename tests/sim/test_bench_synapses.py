@@ -130,7 +130,9 @@ def check(compiled: Compiled, folder: Path, seed: int) -> None:
         seen = recording[name]
         for step, events in enumerate(steps[name]):
             expected = wrapped(states[name][step] + added_by(image, events))
-            assert seen["read"][step] == expected, f"{name}, seed {seed}, step {step}: {events}"
+            for row in range(image.rows):
+                where = f"{name}, seed {seed}, step {step}, row {row}, membranes of the lanes after {events}"
+                assert seen["read"][step][row] == expected[row], where
         assert [(bits & 1, bits >> 1) for bits in seen["marks"]] == marks[name]
         if stall_of(seed) == 0:
             check_cycles(core, PATHS[name]["index"], steps[name], seen, f"{name}, seed {seed}")

@@ -199,6 +199,17 @@ def _logits(network: SpikingNetwork, scores: Tensor, scale: float) -> Tensor:
     return scores * (scale / network.config.timesteps)
 
 
+def _difference(one: Any, other: Any, name: str = "") -> str:
+    """Name of the first setting in which two configurations differ; empty if they are equal."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        pairs = [(f"{name}.{key}" if name else key, one[key], other[key]) for key in one]
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other) and name == "network.layers":
+        pairs = [(f"{name}.{index}", a, b) for index, (a, b) in enumerate(zip(one, other, strict=True))]
+    else:
+        return "" if one == other else name or "format"
+    return next((found for key, a, b in pairs if (found := _difference(a, b, key))), "")
+
+
 class _Run:
     """State of a training, its folder, and one epoch of it."""
 
@@ -353,8 +364,8 @@ class _Run:
         """Continue from `state.safetensors`."""
         path = self.state_path
         tensors, fields = load_tensors(path, STATE_FORMAT, ("config", "progress"))
-        if fields["config"] != self.config.to_dict():
-            raise InputError(f"{self.out_dir} must hold a run of the same configuration, not of another one")
+        if name := _difference(fields["config"], self.config.to_dict()):
+            raise InputError(f"{self.out_dir} must hold a run of the same configuration, not one of another {name}")
         network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
         check_tensors(path, network, dict(self.network.state_dict()))
         self.network.load_state_dict(network)

@@ -138,10 +138,12 @@ def test_a_finished_run_is_not_trained_again(run, words):
     assert (run[0] / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_another_configuration_does_not_resume(run, words):
+@pytest.mark.parametrize("name", ["training.lr", "network.layers.1.threshold", "training.validation_speakers"])
+def test_another_configuration_does_not_resume(run, words, name):
+    value = "[1]" if name.endswith("speakers") else "0.5"
     with pytest.raises(InputError) as error:
-        train(CONFIG, words, run[0], {"lr": "0.1"})
-    assert str(error.value) == f"{run[0]} must hold a run of the same configuration, not of another one"
+        train(CONFIG, words, run[0], {name: value})
+    assert str(error.value) == f"{run[0]} must hold a run of the same configuration, not one of another {name}"
 
 
 def test_without_resume_a_run_starts_afresh(words, tmp_path):

@@ -123,6 +123,7 @@ def run_components(
     for name, (width, words) in images.images.items():
         (folder / f"{name}.hex").write_text(image_text(width, words))
     files = {key: folder / f"{key}.json" for key in ("job", "recording")}
+    files["recording"].unlink(missing_ok=True)
     files["job"].write_text(json.dumps({"seed": seed, "components": job}))
     log = run_bench(
         compiled.executable,

@@ -4,7 +4,10 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from random_components import SEEDS, stall_of
+from spikewright.errors import CheckFailed
 from spikewright_hw.delay import DelayBuffer
 from spikewright_hw.layouts import event
 from spikewright_sim.components import Compiled, compile_components, run_components
@@ -51,6 +54,12 @@ def test_delay_buffer(tmp_path: Path) -> None:
         folder = tmp_path / f"seed{seed}"
         folder.mkdir()
         check(compiled, folder, seed)
+    # A bench that waits for what never comes gives up, and tells for what.
+    job = {name: {"stall": 0.0, "mark_bit": 30, "steps": [[0]]} for name in BUFFERS}
+    with pytest.raises(CheckFailed) as error:
+        run_components(compiled, delay_buffers(7)[0], "spikewright_sim.bench_delay", job, folder, seed=7)
+    assert str(error.value).startswith("the simulation was stopped by its bench, seed 7:\n")
+    assert "AssertionError: one, few, many hanging since cycle " in str(error.value)
 
 
 def check(compiled: Compiled, folder: Path, seed: int) -> None:

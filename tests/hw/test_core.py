@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from core_bench import run
-from random_networks import TAU_1_05, TAU_2, random_counts, random_network
 
+from random_networks import TAU_1_05, TAU_2, random_counts, random_network
 from spikewright.cycles import CycleModel
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack

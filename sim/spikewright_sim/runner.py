@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,18 @@ from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_man
 from spikewright.integer import IntegerNetwork, Trace
 from spikewright.spec import CoreSpec, NetworkSpec, delay_ring
 
+from . import native
 from .recording import Recording
-from .scoreboard import compare
+from .scoreboard import Report, compare
 from .toolchain import compile_model, environment
 
 MODEL_FOLDER = "simulation"
 TOP = "spikewright_core"
+CHUNK = 128
+"""Samples whose traces are held at once."""
 
 Progress = Callable[[str], None]
+Engine = Literal["cocotb", "native"]
 
 
 @dataclass(frozen=True)
@@ -64,25 +68,31 @@ def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple
     return words
 
 
-def compiled(build_dir: Path, progress: Progress) -> Path:
+def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress) -> Path:
     """The simulation of a build folder, compiled unless its Verilog was before."""
-    import cocotb_tools.config as cocotb_config
-
     environment()  # tells what is missing before anything is written
-    folder = build_dir / MODEL_FOLDER
-    stamp = f"{__version__} {sha256(build_dir / f'{TOP}.v')}"
+    folder = build_dir / f"{MODEL_FOLDER}-{engine}"
+    stamp = f"{__version__} {sha256(build_dir / f'{TOP}.v')} {sha256(native.MAIN)}"
     if not (folder / MANIFEST).is_file() or read_json(folder / MANIFEST, "manifest").get("stamp") != stamp:
-        progress("compiling the Verilog with Verilator")
+        progress(f"compiling the Verilog with Verilator, for {engine}")
         with atomic_dir(folder) as part:
-            compile_model(
-                [build_dir / f"{TOP}.v"],
-                TOP,
-                part,
-                main=cocotb_config.share_dir / "lib" / "verilator" / "verilator.cpp",
-                ldflags=f"-Wl,-rpath,{cocotb_config.libs_dir} -L{cocotb_config.libs_dir} -lcocotbvpi_verilator",
-            )
+            if engine == "native":
+                (part / "layers.h").write_text(native.header(core))
+                main = native.MAIN
+                options: dict[str, Any] = {"vpi": False, "arguments": ["-CFLAGS", f"-I{part.resolve()}"]}
+            else:
+                main, options = _cocotb_main()
+            compile_model([build_dir / f"{TOP}.v"], TOP, part, main=main, **options)
             write_manifest(part, {"stamp": stamp})
     return folder / TOP
+
+
+def _cocotb_main() -> tuple[Path, dict[str, Any]]:
+    import cocotb_tools.config as config
+
+    libraries = config.libs_dir
+    ldflags = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+    return config.share_dir / "lib" / "verilator" / "verilator.cpp", {"ldflags": ldflags}
 
 
 def record(
@@ -95,7 +105,7 @@ def record(
     CheckFailed
         If the core breaks the protocol of its output.
     """
-    executable = compiled(build_dir, progress)
+    executable = compiled(build_dir, core, "cocotb", progress)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
         folder = Path(name)
         for image in build_dir.glob("*.hex"):
@@ -185,14 +195,16 @@ def simulate(
     counts: npt.NDArray[np.integer],
     labels: npt.NDArray[np.integer],
     *,
+    engine: Engine = "cocotb",
     seed: int = 0,
     progress: Progress = lambda message: None,
 ) -> dict[str, Any]:
     """Compare the Verilog of a build folder with the integer network and the cycle model.
 
-    Every sample runs alone in an idle core, which gives its latency; then a few run back to back, and a few with
-    random pauses at both ends. All of them are compared: spikes and membranes of every neuron at every step, scores
-    and class, and, where nothing paused, the cycle of every step of every layer.
+    Every sample runs alone in an idle core, which gives its latency. With cocotb, a few then run back to back, and a
+    few with random pauses at both ends; the native loop leaves these out, and is made for whole test sets. All are
+    compared: spikes and membranes of every neuron at every step, scores and class, and, where nothing paused, the
+    cycle of every step of every layer.
 
     Parameters
     ----------
@@ -200,18 +212,19 @@ def simulate(
         By `spikewright generate`.
     counts : (B, T, inputs) integers
     labels : (B,) integers
+    engine : "cocotb" or "native"
     seed : int
-        Of the pauses.
+        Of the pauses, and of what registers hold before the reset.
     progress : callable
         Is told what is going on, a line at a time.
 
     Returns
     -------
     dict
-        JSON-ready: `samples`, `mismatches`, `cycle_mismatches`, `details` (the first differences), `accuracy` (of the
-        simulated hardware), `cycles_per_inference` and `predicted_cycles_per_inference` (`min`, `mean`, `max`),
-        `synaptic_ops` (additions of a synapse) and `dense_synaptic_ops` (what the same events would cost if no weight
-        were zero), both over all `samples`.
+        JSON-ready: `engine`, `samples`, `mismatches`, `cycle_mismatches`, `details` (the first differences),
+        `accuracy` (of the simulated hardware), `cycles_per_inference` and `predicted_cycles_per_inference` (`min`,
+        `mean`, `max`), `synaptic_ops` (additions of a synapse) and `dense_synaptic_ops` (what the same events would
+        cost if no weight were zero), both over all `samples`.
 
     Raises
     ------
@@ -221,40 +234,89 @@ def simulate(
     build_dir = Path(build_dir)
     manifest, core = open_build(build_dir)
     samples = len(counts)
-    alone = [Stimulus(counts[b], f"sample {b}", isolated=True) for b in range(samples)]
+    total = Report()
+    operations = [0, 0]
+    # The trace of a whole test set would not fit into memory.
+    chunks = range(0, samples, CHUNK) if engine == "native" else [0]
+    for begin in chunks:
+        chunk = counts[begin : begin + CHUNK] if engine == "native" else counts
+        compare_chunk = _native if engine == "native" else _cocotb
+        report, chunk_operations = compare_chunk(build_dir, core, manifest["stream"], chunk, begin, seed, progress)
+        total.add(report)
+        operations = [a + b for a, b in zip(operations, chunk_operations, strict=True)]
+    complete = len(total.classes) >= samples
+    return {
+        "engine": engine,
+        "samples": samples,
+        "mismatches": total.mismatches,
+        "cycle_mismatches": total.cycle_mismatches,
+        "details": total.details,
+        "accuracy": float(np.mean(np.array(total.classes[:samples]) == labels)) if complete else 0.0,
+        "cycles_per_inference": _spread(total.latencies[:samples]),
+        "predicted_cycles_per_inference": _spread([item.latency for item in total.predicted[:samples]]),
+        "synaptic_ops": operations[0],
+        "dense_synaptic_ops": operations[1],
+    }
+
+
+def _cocotb(
+    build_dir: Path,
+    core: CoreSpec,
+    stream: dict[str, int],
+    counts: npt.NDArray[np.integer],
+    begin: int,
+    seed: int,
+    progress: Progress,
+) -> tuple[Report, tuple[int, int]]:
+    samples = len(counts)
+    alone = [Stimulus(counts[b], f"sample {begin + b}", isolated=True) for b in range(samples)]
     few = list(range(min(samples, 3)))
-    back_to_back = [Stimulus(counts[b], f"sample {b} back to back") for b in few]
+    back_to_back = [Stimulus(counts[b], f"sample {begin + b} back to back") for b in few]
     # The first of these is isolated, so that its pauses do not delay the result of the sample before.
-    paused = [Stimulus(counts[b], f"sample {b} with pauses", isolated=b == 0, stall=0.3) for b in few[:2]]
+    paused = [Stimulus(counts[b], f"sample {begin + b} with pauses", isolated=b == 0, stall=0.3) for b in few[:2]]
     stimuli = alone + back_to_back + paused
     values = np.stack([item.values for item in stimuli], axis=1)
     progress(f"running {samples} samples through the integer network")
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values.astype(np.int64)))
-    seen = record(build_dir, core, manifest["stream"], stimuli, seed=seed, progress=progress)
+    seen = record(build_dir, core, stream, stimuli, seed=seed, progress=progress)
     progress("comparing every neuron at every step")
     report = compare(
         core,
         values,
         trace,
         seen,
-        output_bytes=manifest["stream"]["output_bytes"],
+        output_bytes=stream["output_bytes"],
         names=[item.name for item in stimuli],
         timed=len(alone) + len(back_to_back),
     )
-    sparse, dense = synaptic_operations(core.network, values[:, :samples], trace)
-    return {
-        "samples": samples,
-        "mismatches": report.mismatches,
-        "cycle_mismatches": report.cycle_mismatches,
-        "details": report.details,
-        "accuracy": float(np.mean(np.array(report.classes[:samples]) == labels[: len(report.classes)]))
-        if len(report.classes) >= samples
-        else 0.0,
-        "cycles_per_inference": _spread(report.latencies[:samples]),
-        "predicted_cycles_per_inference": _spread([item.latency for item in report.predicted[:samples]]),
-        "synaptic_ops": sparse,
-        "dense_synaptic_ops": dense,
-    }
+    return report, synaptic_operations(core.network, values[:, :samples], trace)
+
+
+def _native(
+    build_dir: Path,
+    core: CoreSpec,
+    stream: dict[str, int],
+    counts: npt.NDArray[np.integer],
+    begin: int,
+    seed: int,
+    progress: Progress,
+) -> tuple[Report, tuple[int, int]]:
+    values = counts.transpose(1, 0, 2).astype(np.int64)
+    trace = IntegerNetwork(core.network).run(torch.from_numpy(values))
+    report = native.run_native(
+        compiled(build_dir, core, "native", progress),
+        build_dir,
+        core,
+        lambda b: beats(counts[b], stream),
+        values,
+        trace,
+        output_bytes=stream["output_bytes"],
+        settle=_settle(core),
+        seed=seed,
+        first=begin,
+        progress=progress,
+    )
+    return report, synaptic_operations(core.network, values, trace)
 
 
 def synaptic_operations(network: NetworkSpec, values: npt.NDArray[np.integer], trace: Trace) -> tuple[int, int]:

@@ -23,27 +23,41 @@ class Report:
     """Differences over some samples.
 
     `mismatches` counts values (spikes, membranes, scores, classes, results that are missing), `cycle_mismatches`
-    counts cycles; `details` describes the first of both.
+    counts cycles; `values` and `cycles` describe the first of them.
     """
 
     mismatches: int = 0
     cycle_mismatches: int = 0
-    details: list[str] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+    cycles: list[str] = field(default_factory=list)
     classes: list[int] = field(default_factory=list)
     predicted: list[SampleCycles] = field(default_factory=list)
     latencies: list[int] = field(default_factory=list)
 
+    @property
+    def details(self) -> list[str]:
+        """The first differences; values first, as a wrong value soon makes every cycle wrong."""
+        return (self.values + self.cycles)[:SHOWN]
+
     def differ(self, what: str, expected: Any, got: Any) -> None:
         self.mismatches += 1
-        self._describe(what, expected, got)
+        self.values.append(f"{what}: expected {expected}, got {got}")
+        del self.values[SHOWN:]
 
     def differ_in_cycles(self, what: str, expected: Any, got: Any) -> None:
         self.cycle_mismatches += 1
-        self._describe(what, expected, got)
+        self.cycles.append(f"{what}: expected {expected}, got {got}")
+        del self.cycles[SHOWN:]
 
-    def _describe(self, what: str, expected: Any, got: Any) -> None:
-        if len(self.details) < SHOWN:
-            self.details.append(f"{what}: expected {expected}, got {got}")
+    def add(self, other: Report) -> None:
+        """Append what was found in later samples."""
+        self.mismatches += other.mismatches
+        self.cycle_mismatches += other.cycle_mismatches
+        self.values = (self.values + other.values)[:SHOWN]
+        self.cycles = (self.cycles + other.cycles)[:SHOWN]
+        self.classes += other.classes
+        self.predicted += other.predicted
+        self.latencies += other.latencies
 
 
 def unpack_signed(words: list[int], bits: int, fields: int) -> IntArray:

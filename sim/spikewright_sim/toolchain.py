@@ -46,6 +46,7 @@ def compile_model(
     ldflags: str = "",
     arguments: Sequence[str] = (),
     ports: Sequence[str] = ("clk", "rst", "*axis*", "trace*"),
+    vpi: bool = True,
     waves: bool = False,
 ) -> Path:
     """Compile Verilog and a C++ main program into `folder`; returns the executable, named like `top`.
@@ -67,10 +68,11 @@ def compile_model(
     visible = [f'public_flat_rw -module "{top}" -var "{pattern}"\n' for pattern in ports]
     control.write_text("`verilator_config\n" + "".join(visible))
     command = [
-        "verilator", "--cc", "--exe", "--vpi",
+        "verilator", "--cc", "--exe", *(["--vpi"] if vpi else []),
         "--prefix", "Vtop", "--top-module", top, "-o", top, "-Mdir", str(folder),
         "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
-        "-CFLAGS", "-O1",
+        # Cocotb takes far longer than the model, which had better be compiled soon; the native loop is nothing else.
+        "-CFLAGS", "-O1" if vpi else "-O3",
         *(["-LDFLAGS", ldflags] if ldflags else []),
         *(["--trace"] if waves else []),
         *arguments,
@@ -78,7 +80,7 @@ def compile_model(
     ]  # fmt: skip
     run_logged(command, folder / "verilator.log", env, "translating the Verilog")
     kept = os.environ.get("SPIKEWRIGHT_VERILATOR_CACHE")
-    cache = Path(kept, "traced" if waves else "plain") if kept else None
+    cache = Path(kept, f"{'vpi' if vpi else 'native'}{'-traced' if waves else ''}") if kept else None
     if cache is not None:
         for file in cache.glob("verilated*.[od]"):
             shutil.copy(file, folder)

@@ -13,7 +13,7 @@ from spikewright.build import build
 from spikewright.errors import InputError
 from spikewright.model import save_model
 from spikewright.spec import LANES, NetworkSpec
-from spikewright_sim.runner import simulate
+from spikewright_sim.runner import Engine, simulate
 
 # More networks: SPIKEWRIGHT_NETWORKS=100 make test. One of them again: pytest -k 'random_network and [17]'.
 NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "8"))
@@ -25,8 +25,8 @@ def made(folder: Path, spec: NetworkSpec, lanes: int) -> Path:
     return folder / "build"
 
 
-def outcome(build_dir: Path, counts: npt.NDArray[np.int64], seed: int = 0) -> dict[str, Any]:
-    return simulate(build_dir, counts, np.zeros(len(counts), dtype=np.int64), seed=seed)
+def outcome(build_dir: Path, counts: npt.NDArray[np.int64], seed: int = 0, engine: Engine = "cocotb") -> dict[str, Any]:
+    return simulate(build_dir, counts, np.zeros(len(counts), dtype=np.int64), engine=engine, seed=seed)
 
 
 @pytest.mark.parametrize("seed", range(NETWORKS))
@@ -64,6 +64,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, npt.NDArray[np
 @pytest.fixture
 def copied(busy: tuple[Path, npt.NDArray[np.int64]], tmp_path: Path) -> Path:
     outcome(*busy)  # compiles, once
+    outcome(*busy, engine="native")
     shutil.copytree(busy[0], tmp_path / "build")
     return tmp_path / "build"
 
@@ -80,15 +81,16 @@ def flip(image: Path, word: int, bit: int) -> None:
         ("layer0_synapses1", 5, 2, 0),  # a weight: the row of the neuron takes two bits
         ("layer0_synapses0", 3, 1, 0),  # another neuron
         ("layer1_delays", 3, 0, 1),
-        ("layer1_neurons", 1, 4, 1),  # a threshold
-        ("layer2_synapses3", 1, 6, 2),
+        ("layer1_neurons", 0, 5, 1),  # a threshold
+        ("layer2_synapses1", 1, 3, 2),
     ],
 )
+@pytest.mark.parametrize("engine", ["cocotb", "native"])
 def test_one_flipped_bit_is_found(
-    busy: tuple[Path, npt.NDArray[np.int64]], copied: Path, image: str, word: int, bit: int, layer: int
+    busy: tuple[Path, npt.NDArray[np.int64]], copied: Path, image: str, word: int, bit: int, layer: int, engine: Engine
 ) -> None:
     flip(copied / f"{image}.hex", word, bit)
-    result = outcome(copied, busy[1])
+    result = outcome(copied, busy[1], engine=engine)
     assert result["mismatches"] > 0
     assert result["details"][0].startswith(f"sample 0, layer {layer}, step ")
     assert "neuron " in result["details"][0]
@@ -100,13 +102,18 @@ def test_intact_build_has_no_mismatch(busy: tuple[Path, npt.NDArray[np.int64]], 
     assert result["synaptic_ops"] < result["dense_synaptic_ops"]
 
 
+def test_native_loop_agrees_with_cocotb(busy: tuple[Path, npt.NDArray[np.int64]], copied: Path) -> None:
+    intact = outcome(copied, busy[1])
+    assert outcome(copied, busy[1], engine="native") == {**intact, "engine": "native"}
+
+
 def test_missing_compiler_is_named(
     busy: tuple[Path, npt.NDArray[np.int64]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(busy[0], tmp_path / "build", ignore=shutil.ignore_patterns("simulation"))
+    shutil.copytree(busy[0], tmp_path / "build", ignore=shutil.ignore_patterns("simulation-*"))
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(InputError) as error:
         outcome(tmp_path / "build", busy[1])
     assert str(error.value) == (f"perl must be installed to compile a simulation: not found in PATH={tmp_path / 'bin'}")
-    assert not (tmp_path / "build" / "simulation").exists()
+    assert not list((tmp_path / "build").glob("*simulation*"))

@@ -40,6 +40,13 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "--samples", type=integer(1), metavar="N", help=f"the first so many (default: {SAMPLES}, or all)"
     )
     parser.add_argument(
+        "--engine",
+        choices=("cocotb", "native"),
+        default="cocotb",
+        help="cocotb adds samples back to back and with pauses; native is a C++ loop for whole test sets "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--seed",
         type=integer(0, 2**31 - 1),
         default=0,
@@ -60,7 +67,7 @@ def run(args: argparse.Namespace) -> Outcome:
     binning = load_info(args.build_dir / MODEL)
     at_most = SAMPLES if args.samples is None else None
     data = load(args.data, args.split, core.network, binning, args.samples, at_most)
-    report = simulate(args.build_dir, data.counts, data.labels, seed=args.seed, progress=say)
+    report = simulate(args.build_dir, data.counts, data.labels, engine=args.engine, seed=args.seed, progress=say)
     return Outcome(report, rows(report), failure(report))
 
 

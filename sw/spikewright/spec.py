@@ -19,6 +19,8 @@ LANES = (1, 2, 4, 8, 16)
 MAX_DELAY = 4095
 """Steps; far beyond what a sample has, so that a damaged file is refused."""
 _LIMIT = 1 << 40
+_MEMBRANE_LIMIT = 1 << 46
+"""Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
 
 
 def signed_bits(low: int, high: int) -> int:
@@ -46,6 +48,8 @@ def _frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
     array = np.asarray(value)
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name} must be integers, not {array.dtype}")
+    if not np.can_cast(array.dtype, np.int64):
+        raise TypeError(f"{name} must be integers of at most 64 bits with sign, not {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
     array = array.astype(np.int64)
@@ -176,6 +180,12 @@ class LayerSpec:
         limit = (1 << (self.weight_bits - 1)) - 1
         _check_range("weights", self.weights, -limit, limit)
         _check_range("bias", self.bias, 1 - _LIMIT, _LIMIT - 1)
+        # In floating point, as integers might wrap before they are compared.
+        largest = float((np.abs(self.weights).astype(np.float64) @ self._largest_values()).max())
+        if largest * 2.0**self.weight_shift >= _MEMBRANE_LIMIT:
+            raise ValueError(
+                f"weighted sum of a step must be below {_MEMBRANE_LIMIT}, not {largest * 2.0**self.weight_shift:.0f}"
+            )
         if self.threshold is not None:
             object.__setattr__(self, "threshold", _frozen(self.threshold, "threshold", shape))
             _check_range("threshold", self.threshold, 1, _LIMIT - 1)
@@ -203,10 +213,14 @@ class LayerSpec:
 
     def step_input(self) -> tuple[IntArray, IntArray]:
         """Lowest and highest weighted sum of one step, bias excluded: two arrays (neurons,)."""
+        weighted = (self.weights << self.weight_shift) * self._largest_values()
+        return np.minimum(weighted, 0).sum(axis=1), np.maximum(weighted, 0).sum(axis=1)
+
+    def _largest_values(self) -> IntArray:
+        """(axons,) largest value of an event."""
         value = np.ones(self.axons, dtype=np.int64)
         value[: self.inputs] = (1 << self.value_bits) - 1
-        weighted = (self.weights << self.weight_shift) * value
-        return np.minimum(weighted, 0).sum(axis=1), np.maximum(weighted, 0).sum(axis=1)
+        return value
 
     def bounds(self, timesteps: int) -> Bounds:
         """Interval arithmetic over at most `timesteps` steps from v = 0.
@@ -214,6 +228,11 @@ class LayerSpec:
         Decay, sums and resets are monotone, so the range of the membrane after a step follows from its range before.
         It grows from {0} to a fixed point, which a leaky neuron reaches after a few steps; iterating no further than
         `timesteps` bounds a neuron without leak too.
+
+        Raises
+        ------
+        ValueError
+            If a membrane could reach 2**46, so that a leak or a score might exceed 64 bits.
         """
         low_in, high_in = self.step_input()
         low = np.zeros(self.neurons, dtype=np.int64)
@@ -224,6 +243,9 @@ class LayerSpec:
             base_high = ((high * self.decay.multiplier) >> self.decay.shift) + self.bias
             u_low, u_high = base_low + low_in, base_high + high_in
             state_low, state_high = np.minimum(state_low, u_low), np.maximum(state_high, u_high)
+            largest = max(-int(state_low.min()), int(state_high.max()))
+            if largest >= _MEMBRANE_LIMIT:
+                raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
             if self.threshold is None:
                 next_low, next_high = u_low, u_high
             elif self.reset == "hard":
@@ -257,7 +279,7 @@ class NetworkSpec:
     Raises
     ------
     ValueError
-        If the layers do not fit together.
+        If the layers do not fit together, or a membrane has no bound of 46 bits.
     """
 
     layers: tuple[LayerSpec, ...]
@@ -285,6 +307,10 @@ class NetworkSpec:
                 raise ValueError(
                     f"layer {index} value_bits must be 1, as its inputs are spikes, not {layer.value_bits}"
                 )
+            try:
+                layer.bounds(self.timesteps)
+            except ValueError as error:
+                raise ValueError(f"layer {index}: {error}") from None
 
     @property
     def inputs(self) -> int:

@@ -32,6 +32,11 @@ def fields(**changes: object) -> dict[str, object]:
         ({"value_bits": 17}, ValueError, "value_bits must be 1 .. 16, not 17"),
         ({"weight_bits": 1}, ValueError, "weight_bits must be 2 .. 16, not 1"),
         ({"reset": "none"}, ValueError, "reset must be 'hard' or 'soft', not 'none'"),
+        (
+            {"weights": np.full((3, 5), 1, dtype=np.uint64)},
+            TypeError,
+            "weights must be integers of at most 64 bits with sign, not uint64",
+        ),
         ({"neurons": 0}, ValueError, "neurons must be 1 .. 65536, not 0"),
     ],
 )
@@ -76,6 +81,30 @@ def test_layers_must_fit_together() -> None:
     with pytest.raises(ValueError) as raised:
         NetworkSpec(layers=layers, timesteps=0)
     assert str(raised.value) == "timesteps must be 1 .. 65535, not 0"
+
+
+def wide(**changes: object) -> LayerSpec:
+    """A read-out of one class with large weights."""
+    weights = np.full((1, changes.get("inputs", 2)), 32767)  # type: ignore[call-overload]
+    common = {"neurons": 1, "bias": np.zeros(1, int), "threshold": None, "delays": None, "weight_bits": 16}
+    return LayerSpec(**{**fields(inputs=2, weights=weights, weight_shift=14, value_bits=16, **common), **changes})  # type: ignore[arg-type]
+
+
+def test_sums_that_64_bits_could_not_hold_are_refused() -> None:
+    with pytest.raises(ValueError) as raised:
+        wide(weight_shift=16, value_bits=16)
+    assert str(raised.value) == "weighted sum of a step must be below 70368744177664, not 281462091939840"
+    # Wraps to a small number in 64 bits.
+    with pytest.raises(ValueError, match="weighted sum of a step must be below 70368744177664, not"):
+        wide(inputs=1 << 16, weight_shift=16)
+
+
+def test_membranes_that_64_bits_could_not_hold_are_refused() -> None:
+    layer = wide(weight_shift=12, decay=Decay(1, 0))
+    assert NetworkSpec(layers=(layer,), timesteps=4).score_bounds[1] == 16 * layer.step_input()[1][0]
+    with pytest.raises(ValueError) as raised:
+        NetworkSpec(layers=(layer,), timesteps=65535)
+    assert str(raised.value) == "layer 0: membrane must stay below 70368744177664, not reach 87956903731200"
 
 
 def test_core_rejects_other_lanes() -> None:

@@ -25,8 +25,8 @@ class DelayBuffer(wiring.Component):
     (the slot of the step is sent and cleared, one word a cycle, words without spikes skipped) and writing (a spike is
     taken every cycle). After the last step of a sample, and after reset, every slot is cleared, one word a cycle.
 
-    The first word of a step is read four cycles after the mark of the step before was taken, its spikes are offered
-    five cycles later.
+    The first word of a step is read five cycles after the mark of the step before was taken, its spikes are offered
+    six cycles later.
 
     Parameters
     ----------
@@ -92,48 +92,57 @@ class DelayBuffer(wiring.Component):
         # Spikes: look up the delay, find the slot, read the word, set the bit.
         spike = self.spikes.valid & self.spikes.ready & ~self.spikes.payload.mark
         m.d.comb += [rom.addr.eq(self.spikes.payload.axon), rom.en.eq(1)]
-        looked_up, arriving, reading, setting = Signal(), Signal(), Signal(), Signal()
-        axons = [Signal.like(self.spikes.payload.axon, name=f"axon{k}") for k in range(4)]
+        looked_up, arriving, reading, merging, setting = Signal(), Signal(), Signal(), Signal(), Signal()
+        axons = [Signal.like(self.spikes.payload.axon, name=f"axon{k}") for k in range(5)]
         delay = Signal(slot_bits)
         arrival = Signal(slot_bits)
         m.d.sync += [
             looked_up.eq(spike),
             arriving.eq(looked_up),
             reading.eq(arriving),
-            setting.eq(reading),
+            merging.eq(reading),
+            setting.eq(merging),
             axons[0].eq(self.spikes.payload.axon),
-            *(axons[k].eq(axons[k - 1]) for k in range(1, 4)),
+            *(axons[k].eq(axons[k - 1]) for k in range(1, 5)),
             delay.eq(rom.data),
         ]
         later = Signal(range(2 * self._slots))
         m.d.comb += later.eq(next_slot + delay)
         m.d.sync += arrival.eq(Mux(later >= self._slots, later - self._slots, later))
         spike_addr = Cat(axons[2][bit_bits:][:word_bits], arrival)
+        merge_addr = Signal.like(ring.read_addr)
         set_addr = Signal.like(ring.read_addr)
         same = Signal()
+        older = Signal()
+        old = Signal(self._width)
         written = Signal(self._width)
         word = Signal(self._width)
         one_hot = Signal(self._width)
         m.d.sync += [
-            set_addr.eq(spike_addr),
-            # The word that the spike just ahead writes in this cycle is handed over, as the read misses it.
-            same.eq(setting & (set_addr == spike_addr)),
+            merge_addr.eq(spike_addr),
+            set_addr.eq(merge_addr),
+            # Words that the two spikes just ahead write are handed over, as the read misses them.
+            older.eq(setting & (set_addr == spike_addr)),
+            same.eq(setting & (set_addr == merge_addr)),
+            old.eq(Mux(older, written, ring.read_data)),
             written.eq(word),
         ]
         m.d.comb += [
-            one_hot.eq(1 << axons[3][:bit_bits]),
-            word.eq(Mux(same, written, ring.read_data) | one_hot),
+            one_hot.eq(1 << axons[4][:bit_bits]),
+            word.eq(Mux(same, written, old) | one_hot),
         ]
 
         scan = Signal(unsigned_bits(self._words - 1))
         scanned = Signal()
         scanned_index = Signal.like(scan)
         found = Signal()
+        kept = Signal()
+        kept_index = Signal.like(scan)
         row = Signal(serializer.rows.payload.shape())
         clear_addr = Signal.like(ring.write_addr)
         last = Signal()
-        turn = Signal(range(3))
-        end_scan = Signal(2)  # the mark follows the last word through the same stages
+        turn = Signal(range(4))
+        end_scan = Signal(3)  # the mark follows the last word through the same stages
         m.d.comb += [
             ring.read_en.eq(1),
             ring.read_addr.eq(spike_addr),
@@ -143,20 +152,22 @@ class DelayBuffer(wiring.Component):
             serializer.rows.valid.eq(found),
             serializer.rows.payload.eq(row),
         ]
-        m.d.sync += [scanned.eq(0), found.eq(0), end_scan.eq(end_scan << 1)]
+        m.d.sync += [scanned.eq(0), found.eq(0), kept.eq(0), end_scan.eq(end_scan << 1)]
         with m.If(scanned):
             m.d.comb += [
                 ring.write_en.eq(1),
                 ring.write_addr.eq(Cat(scanned_index[:word_bits], slot)),
                 ring.write_data.eq(0),
             ]
+            m.d.sync += [kept.eq(1), kept_index.eq(scanned_index)]
+        with m.If(kept):
             m.d.sync += [
-                found.eq(ring.read_data != 0),
+                found.eq(old != 0),
                 row.eq(0),
-                row.index.eq(scanned_index),
-                row.bits.eq(ring.read_data),
+                row.index.eq(kept_index),
+                row.bits.eq(old),
             ]
-        with m.If(end_scan[1]):
+        with m.If(end_scan[2]):
             m.d.sync += [found.eq(1), row.eq(0), row.mark.eq(1)]
 
         with m.FSM(init="clear"):
@@ -178,9 +189,9 @@ class DelayBuffer(wiring.Component):
                     m.d.sync += [last.eq(self.spikes.payload.last), turn.eq(0)]
                     m.next = "turn"
             with m.State("turn"):
-                # Three cycles, in which the last spikes reach the ring.
+                # Four cycles, in which the last spikes reach the ring.
                 m.d.sync += turn.eq(turn + 1)
-                with m.If(turn == 2):
+                with m.If(turn == 3):
                     m.d.sync += slot.eq(next_slot)
                     with m.If(last):
                         m.next = "clear"

@@ -25,7 +25,8 @@ class RowFetch(wiring.Component):
     ----------
     image : LayerImage
     name : str
-        Prefix of the memory image `<name>_rows`: a word per axon, lane 0 in the low bits, `start` below `length`.
+        Prefix of the memory image `<name>_rows`: a word per axon, lane 0 in the low bits, `start` below `length` below
+        `some`, which saves a comparison right behind the memory.
 
     Members
     -------
@@ -38,7 +39,7 @@ class RowFetch(wiring.Component):
         self._image = image
         spec = image.spec
         self._row = row(image.start_bits, image.length_bits, spec.value_bits)
-        self._pointer = data.StructLayout({"start": image.start_bits, "length": image.length_bits})
+        self._pointer = data.StructLayout({"start": image.start_bits, "length": image.length_bits, "some": 1})
         self._event = event(spec.axons, spec.value_bits)
         self.rom = Rom(name=f"{name}_rows", width=self._pointer.size * image.lanes, words=self._words())
         super().__init__(
@@ -57,6 +58,7 @@ class RowFetch(wiring.Component):
             for lane, (start, length) in enumerate(zip(starts, lengths, strict=True)):
                 # An empty row is never walked; zero keeps the start of one at the end of the memory in range.
                 pointer = (start if length else 0) | length << image.start_bits
+                pointer |= (length != 0) << (image.start_bits + image.length_bits)
                 word |= pointer << lane * self._pointer.size
             words.append(word)
         return words
@@ -92,7 +94,7 @@ class RowFetch(wiring.Component):
                 held_event.eq(looked_up_event),
                 pointers.eq(found),
                 pending.eq(
-                    Cat(found[lane].length != 0 for lane in range(lanes))
+                    Cat(found[lane].some for lane in range(lanes))
                     & (looked_up & ~looked_up_event.mark).replicate(lanes)
                 ),
             ]

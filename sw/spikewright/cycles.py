@@ -189,12 +189,12 @@ class _Layer:
 
     def read_delayed(self, mark: int, last: bool, positions: IntArray) -> None:
         """The delay buffer, having taken a mark, reads the spikes that arrive in the next step."""
-        first = mark + 4 + (self.delay_depth if last else 0)
+        first = mark + 5 + (self.delay_depth if last else 0)
         words: dict[int, list[int]] = {}
         for position in np.sort(positions).tolist():
             words.setdefault(position // self.delay_width, []).append(position)
         self.delayed.push(
-            [(first + word + 2, members) for word, members in words.items()], first + self.delay_words + 2
+            [(first + word + 3, members) for word, members in words.items()], first + self.delay_words + 3
         )
 
 

@@ -54,19 +54,19 @@ def test_geometry(neurons: int, longest: int, words: int, width: int, depth: int
 
 
 @pytest.mark.parametrize("neurons", [3, 70])
-def test_step_is_read_four_cycles_after_the_mark_and_offered_five_later(neurons: int) -> None:
+def test_step_is_read_five_cycles_after_the_mark_and_offered_six_later(neurons: int) -> None:
     dut = DelayBuffer([0] * neurons, name="layer0")
     # The spike is in the first word of the slot; it is taken in the first cycle possible, the mark behind it.
     seen = run(dut, [spike(2), MARK, LAST], 150)
     first_read = dut.depth  # after reset every slot is cleared, one word a cycle
     # The mark follows the last word through the same stages, one cycle behind.
-    assert seen.cycles("events")[0] == first_read + dut.words + 5
+    assert seen.cycles("events")[0] == first_read + dut.words + 6
     assert seen.cycles("spikes")[:2] == [seen.cycles("events")[0] + 1, seen.cycles("events")[0] + 2]
-    read = seen.cycles("spikes")[1] + 4
-    assert seen.given["events"][1] == (read + 5, spike(2))
-    assert seen.cycles("events")[2] == read + dut.words + 5
+    read = seen.cycles("spikes")[1] + 5
+    assert seen.given["events"][1] == (read + 6, spike(2))
+    assert seen.cycles("events")[2] == read + dut.words + 6
     # After the last mark of a sample all slots are cleared before the next step is read.
-    assert seen.cycles("events")[3] == seen.cycles("spikes")[2] + 4 + dut.depth + dut.words + 5
+    assert seen.cycles("events")[3] == seen.cycles("spikes")[2] + 5 + dut.depth + dut.words + 6
 
 
 def test_takes_a_spike_every_cycle_and_sends_them_without_a_gap() -> None:
@@ -75,7 +75,7 @@ def test_takes_a_spike_every_cycle_and_sends_them_without_a_gap() -> None:
     seen = run(dut, [*map(spike, range(neurons)), MARK], 300)
     taken, sent = seen.cycles("spikes"), seen.cycles("events")
     assert taken == list(range(taken[0], taken[0] + neurons + 1))
-    assert sent[1:] == list(range(taken[-1] + 9, taken[-1] + 9 + neurons + 1))
+    assert sent[1:] == list(range(taken[-1] + 11, taken[-1] + 11 + neurons + 1))
     assert steps(seen.beats("events")) == [[], list(range(neurons))]
 
 

@@ -85,12 +85,15 @@ def test_words_have_a_pointer_per_lane() -> None:
     layer = image(5, 4)
     fetch = RowFetch(layer, name="layer0")
     assert fetch.rom.depth == 9
-    size = layer.start_bits + layer.length_bits
+    size = layer.start_bits + layer.length_bits + 1
     assert len(fetch.rom.data) == 4 * size
     for axon, word in enumerate(fetch._words()):
         for lane in range(4):
             pointer = word >> lane * size & ((1 << size) - 1)
-            start, length = pointer & ((1 << layer.start_bits) - 1), pointer >> layer.start_bits
+            some = pointer >> (size - 1)
+            length = pointer >> layer.start_bits & ((1 << layer.length_bits) - 1)
+            start = pointer & ((1 << layer.start_bits) - 1)
+            assert some == (length > 0)
             assert length == layer.lengths[axon, lane]
             assert start == (layer.indptr[axon, lane] if length else 0)
 

@@ -105,20 +105,20 @@ def check_cycles(
     layout: Any,
     where: str,
 ) -> None:
-    """The latencies of the docstring: the first word four cycles after the mark, its spikes five cycles later."""
+    """The latencies of the docstring: the first word five cycles after the mark, its spikes six cycles later."""
     reads = [buffer.depth]  # after the reset, every slot is cleared
     for cycle, word in taken:
         beat = layout.from_bits(word)
         if beat.mark:
-            reads.append(cycle + 4 + (buffer.depth if beat.last else 0))
+            reads.append(cycle + 5 + (buffer.depth if beat.last else 0))
     position = 0
     for step, axons in enumerate(expected):
         sent = -1
         for axon in axons:
-            sent = max(sent + 1, reads[step] + axon // buffer.width + 5)
+            sent = max(sent + 1, reads[step] + axon // buffer.width + 6)
             assert given[position] == (sent, 0), f"{where}, step {step}, spike of neuron {axon}"
             position += 1
         # The mark follows the last word through the same stages.
-        sent = max(sent + 1, reads[step] + buffer.words + 5)
+        sent = max(sent + 1, reads[step] + buffer.words + 6)
         assert given[position] == (sent, 1), f"{where}, step {step}, mark"
         position += 1

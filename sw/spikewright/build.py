@@ -12,7 +12,7 @@ from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.model import load_model
 from spikewright.pack import pack
-from spikewright.spec import LANES, CoreSpec, delay_ring
+from spikewright.spec import LANES, CoreSpec, delay_ring, signed_bits, unsigned_bits
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
@@ -123,4 +123,39 @@ def open_build(build_dir: Path | str) -> tuple[dict[str, Any], CoreSpec]:
     for name in _STREAM:
         if type(stream.get(name)) is not int or not 0 < stream[name] < 1 << 16:
             raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be 1 .. 65535, not {stream.get(name)!r:.60}")
-    return manifest, pack(load_model(build_dir / MODEL), manifest["lanes"])
+    core = pack(load_model(build_dir / MODEL), manifest["lanes"])
+    network = core.network
+    for name, value in (
+        ("axon_bits", unsigned_bits(network.inputs - 1)),
+        ("value_bits", network.value_bits),
+        ("mark_bit", stream["axon_bits"] + stream["value_bits"]),
+        ("input_bytes", stream["mark_bit"] // 8 + 1),
+        ("output_bytes", -(-max(signed_bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1) // 8)),
+        ("classes", network.classes),
+    ):
+        if stream[name] != value:
+            raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be {value} for {MODEL}, not {stream[name]}")
+    _check_images(build_dir, manifest.get("images"))
+    return manifest, core
+
+
+def _check_images(build_dir: Path, images: Any) -> None:
+    """Every image must be there, whole; what its words are is for the simulation to find."""
+    if not isinstance(images, dict):
+        raise InputError(f"{build_dir / MANIFEST}: images must be an object, not {images!r:.60}")
+    for name, image in images.items():
+        words = image.get("words") if isinstance(image, dict) else None
+        if not re.fullmatch(r"\w+", name, re.ASCII) or type(words) is not int:
+            raise InputError(f"{build_dir / MANIFEST}: images must have names and numbers of words, not {name!r:.60}")
+        file = build_dir / f"{name}.hex"
+        try:
+            lines = file.read_text("ascii").splitlines()
+        except OSError as error:
+            raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+        except UnicodeDecodeError:
+            raise InputError(f"{file} must hold hexadecimal words, not other bytes") from None
+        lines = [line for line in lines if not line.startswith("//")]
+        if bad := [line for line in lines if not re.fullmatch(r"[0-9a-f]+", line)]:
+            raise InputError(f"{file} must hold hexadecimal words, not {bad[0]!r:.60}")
+        if len(lines) != words:
+            raise InputError(f"{file} must hold {words} words, not {len(lines)}")

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,41 @@ def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             open_build(tmp_path)
         assert str(caught.value) == f"{path}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("mark_bit", 60000, "stream.mark_bit must be 7 for model.safetensors, not 60000"),
+        ("axon_bits", 9, "stream.axon_bits must be 4 for model.safetensors, not 9"),
+        ("output_bytes", 8, "stream.output_bytes must be 2 for model.safetensors, not 8"),
+        ("classes", 6, "stream.classes must be 5 for model.safetensors, not 6"),
+    ],
+)
+def test_a_stream_that_does_not_fit_the_model(
+    folder: Path, tmp_path: Path, name: str, value: int, message: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "build")
+    path = tmp_path / "build" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["stream"][name] = value
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError) as error:
+        open_build(tmp_path / "build")
+    assert str(error.value) == f"{path}: {message}"
+
+
+def test_damaged_images_are_named(folder: Path, tmp_path: Path) -> None:
+    build_dir = tmp_path / "build"
+    shutil.copytree(folder, build_dir)
+    image = build_dir / "layer0_rows.hex"
+    whole = image.read_text()
+    for text, message in (
+        (whole[: whole.rindex("\n", 0, -1) + 1], f"{image} must hold 12 words, not 11"),
+        ("zz\n", f"{image} must hold hexadecimal words, not 'zz'"),
+        (None, f"cannot read {image}: No such file or directory"),
+    ):
+        image.unlink() if text is None else image.write_text(text)
+        with pytest.raises(InputError) as error:
+            open_build(build_dir)
+        assert str(error.value) == message

@@ -19,9 +19,6 @@ from cocotb.triggers import FallingEdge
 from spikewright_sim.recording import Recording
 from spikewright_sim.stream import Port, StreamDriver, StreamMonitor
 
-HUNG = 20_000
-"""Cycles without any sign of life after which a core is given up."""
-
 
 @cocotb.test()
 async def run_job(dut: Any) -> None:
@@ -44,7 +41,7 @@ async def run_job(dut: Any) -> None:
     waiting = list(reversed(job["samples"]))
     progress = Path(os.environ["SPIKEWRIGHT_PROGRESS"])
     last_sign = 0
-    while results < len(job["samples"]) and cycle - last_sign < HUNG + job["settle"]:
+    while results < len(job["samples"]) and cycle - last_sign < job["patience"]:
         if driver.idle and waiting and pause == 0:
             # An isolated sample starts in a core that has finished, and cleared, the one before.
             sample = waiting[-1]

@@ -1,14 +1,15 @@
 // Native loop around a Verilated core: streams samples in, compares every traced row, every score and every cycle with
 // what the integer network and the cycle model expect, and writes what differs. No interpreter, no file per cycle.
 //
-//     spikewright_core STIMULUS EXPECTED REPORT PROGRESS SETTLE
+//     spikewright_core STIMULUS EXPECTED REPORT PROGRESS SETTLE PATIENCE
 //
-// All files but the last are streams of little-endian words; `native.py` writes the first two and reads the report:
+// The first two files are streams of little-endian words; written by `native.py`, which reads the report:
 //
 // STIMULUS   per sample: uint32 beats, then per beat a uint64, tdata with tlast in bit 63.
 // EXPECTED   per sample and layer: per step a uint32, the cycle of its first row counted from the start of the sample;
 //            then per traced row the spikes and the words of the membranes, uint32 each. Per sample: per output beat a
 //            uint64 of tdata; uint32 cycles in which the last beat is taken and the class is.
+// PATIENCE   cycles without any sign of life after which a core is given up.
 // REPORT     lines of text, see `report` and `difference`.
 #include <cstdint>
 #include <cstdio>
@@ -20,8 +21,7 @@
 #include "layers.h"
 #include "verilated.h"
 
-static const uint64_t HUNG = 20000;      // cycles without any sign of life after which a core is given up
-static const uint64_t DESCRIBED = 20;    // differences that are described; all are counted
+static const uint64_t DESCRIBED = 20;  // differences that are described; all are counted
 
 template <class T>
 static void words_of(const T& value, uint32_t* out, int words) {
@@ -57,7 +57,7 @@ struct Expected {
 };
 
 int main(int argc, char** argv) {
-    if (argc < 6) return 3;
+    if (argc < 7) return 3;
     VerilatedContext context;
     context.commandArgs(argc, argv);
     Vtop top(&context);
@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
     FILE* report = fopen(argv[3], "w");
     if (!stimulus || !expected_file || !report) return 3;
     const uint64_t settle = strtoull(argv[5], nullptr, 10);
+    const uint64_t patience = strtoull(argv[6], nullptr, 10);
 
     const auto cycle_low = [&] { top.clk = 0; top.eval(); };
     const auto cycle_high = [&] { top.clk = 1; top.eval(); };
@@ -109,7 +110,7 @@ int main(int argc, char** argv) {
                 fprintf(report, "difference %u %s %d %llu %llu %llu %llu\n", sample, kind, layer, (unsigned long long)step,
                         (unsigned long long)index, (unsigned long long)want, (unsigned long long)is);
         };
-        while (!finished && cycle - last_sign < HUNG) {
+        while (!finished && cycle - last_sign < patience) {
             const bool offered = sent < input.size();
             top.s_axis_tvalid = offered;
             if (offered) {

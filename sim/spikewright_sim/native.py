@@ -121,6 +121,7 @@ def run_native(
     *,
     output_bytes: int,
     settle: int,
+    patience: int,
     seed: int,
     first: int = 0,
     progress: Callable[[str], None],
@@ -142,6 +143,8 @@ def run_native(
         Of an output beat.
     settle : int
         Idle cycles between samples.
+    patience : int
+        Cycles without any sign of life after which a core is given up.
     seed : int
         Of the registers' contents before reset.
     first : int
@@ -163,7 +166,15 @@ def run_native(
 
             def write_and_run(shard: npt.NDArray[np.int64] = shard, folder: Path = folder) -> list[SampleCycles]:
                 predicted = _write_job(folder, core, stimuli, values, trace, shard, output_bytes)
-                command = [str(executable.resolve()), "stimulus", "expected", "report", "progress", str(settle)]
+                command = [
+                    str(executable.resolve()),
+                    "stimulus",
+                    "expected",
+                    "report",
+                    "progress",
+                    str(settle),
+                    str(patience),
+                ]
                 command += ["+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % (1 << 30)}"]
                 finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
                 if finished.returncode:

@@ -18,7 +18,7 @@ import torch
 
 from spikewright import __version__
 from spikewright.build import open_build
-from spikewright.errors import CheckFailed
+from spikewright.errors import CheckFailed, InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.integer import IntegerNetwork, Trace
 from spikewright.spec import CoreSpec, NetworkSpec, delay_ring
@@ -72,17 +72,23 @@ def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress
     """The simulation of a build folder, compiled unless its Verilog was before."""
     environment()  # tells what is missing before anything is written
     folder = build_dir / f"{MODEL_FOLDER}-{engine}"
-    stamp = f"{__version__} {sha256(build_dir / f'{TOP}.v')} {sha256(native.MAIN)}"
+    header = native.header(core)
+    stamp = (
+        f"{__version__} {sha256(build_dir / f'{TOP}.v')} {sha256(native.MAIN)} {header if engine == 'native' else ''}"
+    )
     if not (folder / MANIFEST).is_file() or read_json(folder / MANIFEST, "manifest").get("stamp") != stamp:
         progress(f"compiling the Verilog with Verilator, for {engine}")
         with atomic_dir(folder) as part:
             if engine == "native":
-                (part / "layers.h").write_text(native.header(core))
+                (part / "layers.h").write_text(header)
                 main = native.MAIN
-                options: dict[str, Any] = {"vpi": False, "arguments": ["-CFLAGS", f"-I{part.resolve()}"]}
+                options: dict[str, Any] = {"vpi": False}
             else:
                 main, options = _cocotb_main()
-            compile_model([build_dir / f"{TOP}.v"], TOP, part, main=main, **options)
+            try:
+                compile_model([build_dir / f"{TOP}.v"], TOP, part, main=main, **options)
+            except RuntimeError as error:
+                raise InputError(f"{build_dir / f'{TOP}.v'} must be the core of its manifest: {error}") from error
             write_manifest(part, {"stamp": stamp})
     return folder / TOP
 
@@ -114,6 +120,7 @@ def record(
             "seed": seed,
             "layers": len(core.layers),
             "settle": _settle(core),
+            "patience": _patience(core),
             "samples": [
                 {"beats": beats(item.values, stream), "isolated": item.isolated, "stall": item.stall}
                 for item in stimuli
@@ -166,6 +173,18 @@ def _settle(core: CoreSpec) -> int:
             words, _, depth = delay_ring(layer.spec.neurons, int(layer.spec.delays.max()))
             longest = max(longest, words + depth)
     return longest + 64
+
+
+def _patience(core: CoreSpec) -> int:
+    """Cycles without any sign of life after which a core is given up.
+
+    More than the longest step of any layer takes, in which every axon has an event.
+    """
+    longest = 0
+    for layer in core.layers:
+        synapses = max(len(data) for data in layer.data)
+        longest = max(longest, synapses + 8 * layer.spec.axons)
+    return 4 * (longest + _settle(core)) + 1000
 
 
 @contextmanager
@@ -312,6 +331,7 @@ def _native(
         trace,
         output_bytes=stream["output_bytes"],
         settle=_settle(core),
+        patience=_patience(core),
         seed=seed,
         first=begin,
         progress=progress,

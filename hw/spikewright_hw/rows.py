@@ -11,13 +11,14 @@ from amaranth.lib.wiring import In, Out
 from spikewright.spec import LayerImage
 
 from .layouts import MARK, event, row
+from .queue import Queue
 from .rom import Rom
 
 
 class RowFetch(wiring.Component):
     """Looks up the row of an axon in every lane and hands it to the lanes that have synapses there.
 
-    An event is offered to the lanes two cycles after it was taken; one event a cycle while the lanes keep up. Each
+    An event is offered to the lanes three cycles after it was taken; one event a cycle while the lanes keep up. Each
     lane takes its row when it can, and the next event follows when all have. A mark waits in the same place until
     `marks` takes it, so that nothing of the next step gets ahead of it.
 
@@ -66,6 +67,10 @@ class RowFetch(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.rom = rom = self.rom
+        # The address reaches many memories at once: it comes straight from registers.
+        m.submodules.queue = queue = Queue(self._event, depth=2)
+        wiring.connect(m, wiring.flipped(self.events), queue.i)
+        arrived = queue.o
         lanes = len(self.rows)
         looked_up = Signal()
         looked_up_event = Signal(self._event)
@@ -77,16 +82,16 @@ class RowFetch(wiring.Component):
         advance = Signal()
         m.d.comb += [
             advance.eq(~held | Mux(held_event.mark, self.marks.ready, ~(pending & ~taken).any())),
-            self.events.ready.eq(~looked_up | advance),
-            rom.addr.eq(self.events.payload.axon),
-            rom.en.eq(self.events.ready),
+            arrived.ready.eq(~looked_up | advance),
+            rom.addr.eq(arrived.payload.axon),
+            rom.en.eq(arrived.ready),
             self.marks.valid.eq(held & held_event.mark),
             self.marks.payload.last.eq(held_event.last),
             self.marks.payload.error.eq(held_event.error),
         ]
         found = data.View(data.ArrayLayout(self._pointer, lanes), rom.data)
-        with m.If(self.events.ready):
-            m.d.sync += [looked_up.eq(self.events.valid), looked_up_event.eq(self.events.payload)]
+        with m.If(arrived.ready):
+            m.d.sync += [looked_up.eq(arrived.valid), looked_up_event.eq(arrived.payload)]
         m.d.sync += pending.eq(pending & ~taken)
         with m.If(advance):
             m.d.sync += [

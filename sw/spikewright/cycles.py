@@ -142,6 +142,7 @@ class _Layer:
         self.complete = _LONG_AGO  # the delayed events of the step have all been taken
         self.result_taken = _LONG_AGO
         self._taken = _LONG_AGO
+        self._looked_up = [_LONG_AGO, _LONG_AGO]  # the last two events have left the queue of the fetch
         self._left = [_LONG_AGO, _LONG_AGO]  # the last two events have left the fetch
         self._popped = [[_LONG_AGO] * queue_depth for _ in range(image.lanes)]
         self._walked = [_LONG_AGO] * image.lanes
@@ -151,12 +152,14 @@ class _Layer:
     @property
     def ready(self) -> int:
         """First cycle in which the fetch can take another event."""
-        return max(self._taken + 1, self._left[0])
+        return max(self._taken + 1, self._looked_up[0] + 1)
 
     def _enter(self, cycle: int) -> int:
         """The fetch takes an event or mark; returns the cycle from which it is held for the lanes."""
         self._taken = cycle
-        return max(cycle + 2, self._left[1] + 1)
+        looked_up = max(cycle + 1, self._looked_up[1] + 1, self._left[0])
+        self._looked_up = [self._looked_up[1], looked_up]
+        return max(looked_up + 2, self._left[1] + 1)
 
     def take(self, axon: int, cycle: int) -> None:
         held = self._enter(cycle)

@@ -40,14 +40,14 @@ def expected_rows(layer: LayerImage, beats: list[Beat], lane: int) -> list[Beat]
     ]
 
 
-def test_event_is_offered_two_cycles_after_it_was_taken_one_a_cycle() -> None:
+def test_event_is_offered_three_cycles_after_it_was_taken_one_a_cycle() -> None:
     layer = image(1, 2, density=1.0)
     beats = [event(axon, 1 + axon % 7) for axon in range(9)]
     seen = play(RowFetch(layer, name="layer0"), 15, send={"events": beats}, take=outputs(2))
     assert seen.cycles("events") == list(range(9))
     for lane in range(2):
         expected = expected_rows(layer, beats, lane)
-        assert seen.given[f"rows.{lane}"] == [(cycle + 2, row) for cycle, row in enumerate(expected)]
+        assert seen.given[f"rows.{lane}"] == [(cycle + 3, row) for cycle, row in enumerate(expected)]
 
 
 def test_rows_without_synapses_pass_without_being_offered() -> None:
@@ -55,30 +55,31 @@ def test_rows_without_synapses_pass_without_being_offered() -> None:
     beats = [event(axon) for axon in range(9)]
     seen = play(RowFetch(layer, name="layer0"), 15, send={"events": beats}, take=outputs(1))
     assert seen.cycles("events") == list(range(9))
-    assert seen.cycles("rows.0") == [axon + 2 for axon in range(9) if axon not in (0, 4, 8)]
+    assert seen.cycles("rows.0") == [axon + 3 for axon in range(9) if axon not in (0, 4, 8)]
 
 
 def test_lanes_take_their_row_when_they_can_and_the_next_event_waits_for_all() -> None:
     layer = image(3, 2, density=1.0)
     take = outputs(2)
     take["rows.1"] = lambda cycle: cycle >= 8
-    seen = play(RowFetch(layer, name="layer0"), 20, send={"events": [event(3), event(5), event(6)]}, take=take)
-    assert seen.cycles("rows.0") == [2, 9, 10]
-    assert seen.cycles("rows.1") == [8, 9, 10]
-    # Two events are on their way; the third is taken as the first leaves.
-    assert seen.cycles("events") == [0, 1, 8]
+    beats = [event(axon) for axon in (3, 5, 6, 1, 2)]
+    seen = play(RowFetch(layer, name="layer0"), 20, send={"events": beats}, take=take)
+    assert seen.cycles("rows.0") == [3, 9, 10, 11, 12]
+    assert seen.cycles("rows.1") == [8, 9, 10, 11, 12]
+    # Four events are on their way; the fifth is taken in the cycle after the first has left.
+    assert seen.cycles("events") == [0, 1, 2, 3, 9]
 
 
 def test_mark_waits_and_nothing_of_the_next_step_gets_ahead() -> None:
     layer = image(4, 2, density=1.0)
     take = outputs(2)
     take["marks"] = lambda cycle: cycle >= 10
-    beats = [event(1), (0, 0, 1, 1, 0), event(2), (0, 0, 1, 0, 1)]
+    beats = [event(1), (0, 0, 1, 1, 0), event(2), event(3), event(4), (0, 0, 1, 0, 1)]
     seen = play(RowFetch(layer, name="layer0"), 20, send={"events": beats}, take=take)
-    assert seen.offered["marks"] == [3, 12]
-    assert seen.given["marks"] == [(10, (1, 0)), (12, (0, 1))]
-    assert seen.cycles("rows.0") == [2, 11]
-    assert seen.cycles("events") == [0, 1, 2, 10]
+    assert seen.offered["marks"] == [4, 14]
+    assert seen.given["marks"] == [(10, (1, 0)), (14, (0, 1))]
+    assert seen.cycles("rows.0") == [3, 11, 12, 13]
+    assert seen.cycles("events") == [0, 1, 2, 3, 4, 11]
 
 
 def test_words_have_a_pointer_per_lane() -> None:

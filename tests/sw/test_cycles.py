@@ -28,8 +28,8 @@ def readout(weights: np.ndarray, value_bits: int = 1) -> LayerSpec:
 def test_silent_step_of_a_read_out() -> None:
     network = NetworkSpec(layers=(readout(np.zeros((3, 2), dtype=np.int64)),), timesteps=1)
     cycles = CycleModel(pack(network, 1)).run(np.zeros((1, 2), dtype=np.int64), [], start=100)
-    # The mark: taken at 100, leaves the gate two cycles later, is held by the fetch two cycles after that.
-    held = 104
+    # The mark: taken at 100, leaves the gate two cycles later, is held by the fetch three cycles after that.
+    held = 105
     assert cycles.accepted == 100
     assert cycles.steps.tolist() == [[held + 4]]
     # Three classes are read, the first score follows six cycles after the last, two cycles a score, then the class.
@@ -43,10 +43,10 @@ def test_a_synapse_costs_one_cycle_and_a_zero_none(synapses: int) -> None:
     weights[:synapses, 1] = 1
     network = NetworkSpec(layers=(readout(weights),), timesteps=1)
     both = CycleModel(pack(network, 1)).run(np.array([[1, 1]]), [], start=0)
-    # Gate 2, fetch 2 and a cycle behind the event before, queue 1, the walk, and 4 until the last sum is written.
-    assert both.steps.tolist() == [[1 + 2 + 2 + 1 + synapses + 4 + 4]]
+    # Gate 2, fetch 3 and a cycle behind the event before, queue 1, the walk, and 4 until the last sum is written.
+    assert both.steps.tolist() == [[1 + 2 + 3 + 1 + synapses + 4 + 4]]
     without = CycleModel(pack(network, 1)).run(np.array([[1, 0]]), [], start=0)
-    assert without.steps.tolist() == [[1 + 2 + 2 + 4]]
+    assert without.steps.tolist() == [[1 + 2 + 3 + 4]]
 
 
 def test_lanes_share_the_work() -> None:

@@ -19,8 +19,9 @@ class InputGuard(wiring.Component):
 
     Within a step, axons come in strictly rising order (each at most once) and below the number of inputs; a sample
     has at most `timesteps` steps; only a mark ends a sample. All sizes in the core follow from these rules. An event
-    that breaks them is dropped and sets `error` of the sample's marks until its end; `last` on an event counts as a
-    mark, so that every sample ends. Events of value 0 are dropped silently: they change nothing.
+    that breaks them is dropped and sets `error` of the sample's marks until its end, as a mark beyond the steps does;
+    `last` on an event counts as a mark, so that every sample ends. Events of value 0 are dropped silently: they change
+    nothing.
 
     Events leave two cycles after they came; one event a cycle.
 

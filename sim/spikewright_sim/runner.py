@@ -253,6 +253,8 @@ def simulate(
     build_dir = Path(build_dir)
     manifest, core = open_build(build_dir)
     samples = len(counts)
+    if not samples:
+        raise InputError("samples must be at least 1, not 0")
     total = Report()
     operations = [0, 0]
     # The trace of a whole test set would not fit into memory.

@@ -59,7 +59,8 @@ def quantize(
     Raises
     ------
     InputError
-        If a width is out of its range, or the network has a read-out other than "sum".
+        If a width is out of its range, the network has a read-out other than "sum", or a parameter is too large for
+        an integer network.
     """
     for name, value, low in (("weight_bits", weight_bits, 2), ("value_bits", value_bits, 1)):
         if not low <= value <= 16:
@@ -81,22 +82,29 @@ def quantize(
         if layer is not None and layer.config.recurrent:
             delays = layer.delays.detach().round().long().numpy()
         tau = network.config.readout_tau if layer is None else layer.config.tau
-        layers.append(
-            LayerSpec(
-                inputs=network.config.inputs if index == 0 else layers[-1].neurons,
-                neurons=len(weights),
-                weights=weights.long().numpy(),
-                bias=torch.round(folded.bias * unit).long().numpy(),
-                threshold=threshold,
-                delays=delays,
-                decay=quantize_decay(tau),
-                reset="hard" if layer is None else layer.config.reset,
-                weight_bits=weight_bits,
-                weight_shift=shift,
-                value_bits=value_bits if index == 0 else 1,
+        try:
+            layers.append(
+                LayerSpec(
+                    inputs=network.config.inputs if index == 0 else layers[-1].neurons,
+                    neurons=len(weights),
+                    weights=weights.long().numpy(),
+                    bias=torch.round(folded.bias * unit).long().numpy(),
+                    threshold=threshold,
+                    delays=delays,
+                    decay=quantize_decay(tau),
+                    reset="hard" if layer is None else layer.config.reset,
+                    weight_bits=weight_bits,
+                    weight_shift=shift,
+                    value_bits=value_bits if index == 0 else 1,
+                )
             )
-        )
-    return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps)
+        except ValueError as error:
+            # Such as a bias of 1e30: a checkpoint may hold any finite number.
+            raise InputError(f"layer {index} cannot be quantized: {error}") from None
+    try:
+        return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps)
+    except ValueError as error:
+        raise InputError(f"network cannot be quantized: {error}") from None
 
 
 def fold(network: SpikingNetwork) -> list[FoldedLayer]:

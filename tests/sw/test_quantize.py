@@ -154,3 +154,14 @@ def test_settings_out_of_range(net, settings, message):
     with pytest.raises(InputError) as error:
         quantize(network(**net), **settings)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("value", [1e13, 1e30])
+def test_parameters_beyond_any_integer_network_are_refused(value):
+    net = network(bias=True)
+    with torch.no_grad():
+        net.readout.bias[2] = value
+    with pytest.raises(
+        InputError, match=r"^layer 2 cannot be quantized: bias must be -\d+ .. \d+, not -?\d+ \(at 2\)$"
+    ):
+        quantize(net)

@@ -27,6 +27,11 @@ class Images:
             raise ValueError(f"memory images must have different names, not {name} twice")
         self.images[name] = (width, list(words))
 
+    def write(self, folder: Path) -> None:
+        """`<name>.hex` of every memory, into the existing `folder`."""
+        for name, (width, words) in self.images.items():
+            (folder / f"{name}.hex").write_text(image_text(width, words))
+
 
 def image_text(width: int, words: Sequence[int]) -> str:
     """Contents of a memory for `$readmemh`: a comment with its size, then a word per line."""
@@ -51,8 +56,7 @@ def generate(spec: CoreSpec, folder: Path) -> dict[str, Any]:
     text = verilog.convert(core, name=TOP, platform=images, strip_internal_attrs=True)
     rom = Path(__file__).with_name("spikewright_rom.v").read_text()
     (folder / f"{TOP}.v").write_text(text + "\n" + rom)
-    for name, (width, words) in images.images.items():
-        (folder / f"{name}.hex").write_text(image_text(width, words))
+    images.write(folder)
     network = spec.network
     return {
         "top": TOP,

@@ -14,10 +14,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from spikewright.errors import CheckFailed
-from spikewright_hw.verilog import Images, image_text
+from spikewright_hw.verilog import Images
 
 from .runner import run_bench
-from .toolchain import compile_model
+from .toolchain import cocotb_main, compile_model
 
 TOP = "components"
 
@@ -74,11 +74,10 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
     RuntimeError
         If the compilation fails; with the path of its log.
     """
-    import cocotb_tools.config as cocotb_config
-
     import spikewright_hw.verilog
 
     text, _ = _convert(components)
+    main, ldflags = cocotb_main()
     source = folder / f"{TOP}.v"
     rom = Path(spikewright_hw.verilog.__file__).with_name("spikewright_rom.v")
     source.write_text(text)
@@ -86,8 +85,8 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
         [source, rom],
         TOP,
         folder / "model",
-        main=cocotb_config.share_dir / "lib" / "verilator" / "verilator.cpp",
-        ldflags=f"-Wl,-rpath,{cocotb_config.libs_dir} -L{cocotb_config.libs_dir} -lcocotbvpi_verilator",
+        main=main,
+        ldflags=ldflags,
         ports=("*",),
     )
     return Compiled(executable, text)
@@ -120,8 +119,7 @@ def run_components(
     text, images = _convert(components)
     if text != compiled.verilog:
         raise ValueError("components must be those that were compiled, up to the contents of memories")
-    for name, (width, words) in images.images.items():
-        (folder / f"{name}.hex").write_text(image_text(width, words))
+    images.write(folder)
     files = {key: folder / f"{key}.json" for key in ("job", "recording")}
     files["recording"].unlink(missing_ok=True)
     files["job"].write_text(json.dumps({"seed": seed, "components": job}))

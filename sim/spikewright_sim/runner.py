@@ -26,9 +26,8 @@ from spikewright.spec import CoreSpec, NetworkSpec, delay_ring
 from . import native
 from .recording import Recording
 from .scoreboard import Report, compare
-from .toolchain import compile_model, environment
+from .toolchain import cocotb_main, compile_model, environment
 
-MODEL_FOLDER = "simulation"
 TOP = "spikewright_core"
 CHUNK = 128
 """Samples whose traces are held at once."""
@@ -71,7 +70,7 @@ def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple
 def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress) -> Path:
     """The simulation of a build folder, compiled unless its Verilog was before."""
     environment()  # tells what is missing before anything is written
-    folder = build_dir / f"{MODEL_FOLDER}-{engine}"
+    folder = build_dir / f"simulation-{engine}"
     header = native.header(core)
     stamp = (
         f"{__version__} {sha256(build_dir / f'{TOP}.v')} {sha256(native.MAIN)} {header if engine == 'native' else ''}"
@@ -84,21 +83,14 @@ def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress
                 main = native.MAIN
                 options: dict[str, Any] = {"vpi": False}
             else:
-                main, options = _cocotb_main()
+                main, ldflags = cocotb_main()
+                options = {"ldflags": ldflags}
             try:
                 compile_model([build_dir / f"{TOP}.v"], TOP, part, main=main, **options)
             except RuntimeError as error:
                 raise InputError(f"{build_dir / f'{TOP}.v'} must be the core of its manifest: {error}") from error
             write_manifest(part, {"stamp": stamp})
     return folder / TOP
-
-
-def _cocotb_main() -> tuple[Path, dict[str, Any]]:
-    import cocotb_tools.config as config
-
-    libraries = config.libs_dir
-    ldflags = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
-    return config.share_dir / "lib" / "verilator" / "verilator.cpp", {"ldflags": ldflags}
 
 
 def record(

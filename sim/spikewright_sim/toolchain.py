@@ -40,6 +40,14 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{root / 'bin'}{os.pathsep}{path}", "VERILATOR_ROOT": str(root)}
 
 
+def cocotb_main() -> tuple[Path, str]:
+    """cocotb's main program for Verilator, and the linker's flags for its libraries."""
+    import cocotb_tools.config as config
+
+    main = Path(config.share_dir) / "lib" / "verilator" / "verilator.cpp"
+    return main, f"-Wl,-rpath,{config.libs_dir} -L{config.libs_dir} -lcocotbvpi_verilator"
+
+
 def compile_model(
     sources: Sequence[Path],
     top: str,

@@ -97,6 +97,11 @@ class NetworkConfig:
     """Seconds per step."""
     bin_width: int = 5
     """Channels of the recording summed into one input."""
+    input_scale: float = 1.0
+    """The network sees the data's integers times this: 1/255 makes pixels 0 .. 1. Folded into the first weights when
+    quantized, as hardware takes the integers."""
+    value_bits: int = 5
+    """Width of the data's integers on the hardware's input, 1 .. 16."""
     readout: Literal["sum", "softmax_sum"] = "sum"
     """Decision: the highest sum of membranes (what the hardware computes), or of their softmax (float only)."""
     readout_tau: float = 1.05
@@ -106,7 +111,7 @@ class NetworkConfig:
     """Steepness of the surrogate gradient."""
 
     def __post_init__(self) -> None:
-        for name in ("timestep", "readout_tau", "alpha"):
+        for name in ("timestep", "input_scale", "readout_tau", "alpha"):
             _finite(getattr(self, name), name)
         _require(1 <= len(self.layers) <= 64, "layers", "1 .. 64 layers", len(self.layers))
         _require(1 <= self.inputs <= 1 << 16, "inputs", "1 .. 65536", self.inputs)
@@ -114,6 +119,8 @@ class NetworkConfig:
         _require(2 <= self.timesteps < 1 << 16, "timesteps", "2 .. 65535", self.timesteps)
         _require(self.timestep > 0, "timestep", "above 0 seconds", self.timestep)
         _require(1 <= self.bin_width <= 700, "bin_width", "1 .. 700", self.bin_width)
+        _require(self.input_scale > 0, "input_scale", "above 0", self.input_scale)
+        _require(1 <= self.value_bits <= 16, "value_bits", "1 .. 16", self.value_bits)
         _require(self.readout_tau >= 1, "readout_tau", "at least 1 step", self.readout_tau)
         _require(self.alpha > 0, "alpha", "above 0", self.alpha)
 
@@ -212,12 +219,49 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which data set, and how it becomes the network's input; see `spikewright.data.sets`."""
+
+    name: Literal["shd", "ssc", "psmnist"] = "shd"
+    """Names the files in the data folder: shd_train.h5, ssc_train.h5, train-images-idx3-ubyte.gz, and so on."""
+    permutation_seed: int = 0
+    """Of the order in which psmnist shows the pixels, the same one for all samples."""
+    pool: int = 1
+    """Side of the squares of pixels that psmnist averages: 2 makes 28 x 28 pixels 14 x 14, and a quarter of the
+    steps. Must divide 28."""
+    training_samples: int = 0
+    """Only the first so many samples of the training part, validation included; 0 takes all."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.permutation_seed < 1 << 31, "permutation_seed", "0 .. 2147483647", self.permutation_seed)
+        _require(self.pool in (1, 2, 4, 7, 14), "pool", "one of 1, 2, 4, 7, 14", self.pool)
+        _require(self.training_samples >= 0, "training_samples", "at least 0", self.training_samples)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of an image after pooling: the steps of a sample of psmnist."""
+        return (28 // self.pool) ** 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything a training depends on but the data."""
+    """Everything a training depends on but the recordings."""
 
     network: NetworkConfig
     training: TrainingConfig = field(default_factory=TrainingConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+
+    def __post_init__(self) -> None:
+        if self.data.name == "psmnist":
+            pixels = self.data.pixels
+            _require(self.network.inputs == 1, "network.inputs", "1 for psmnist", self.network.inputs)
+            _require(
+                self.network.timesteps == pixels,
+                "network.timesteps",
+                f"{pixels} for psmnist, one step for each pixel",
+                self.network.timesteps,
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain, JSON-ready values; `from_dict` is the inverse."""
@@ -339,7 +383,12 @@ def override(config: Config, settings: dict[str, str]) -> Config:
     return typing.cast(Config, from_dict(values))
 
 
-_SECTIONS: dict[str, type[Any]] = {"network": NetworkConfig, "training": TrainingConfig, "augment": AugmentConfig}
+_SECTIONS: dict[str, type[Any]] = {
+    "network": NetworkConfig,
+    "training": TrainingConfig,
+    "augment": AugmentConfig,
+    "data": DataConfig,
+}
 
 
 def _full_name(name: str) -> str:

@@ -215,6 +215,8 @@ class SpikingNetwork(nn.Module):
 
     def run_transposed(self, x: Tensor) -> Trace:
         """As `run`, with the input as (T, inputs, B) of the weights' type."""
+        if self.config.input_scale != 1.0:
+            x = x * self.config.input_scale
         spikes = []
         mask = None
         for layer in self.spiking_layers():

@@ -7,6 +7,7 @@ scale for all classes, which leaves the decision as it is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +37,7 @@ class FoldedLayer:
 
 
 def quantize(
-    network: SpikingNetwork, *, weight_bits: int = 8, value_bits: int = 5, weight_shift: int | None = None
+    network: SpikingNetwork, *, weight_bits: int = 8, value_bits: int | None = None, weight_shift: int | None = None
 ) -> NetworkSpec:
     """Integer network of a float network.
 
@@ -45,8 +46,9 @@ def quantize(
     network : SpikingNetwork
     weight_bits : int
         2 .. 16.
-    value_bits : int
-        1 .. 16: width of the input counts. Larger counts are refused when the integer network runs.
+    value_bits : int, optional
+        1 .. 16: width of the input counts. Larger counts are refused when the integer network runs. By default the
+        configuration's.
     weight_shift : int, optional
         0 .. 16: fractional bits of the membrane below a weight. By default 10 - weight_bits, at least 0: the
         threshold and the bias keep their precision when the weights lose theirs.
@@ -54,6 +56,9 @@ def quantize(
     Returns
     -------
     NetworkSpec
+        Where a recurrent first layer takes scaled inputs (`input_scale` below 1, pixels), its weights get as many
+        bits more as the scale costs, at most 16: its feed-forward and recurrent weights share one scale, and the
+        former are smaller by the factor that is folded into them.
         A weight that is zero stays zero; others may round to zero (`rounded_to_zero`).
 
     Raises
@@ -62,6 +67,7 @@ def quantize(
         If a width is out of its range, the network has a read-out other than "sum", or a parameter is too large for
         an integer network.
     """
+    value_bits = network.config.value_bits if value_bits is None else value_bits
     for name, value, low in (("weight_bits", weight_bits, 2), ("value_bits", value_bits, 1)):
         if not low <= value <= 16:
             raise InputError(f"{name} must be {low} .. 16, not {value}")
@@ -72,8 +78,11 @@ def quantize(
         raise InputError(f"readout of a network to quantize must be 'sum', not {network.config.readout!r}")
     layers: list[LayerSpec] = []
     for index, (layer, folded) in enumerate(zip([*network.spiking_layers(), None], fold(network), strict=True)):
-        scale = _scales(folded, weight_bits)
-        weights = _rounded(folded.weights, scale, weight_bits)
+        bits = weight_bits
+        if index == 0 and layer is not None and layer.config.recurrent:
+            bits = min(16, weight_bits + max(0, math.ceil(-math.log2(network.config.input_scale))))
+        scale = _scales(folded, bits)
+        weights = _rounded(folded.weights, scale, bits)
         unit = scale * 2.0**shift
         threshold = None
         if folded.threshold is not None:
@@ -93,7 +102,7 @@ def quantize(
                     delays=delays,
                     decay=quantize_decay(tau),
                     reset="hard" if layer is None else layer.config.reset,
-                    weight_bits=weight_bits,
+                    weight_bits=bits,
                     weight_shift=shift,
                     value_bits=value_bits if index == 0 else 1,
                 )
@@ -109,13 +118,16 @@ def quantize(
 
 def fold(network: SpikingNetwork) -> list[FoldedLayer]:
     """Weights, biases and thresholds of all layers, the read-out last, batch norm folded in."""
-    folded = [_fold_layer(layer) for layer in network.spiking_layers()]
+    folded = [
+        _fold_layer(layer, network.config.input_scale if index == 0 else 1.0)
+        for index, layer in enumerate(network.spiking_layers())
+    ]
     readout = network.readout
     return [*folded, FoldedLayer(readout.weight.detach().double(), readout.bias.detach().double(), None)]
 
 
-def _fold_layer(layer: SpikingLayer) -> FoldedLayer:
-    weights = layer.weight.detach().double()
+def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
+    weights = layer.weight.detach().double() * input_scale
     bias = weights.new_zeros(len(weights)) if layer.bias is None else layer.bias.detach().double()
     if layer.norm is not None:
         norm = layer.norm

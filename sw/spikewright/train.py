@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from spikewright.augment import Augmenter
 from spikewright.checkpoint import check_tensors, load_tensors, save_checkpoint, save_tensors
-from spikewright.config import Config, TrainingConfig, load_config, override
+from spikewright.config import Config, TrainingConfig, from_dict, load_config, override
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path, write_json
 from spikewright.networks import SpikingNetwork
@@ -52,13 +52,13 @@ def train(
     settings: dict[str, str] | None = None,
     resume: bool = True,
 ) -> dict[str, Any]:
-    """Train a network on `shd_train.h5` of a folder.
+    """Train a network on the training part of a data set.
 
     Parameters
     ----------
     config : Config, or TOML file, or name of a shipped configuration
     data_dir : Path
-        Folder with `shd_train.h5`.
+        Folder with the files of the data set that the configuration names.
     out_dir : Path
         Folder of the run; created if missing.
     settings : dict, optional
@@ -79,7 +79,7 @@ def train(
         If the training diverges.
     """
     config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
-    training, validation = split(load_samples(config, Path(data_dir), "train"), config.training)
+    training, validation = load_parts(config, Path(data_dir))
     out_dir = Path(out_dir)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
@@ -95,13 +95,29 @@ def train(
     return run.report()
 
 
+def load_parts(config: Config, data_dir: Path) -> tuple[Samples, Samples]:
+    """Training and validation samples: the published validation part of SSC where its file is, else by `split`."""
+    from spikewright.data.sets import PARTS, file_of
+
+    training = load_samples(config, data_dir, "train")
+    if "valid" in PARTS[config.data.name] and file_of(config.data, data_dir, "valid").exists():
+        return training[0], load_samples(config, data_dir, "valid")[0]
+    return split(training, config.training)
+
+
 def load_samples(config: Config, data_dir: Path, part: str) -> tuple[Samples, Tensor]:
-    """Samples of a part ("train" or "test") binned for the network, and their speakers (samples,) int64."""
-    from spikewright.data.shd import load_split
+    """Samples of a part ("train", "valid" or "test") as the network's input, and their speakers (samples,) int64."""
+    from spikewright.data.sets import load_split
 
     network = config.network
     data = load_split(
-        data_dir, part, timesteps=network.timesteps, timestep=network.timestep, bin_width=network.bin_width
+        config.data,
+        data_dir,
+        part,
+        timesteps=network.timesteps,
+        timestep=network.timestep,
+        bin_width=network.bin_width,
+        at_most=config.data.training_samples or None if part == "train" else None,
     )
     if data.counts.shape[2] != network.inputs:
         raise InputError(
@@ -364,7 +380,11 @@ class _Run:
         """Continue from `state.safetensors`."""
         path = self.state_path
         tensors, fields = load_tensors(path, STATE_FORMAT, ("config", "progress"))
-        if name := _difference(fields["config"], self.config.to_dict()):
+        try:
+            stored_config = from_dict(fields["config"]).to_dict()  # with the defaults of settings younger than the run
+        except InputError as error:
+            raise InputError(f"{path}: metadata 'config': {error}") from None
+        if name := _difference(stored_config, self.config.to_dict()):
             raise InputError(f"{self.out_dir} must hold a run of the same configuration, not one of another {name}")
         network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
         check_tensors(path, network, dict(self.network.state_dict()))

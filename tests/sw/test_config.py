@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from spikewright.config import Config, LayerConfig, NetworkConfig, from_dict, load_config, override, shipped
+from spikewright.config import Config, DataConfig, LayerConfig, NetworkConfig, from_dict, load_config, override, shipped
 from spikewright.errors import InputError
 
 SMALL = Config(network=NetworkConfig(layers=(LayerConfig(neurons=8), LayerConfig(neurons=6, recurrent=True))))
@@ -22,6 +22,37 @@ def test_the_shd_network_is_the_contract_s():
     assert {(layer.tau, layer.reset, layer.batch_norm) for layer in network.layers} == {(1.05, "hard", True)}
     assert (network.layers[1].delay_low, network.layers[1].delay_high) == (10.0, 30.0)
     assert network.timestep == 0.010
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "timesteps"),
+    [
+        ("ssc", [140, 256, 256, 256, 35], 250),
+        ("ssc-small", [140, 64, 64, 64, 35], 250),
+        ("psmnist", [1, 64, 212, 212, 10], 784),
+        ("psmnist-small", [1, 64, 128, 128, 10], 196),
+    ],
+)
+def test_the_recurrent_networks_are_the_contract_s(name, widths, timesteps):
+    config = load_config(name)
+    network = config.network
+    assert [network.inputs, *(layer.neurons for layer in network.layers), network.classes] == widths
+    assert {(layer.tau, layer.reset, layer.recurrent) for layer in network.layers} == {(2.0, "soft", True)}
+    assert {(layer.delays, layer.delay_high, layer.learned_spread) for layer in network.layers} == {
+        ("half_normal", 12.0, True)
+    }
+    assert (network.timesteps, network.readout_tau) == (timesteps, 1.0)
+    assert config.data.name == name.removesuffix("-small")
+    if config.data.name == "ssc":
+        assert (network.timestep, network.bin_width, network.input_scale) == (0.0056, 5, 1.0)
+    else:
+        assert (network.input_scale * 255, network.value_bits) == (pytest.approx(1.0), 8)
+
+
+def test_a_configuration_without_a_data_set_is_of_shd():
+    assert load_config("shd").data == DataConfig() == DataConfig(name="shd")
+    assert override(SMALL, {"data.name": "ssc"}).data.name == "ssc"
+    assert override(SMALL, {"pool": "2", "permutation_seed": "5"}).data == DataConfig(pool=2, permutation_seed=5)
 
 
 def test_settings_by_full_and_by_short_name():
@@ -62,6 +93,17 @@ def test_settings_of_lists():
         ({"network.layers.1.delay_high": "90"}, "network.layers.1.delay_high must be at most max_delay, not 90.0"),
         ({"network.layers.0.recurrent": "1"}, "network.layers.0.recurrent must be true or false, not 1"),
         ({"mix": "1.5"}, "augment.mix must be 0 .. 1, not 1.5"),
+        ({"input_scale": "0"}, "network.input_scale must be above 0, not 0.0"),
+        ({"input_scale": "inf"}, "network.input_scale must be finite, not inf"),
+        ({"value_bits": "17"}, "network.value_bits must be 1 .. 16, not 17"),
+        ({"pool": "3"}, "data.pool must be one of 1, 2, 4, 7, 14, not 3"),
+        ({"permutation_seed": "-1"}, "data.permutation_seed must be 0 .. 2147483647, not -1"),
+        ({"training_samples": "-1"}, "data.training_samples must be at least 0, not -1"),
+        ({"data.name": "psmnist"}, "network.inputs must be 1 for psmnist, not 140"),
+        (
+            {"data.name": "psmnist", "inputs": "1", "pool": "4"},
+            "network.timesteps must be 49 for psmnist, one step for each pixel, not 100",
+        ),
         ({"validation_speakers": "3"}, "training.validation_speakers must be a list, not 3"),
     ],
 )

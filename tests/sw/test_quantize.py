@@ -165,3 +165,39 @@ def test_parameters_beyond_any_integer_network_are_refused(value):
         InputError, match=r"^layer 2 cannot be quantized: bias must be -\d+ .. \d+, not -?\d+ \(at 2\)$"
     ):
         quantize(net)
+
+
+def scaled(recurrent, input_scale):
+    """A network of graded inputs, its first weights such that it sees the same for every `input_scale`."""
+    torch.manual_seed(4)
+    layer = LayerConfig(
+        neurons=12, recurrent=recurrent, delay_low=0, delay_high=5, tau=2.0, reset="soft", batch_norm=False, bias=True
+    )
+    config = NetworkConfig(
+        inputs=1, classes=3, timesteps=25, input_scale=input_scale, value_bits=8, readout_tau=1.0, layers=(layer,)
+    )
+    net = SpikingNetwork(config)
+    torch.nn.init.normal_(net.layers[0].bias, 0.2, 0.1)
+    return net.eval()
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_input_scale_is_folded_into_the_first_weights(recurrent):
+    net = scaled(recurrent, 1 / 255)
+    pixels = torch.randint(0, 256, (25, 30, 1), generator=torch.Generator().manual_seed(2))
+    # What the network sees is pixel / 255, and so it computes the same as one without a scale on scaled pixels.
+    assert torch.equal(net.run(pixels).spikes[0], scaled(recurrent, 1.0).run(pixels * torch.tensor(1 / 255)).spikes[0])
+    spec = quantize(net)
+    assert spec.value_bits == 8
+    # Feed-forward weights share their scale with recurrent ones that are 255 times larger.
+    assert [layer.weight_bits for layer in spec.layers] == [16 if recurrent else 8, 8]
+    assert fold(net)[0].weights[0, 0] == pytest.approx(float(net.layers[0].weight[0, 0].detach()) / 255)
+    found, expected = IntegerNetwork(spec).run(pixels), net.run(pixels)
+    assert (found.spikes[0].permute(0, 2, 1) == expected.spikes[0].bool()).double().mean() > 0.98
+    assert IntegerNetwork(quantize(net, weight_bits=4)).spec.layers[0].weight_bits == (12 if recurrent else 4)
+
+
+def test_value_bits_are_the_configuration_s_unless_given():
+    assert quantize(network()).value_bits == 5
+    assert quantize(scaled(False, 0.5)).value_bits == 8
+    assert quantize(scaled(False, 0.5), value_bits=3).value_bits == 3

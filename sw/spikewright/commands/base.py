@@ -106,13 +106,17 @@ def add_data(parser: Parser, *, required: bool = True) -> None:
         type=Path,
         required=required,
         metavar="DIR",
-        help="folder with shd_train.h5 and shd_test.h5" + ("" if required else " (default: the shipped sample)"),
+        help="folder with the files of the network's data set, such as shd_train.h5 and shd_test.h5"
+        + ("" if required else " (default: the shipped sample)"),
     )
 
 
 def add_split(parser: Parser) -> None:
     parser.add_argument(
-        "--split", choices=("train", "test"), default="test", help="part of the data (default: %(default)s)"
+        "--split",
+        choices=("train", "valid", "test"),
+        default="test",
+        help="part of the data, valid for SSC only (default: %(default)s)",
     )
 
 

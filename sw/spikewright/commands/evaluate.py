@@ -25,16 +25,20 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
+    from spikewright.checkpoint import read_checkpoint
     from spikewright.commands.samples import binning_of, load
-    from spikewright.evaluate import evaluate, load_network
+    from spikewright.evaluate import evaluate
     from spikewright.integer import IntegerNetwork
-    from spikewright.model import load_info
+    from spikewright.model import is_model, load_info, load_model
+    from spikewright.networks import SpikingNetwork
 
-    network = load_network(args.model)
-    if isinstance(network, IntegerNetwork):
+    network: SpikingNetwork | IntegerNetwork
+    if is_model(args.model):
+        network = IntegerNetwork(load_model(args.model))
         data = load(args.data, args.split, network.spec, load_info(args.model))
     else:
-        data = load(args.data, args.split, network.config, binning_of(network.config))
+        network, config, _ = read_checkpoint(args.model)
+        data = load(args.data, args.split, config.network, binning_of(config.network, config.data))
     with step(f"Running {len(data)} samples"):
         report = evaluate(network, data)
     rows = [

@@ -38,9 +38,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
     parser.add_argument(
         "--value-bits",
         type=integer(1, 16),
-        default=5,
         metavar="N",
-        help="width of the counts of input events, 1 .. 16 (default: %(default)s)",
+        help="width of the counts or pixels of input events, 1 .. 16 (default: the configuration's, such as 5)",
     )
     add_data(parser, required=False)
     add_split(parser)
@@ -55,9 +54,9 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.model import save_model
     from spikewright.quantize import quantize, rounded_to_zero
 
-    network, _, _ = read_checkpoint(args.checkpoint)
+    network, config, _ = read_checkpoint(args.checkpoint)
     spec = quantize(network, weight_bits=args.weight_bits, value_bits=args.value_bits)
-    binning = binning_of(network.config)
+    binning = binning_of(config.network, config.data)
     data = load(args.data, args.split, spec, binning)
     with step(f"Running {len(data)} samples through the float and the integer network"):
         before = evaluate(network, data)
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> Outcome:
     report: dict[str, Any] = {
         "model": str(args.out),
         "weight_bits": args.weight_bits,
-        "value_bits": args.value_bits,
+        "value_bits": spec.value_bits,
         "data": SAMPLE if args.data is None else str(args.data),
         "samples": len(data),
         "accuracy": {"float": before["accuracy"], "quantized": after["accuracy"]},

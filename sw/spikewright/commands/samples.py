@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from importlib import resources
 from pathlib import Path
@@ -11,7 +12,7 @@ from spikewright.errors import InputError
 from spikewright.progress import step
 
 if TYPE_CHECKING:
-    from spikewright.config import NetworkConfig
+    from spikewright.config import DataConfig, NetworkConfig
     from spikewright.data.shd import SpikeData
     from spikewright.spec import NetworkSpec
 
@@ -26,9 +27,29 @@ def asset(name: str) -> Path:
     return path
 
 
-def binning_of(network: NetworkConfig) -> dict[str, Any]:
-    """How recordings become a network's input, to be kept with the integer network."""
-    return {"timestep": network.timestep, "bin_width": network.bin_width}
+def binning_of(network: NetworkConfig, data: DataConfig | None = None) -> dict[str, Any]:
+    """How recordings become a network's input, to be kept with the integer network; SHD by default."""
+    binning: dict[str, Any] = {"timestep": network.timestep, "bin_width": network.bin_width}
+    if data is not None:
+        binning["data"] = dataclasses.asdict(data)
+    return binning
+
+
+def data_of(binning: dict[str, Any]) -> DataConfig:
+    """Data set that a network was trained on; SHD where the file does not say.
+
+    Raises
+    ------
+    InputError
+        If what the file says is no data set.
+    """
+    from spikewright.config import DataConfig, from_dict
+
+    try:
+        data: DataConfig = from_dict(binning.get("data", {}), DataConfig, "data")
+    except InputError as error:
+        raise InputError(f"metadata of the model: {error}") from None
+    return data
 
 
 def load(
@@ -39,12 +60,12 @@ def load(
     samples: int | None = None,
     at_most: int | None = None,
 ) -> SpikeData:
-    """Samples of a folder's `shd_{split}.h5`, or the shipped ones without a folder.
+    """Samples of a folder, read as the network's data set, or the shipped ones without a folder.
 
     Parameters
     ----------
     data : Path or None
-    split : "train" or "test"
+    split : "train", "valid" or "test"
     network : NetworkSpec or NetworkConfig
         Has the number of steps, and more classes than the highest label.
     binning : dict
@@ -58,21 +79,36 @@ def load(
     ------
     InputError
         If the file or the binning is damaged, the file has no sample or fewer than `samples`, or classes that the
-        network has not.
+        network has not; or if the shipped sample is not of the network's data set.
     """
-    from spikewright.data import shd
+    from spikewright.data.sets import file_of, load_split
 
     timestep, bin_width = binning.get("timestep", 0.010), binning.get("bin_width", 5)
     if type(timestep) not in (int, float) or not (math.isfinite(timestep) and timestep > 0):
         raise InputError(f"timestep of the model must be a positive number of seconds, not {timestep!r:.60}")
     if type(bin_width) is not int or bin_width < 1:
         raise InputError(f"bin_width of the model must be a positive whole number, not {bin_width!r:.60}")
-    path = asset(SAMPLE) if data is None else data / f"shd_{split}.h5"
-    with step(f"Reading {path}"):
+    source = data_of(binning)
+    options: dict[str, Any] = {
+        "timesteps": network.timesteps,
+        "timestep": timestep,
+        "bin_width": bin_width,
+        "samples": samples,
+    }
+    if data is None:
+        from spikewright.data import shd
+
+        if source.name != "shd":
+            raise InputError(f"--data must be given for a network of {source.name}, not left out")
+        path = asset(SAMPLE)
+        with step(f"Reading {path}"):
+            loaded = shd.load(path, **options)
         if at_most is not None:
-            with shd.open_file(path) as file:
-                samples = min(at_most, len(file))
-        loaded = shd.load(path, timesteps=network.timesteps, timestep=timestep, bin_width=bin_width, samples=samples)
+            loaded = loaded.first(at_most)
+    else:
+        path = file_of(source, data, split)
+        with step(f"Reading {path}"):
+            loaded = load_split(source, data, split, at_most=at_most, **options)
     if not len(loaded):
         raise InputError(f"{path} must hold at least one sample, not 0")
     if loaded.labels.max() >= network.classes:

@@ -65,6 +65,10 @@ class SpikeData:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, samples: int) -> SpikeData:
+        """The first so many samples, or all if there are fewer."""
+        return SpikeData(self.counts[:samples], self.labels[:samples], self.speakers[:samples], self.keys)
+
 
 @dataclass(frozen=True)
 class Rows:

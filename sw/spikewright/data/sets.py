@@ -1,0 +1,77 @@
+"""The data sets by name: where their files are, and how they become a network's input.
+
+A data set is chosen by the `[data]` section of a configuration, which a checkpoint and an integer network carry along;
+so every command that takes `--data DIR` reads the right files the right way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.config import DataConfig
+from spikewright.data import mnist, shd
+from spikewright.data.shd import SpikeData
+from spikewright.errors import InputError
+
+PARTS = {"shd": ("train", "test"), "ssc": ("train", "valid", "test"), "psmnist": ("train", "test")}
+"""Parts of each data set, as published."""
+
+
+def file_of(data: DataConfig, data_dir: str | os.PathLike[str], split: str) -> Path:
+    """The file that says how many samples a part has; InputError if the data set has no such part."""
+    if split not in PARTS[data.name]:
+        *others, last = PARTS[data.name]
+        raise InputError(f"split of {data.name} must be {', '.join(others)} or {last}, not {split}")
+    name = mnist.FILES[split][0] if data.name == "psmnist" else f"{data.name}_{split}.h5"
+    return Path(data_dir) / name
+
+
+def load_split(
+    data: DataConfig,
+    data_dir: str | os.PathLike[str],
+    split: str,
+    *,
+    timesteps: int,
+    timestep: float = 0.010,
+    bin_width: int = 5,
+    samples: int | Sequence[int] | npt.NDArray[np.int64] | None = None,
+    at_most: int | None = None,
+) -> SpikeData:
+    """Read a part of a data set.
+
+    Parameters
+    ----------
+    data : DataConfig
+    data_dir : path
+    split : str
+        One of `PARTS`.
+    timesteps : int
+        Steps of a sample.
+    timestep, bin_width
+        As `spikewright.data.shd.load`, for the data sets of recordings.
+    samples : int or sequence of int, optional
+        Only the first so many samples, or these in this order. Default: all.
+    at_most : int, optional
+        Only the first so many, or all if there are fewer.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, or does not hold what is asked for.
+    """
+    path = file_of(data, data_dir, split)
+    if data.name == "psmnist":
+        if timesteps != data.pixels:
+            raise InputError(f"timesteps must be {data.pixels} for psmnist, one for each pixel, not {timesteps}")
+        options = {"permutation_seed": data.permutation_seed, "pool": data.pool}
+        loaded = mnist.load_split(data_dir, split, samples=samples, **options)
+        return loaded if at_most is None else loaded.first(at_most)
+    if at_most is not None:
+        with shd.open_file(path) as file:
+            samples = min(at_most, len(file))
+    return shd.load(path, timesteps=timesteps, timestep=timestep, bin_width=bin_width, samples=samples)

@@ -144,6 +144,17 @@ def test_quantize_widths(made: Made, tmp_path: Path) -> None:
     assert load_model(out).value_bits == 7
 
 
+def test_quantize_fine_tunes(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    argv = ("quantize", made.checkpoint, "-o", out, "--weight-bits", 3, "--fine-tune", 2)
+    assert refused(tmp_path, *argv) == "--data must be given with --fine-tune, not left out"
+    found = report(*argv, "--data", made.data)["fine_tuning"]
+    assert found["epochs"] == 2
+    assert len(found["validation"]) == 3
+    assert load_info(out)["fine_tuning"] == found
+    assert {layer.weight_bits for layer in load_model(out).layers} == {3}
+
+
 def test_evaluate_split(made: Made) -> None:
     found = report("evaluate", made.checkpoint, "--data", made.data, "--split", "train")
     assert found["samples"] == 40

@@ -27,7 +27,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
         run,
         summary="integer network of a checkpoint",
         details="Turns a float checkpoint into the integer network that the hardware computes, and reports the\n"
-        "accuracy before and after, on DIR or else on the small sample that is shipped.",
+        "accuracy before and after, on DIR or else on the small sample that is shipped. With few bits,\n"
+        "--fine-tune wins back what rounding loses: it trains on through the rounding, and zeros stay zero.",
         example="spikewright quantize runs/first/checkpoint.safetensors -o model.safetensors",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint by `spikewright train`")
@@ -41,6 +42,13 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="N",
         help="width of the counts or pixels of input events, 1 .. 16 (default: the configuration's, such as 5)",
     )
+    parser.add_argument(
+        "--fine-tune",
+        type=integer(0, 1000),
+        default=0,
+        metavar="EPOCHS",
+        help="epochs of quantization-aware training on the training part of DIR (default: %(default)s)",
+    )
     add_data(parser, required=False)
     add_split(parser)
 
@@ -48,14 +56,33 @@ def add(subparsers: Subparsers[Parser]) -> None:
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.checkpoint import read_checkpoint
     from spikewright.commands.samples import SAMPLE, binning_of, load
+    from spikewright.errors import InputError
     from spikewright.evaluate import evaluate
     from spikewright.files import sha256
     from spikewright.integer import IntegerNetwork
     from spikewright.model import save_model
+    from spikewright.progress import say
+    from spikewright.qat import fine_tune
     from spikewright.quantize import quantize, rounded_to_zero
+    from spikewright.train import load_parts
 
     network, config, _ = read_checkpoint(args.checkpoint)
-    spec = quantize(network, weight_bits=args.weight_bits, value_bits=args.value_bits)
+    widths = {"weight_bits": args.weight_bits, "value_bits": args.value_bits}
+    validation: list[float] = []
+    if args.fine_tune:
+        if args.data is None:
+            raise InputError("--data must be given with --fine-tune, not left out")
+        parts = load_parts(config, args.data)
+        spec, validation = fine_tune(
+            network,
+            config,
+            parts,
+            **widths,
+            epochs=args.fine_tune,
+            report=lambda epoch, accuracy: say(f"epoch {epoch}: validation accuracy in integers {accuracy:.4f}"),
+        )
+    else:
+        spec = quantize(network, **widths)
     binning = binning_of(config.network, config.data)
     data = load(args.data, args.split, spec, binning)
     with step(f"Running {len(data)} samples through the float and the integer network"):
@@ -71,8 +98,9 @@ def run(args: argparse.Namespace) -> Outcome:
         "sparsity": after["sparsity"],
         "synapses": sum(layer.synapses for layer in spec.layers),
         "rounded_to_zero": sum(rounded_to_zero(network, spec)),
+        "fine_tuning": {"epochs": args.fine_tune, "validation": validation},
     }
-    kept = ("weight_bits", "value_bits", "samples", "accuracy")
+    kept = ("weight_bits", "value_bits", "samples", "accuracy", "fine_tuning")
     info = {**binning, "checkpoint_sha256": sha256(args.checkpoint), **{key: report[key] for key in kept}}
     save_model(args.out, spec, info)
     rows = [

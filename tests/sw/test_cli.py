@@ -157,6 +157,7 @@ def test_the_commands_are_the_pipeline() -> None:
         "data synth",
         "data info",
         "train",
+        "sweep",
         "evaluate",
         "quantize",
         "generate",

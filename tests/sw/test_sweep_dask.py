@@ -1,0 +1,62 @@
+import sys
+
+import pytest
+
+from spikewright import sweep_dask
+from spikewright.config import load_config
+from spikewright.errors import InputError
+from spikewright.sweep import Grid, sweep
+from spikewright.sweep_dask import DaskExecutor
+from spikewright.sweep_worker import Job
+from tiny_training import write_all
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return write_all(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def test_a_cluster_trains_the_grid(tiny, cluster, tmp_path):
+    grid = Grid(lambdas=[0.02])
+    report = sweep(tiny[0], tiny[1], tmp_path, grid, settings={"epochs": "1"}, scheduler=cluster.scheduler_address)
+    assert (report["finished"], report["failed"]) == (1, 0)
+    assert (tmp_path / "adabreg-lam0.02-none-seed0" / "checkpoint.safetensors").is_file()
+
+
+def test_a_stopped_sweep_stops_its_trainings(tiny, cluster, tmp_path):
+    executor = DaskExecutor(cluster.scheduler_address)
+    config = load_config(tiny[0], {"epochs": "100000"}).to_dict()
+    executor.submit("endless", Job(config, str(tiny[1]), str(tmp_path / "endless"), 1))
+    log = tmp_path / "endless" / "log.jsonl"
+    while not log.exists() or not log.read_bytes():
+        assert executor.ended() == []
+    executor.stop()
+    epochs = log.read_bytes().count(b"\n")
+    assert not (tmp_path / "endless" / "result.json").exists()
+    assert log.read_bytes().count(b"\n") == epochs
+
+
+def test_no_scheduler_there(monkeypatch):
+    monkeypatch.setattr(sweep_dask, "_CONNECT_SECONDS", 0.2)
+    with pytest.raises(InputError) as error:
+        DaskExecutor("tcp://127.0.0.1:1")
+    assert str(error.value) == "scheduler must be the address of a running Dask scheduler, not tcp://127.0.0.1:1"
+
+
+def test_dask_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError) as error:
+        DaskExecutor("tcp://127.0.0.1:8786")
+    assert str(error.value) == (
+        "a sweep on a cluster needs dask.distributed, which is not installed: pip install 'spikewright[dask]'"
+    )

@@ -68,6 +68,8 @@ def _stdout_to_stderr() -> Iterator[TextIO]:
 
 
 def _print(outcome: Outcome, as_json: bool) -> None:
+    if outcome.silent:
+        return
     text = json.dumps(outcome.report, allow_nan=False) if as_json else outcome.table()
     if text:
         print(text, flush=True)

@@ -13,6 +13,7 @@ from spikewright.integer import first_argmax
 from spikewright.layers import delay_kernel, neurons, recurrent_neurons, time_linear
 from spikewright.neurons import LIF
 from spikewright.optim import sparse_init_
+from spikewright.parallel import BatchNorm1d, bernoulli
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class SpikingLayer(nn.Module):
         self.weight = nn.Parameter(torch.empty(config.neurons, inputs))
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
         self.bias = nn.Parameter(torch.zeros(config.neurons)) if config.bias else None
-        self.norm = nn.BatchNorm1d(config.neurons) if config.batch_norm else None
+        self.norm = BatchNorm1d(config.neurons) if config.batch_norm else None
         if config.recurrent:
             self.recurrent_weight = nn.Parameter(torch.empty(config.neurons, config.neurons))
             nn.init.orthogonal_(self.recurrent_weight)
@@ -103,7 +104,7 @@ class SpikingLayer(nn.Module):
 
 
 def _dropout_mask(like: Tensor, share: float) -> Tensor:
-    return torch.empty_like(like).bernoulli_(1.0 - share).div_(1.0 - share)
+    return bernoulli(like, 1.0 - share).div_(1.0 - share)
 
 
 class Readout(nn.Module):

@@ -25,8 +25,9 @@ from spikewright.checkpoint import check_tensors, load_tensors, save_checkpoint,
 from spikewright.config import Config, TrainingConfig, from_dict, load_config, override
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path, write_json
-from spikewright.networks import SpikingNetwork
+from spikewright.networks import SpikingNetwork, Trace
 from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
+from spikewright.parallel import Part, Processes, choose_device, processes
 from spikewright.progress import say
 from spikewright.regularizers import L1
 
@@ -51,6 +52,7 @@ def train(
     out_dir: Path | str,
     settings: dict[str, str] | None = None,
     resume: bool = True,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Train a network on the training part of a data set.
 
@@ -65,11 +67,15 @@ def train(
         Overrides in the user's spelling, `{"epochs": "20"}`.
     resume : bool
         Continue a run of the same configuration that `out_dir` holds; else start afresh.
+    device : "cpu", "cuda" or "auto"
+        Started by torchrun, the processes share the work, with equal results but for the rounding of sums; the first
+        one writes. `out_dir` must then be the same folder for all of them.
 
     Returns
     -------
     dict
-        JSON-ready: checkpoint, epochs, best_epoch, accuracy (of the validation part), sparsity, rates, seconds.
+        JSON-ready: checkpoint, epochs, best_epoch, accuracy (of the validation part), sparsity, rates, seconds,
+        device, processes.
 
     Raises
     ------
@@ -79,13 +85,15 @@ def train(
         If the training diverges.
     """
     config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
+    place = choose_device(device)
     training, validation = load_parts(config, Path(data_dir))
     out_dir = Path(out_dir)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), processes(place) as group:
         torch.manual_seed(config.training.seed)
-        run = _Run(config, training, validation, out_dir)
+        run = _Run(config, training, validation, out_dir, place, group)
         if resume and run.state_path.exists():
             run.restore()
+        group.check_equal(run.epoch, "epoch to resume from")
         run.start_log()
         try:
             for epoch in range(run.epoch, config.training.epochs):
@@ -197,18 +205,30 @@ def make_optimizer(network: SpikingNetwork, training: TrainingConfig) -> torch.o
 
 @torch.no_grad()
 def validate(
-    network: SpikingNetwork, samples: Samples, scale: float, batch: int = 256
+    network: SpikingNetwork, samples: Samples, scale: float, batch: int = 256, group: Processes | None = None
 ) -> tuple[float, float, list[float]]:
-    """Loss, accuracy and firing rate per layer (spikes per neuron and step) of a network in evaluation mode."""
+    """Loss, accuracy and firing rate per layer (spikes per neuron and step) of a network in evaluation mode.
+
+    The processes of `group` share the samples, and all of them get the result.
+    """
     network.eval()
+    group = group or Processes()
+    device = network.readout.weight.device
     loss = correct = 0.0
     rates = [0.0] * len(network.layers)
-    for counts, labels in zip(torch.split(samples.counts, batch), torch.split(samples.labels, batch), strict=True):
-        trace = network.run(counts.permute(1, 0, 2))
+    part = group.part(len(samples))
+    mine = Samples(samples.counts[part.start : part.stop], samples.labels[part.start : part.stop])
+    for counts, labels in zip(torch.split(mine.counts, batch), torch.split(mine.labels, batch), strict=True):
+        if not len(labels):
+            continue  # more processes than samples
+        labels = labels.to(device)
+        trace = network.run(counts.to(device).permute(1, 0, 2))
         loss += float(functional.cross_entropy(_logits(network, trace.scores, scale), labels, reduction="sum"))
         correct += int((trace.classes == labels).sum())
         rates = [rate + float(s.mean()) * len(labels) for rate, s in zip(rates, trace.spikes, strict=True)]
-    return loss / len(samples), correct / len(samples), [round(rate / len(samples), 5) for rate in rates]
+    sums = group.sum(torch.tensor([loss, correct, *rates], dtype=torch.float64, device=device)).tolist()
+    loss, correct, *rates = (value / len(samples) for value in sums)
+    return loss, correct, [round(rate, 5) for rate in rates]
 
 
 def _logits(network: SpikingNetwork, scores: Tensor, scale: float) -> Tensor:
@@ -229,10 +249,20 @@ def _difference(one: Any, other: Any, name: str = "") -> str:
 class _Run:
     """State of a training, its folder, and one epoch of it."""
 
-    def __init__(self, config: Config, training: Samples, validation: Samples, out_dir: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        training: Samples,
+        validation: Samples,
+        out_dir: Path,
+        device: torch.device,
+        group: Processes,
+    ) -> None:
         self.config, self.training, self.validation, self.out_dir = config, training, validation, out_dir
+        self.device, self.group = device, group
         settings = config.training
         self.network = SpikingNetwork(config.network, settings.density if settings.optimizer != "adam" else 1.0)
+        self.network.to(device)
         self.matrices = self.network.weight_matrices()
         self.optimizer = make_optimizer(self.network, settings)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -267,7 +297,13 @@ class _Run:
         self.network.set_sigma(sigma)
         self.network.train()
         order = torch.randperm(len(self.training), generator=generator)
-        self.bar = tqdm(total=self.steps, desc=f"epoch {epoch + 1}/{settings.epochs}", file=sys.stderr, leave=False)
+        self.bar = tqdm(
+            total=self.steps,
+            desc=f"epoch {epoch + 1}/{settings.epochs}",
+            file=sys.stderr,
+            leave=False,
+            disable=not self.group.primary,
+        )
         total = correct = 0.0
         for number, index in enumerate(torch.split(order, settings.batch)):
             if len(index) < 2:
@@ -293,25 +329,47 @@ class _Run:
         total = settings.epochs * self.steps
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * rate_factor(settings.schedule, step, total)
-        labels = self.training.labels[index]
-        trace = self.network.run_transposed(self.augmenter.batch(index, generator))
-        logits = _logits(self.network, trace.scores, settings.logit_scale)
-        loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
-        if settings.rate_penalty:
-            rates = torch.stack([spikes.mean(dim=(0, 2)).square().mean() for spikes in trace.spikes])
-            loss = loss + settings.rate_penalty * rates.mean()
-        value = float(loss.detach())
+        # Every process draws the whole batch, as everything random must be the same for any number of them.
+        part = self.group.part(len(index))
+        labels = self.training.labels[index][part.start : part.stop].to(self.device)
+        values = self.augmenter.batch(index, generator)[:, :, part.start : part.stop].to(self.device)
+        with self.group.share(part):
+            trace = self.network.run_transposed(values.contiguous())
+        loss = self._loss(trace, labels, part)
+        hits = (trace.classes == labels).sum()
+        value, correct = self.group.sum(torch.stack([loss.detach().double(), hits.double()])).tolist()
         if not math.isfinite(value):
             raise CheckFailed(
                 f"training diverged in epoch {step // self.steps + 1}: the loss is {value}; lower lr or lam"
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.group.sum_gradients(list(self.network.parameters()))
         if settings.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         self.optimizer.step()
         self.network.limit_delays()
-        return value, int((trace.classes == labels).sum())
+        return value, int(correct)
+
+    def _loss(self, trace: Trace, labels: Tensor, part: Part) -> Tensor:
+        """Mean over the batch; in one of several processes its share, so that the shares add up to it."""
+        settings = self.config.training
+        logits = _logits(self.network, trace.scores, settings.logit_scale)
+        if self.group.world == 1:
+            loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        else:
+            smoothing = settings.label_smoothing
+            loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / part.total
+        if settings.rate_penalty:
+            rates = [
+                spikes.mean(dim=(0, 2))
+                if self.group.world == 1
+                else self.group.sum(spikes.sum(dim=(0, 2))) / (len(spikes) * part.total)
+                for spikes in trace.spikes
+            ]
+            penalty = torch.stack([rate.square().mean() for rate in rates]).mean()
+            loss = loss + settings.rate_penalty * penalty / self.group.world
+        return loss
 
     def _check_weights(self, epoch: int) -> None:
         for name, p in self.network.named_parameters():
@@ -324,7 +382,7 @@ class _Run:
     def _entry(self, epoch: int, sigma: float, loss: float, accuracy: float) -> dict[str, Any]:
         group = self.optimizer.param_groups[0]
         validation_loss, validation_accuracy, rates = validate(
-            self.network, self.validation, self.config.training.logit_scale
+            self.network, self.validation, self.config.training.logit_scale, group=self.group
         )
         return {
             "epoch": epoch + 1,
@@ -347,18 +405,24 @@ class _Run:
         if self.best and tuple(self.best["rank"]) >= rank:
             return
         self.best = {"rank": list(rank), **entry}
+        if not self.group.primary:
+            return
         save_checkpoint(self.out_dir / "checkpoint.safetensors", self.network, self.config, entry)
 
     # ---- the folder
 
     def start_log(self) -> None:
         """Write the configuration, and cut the log back to the epochs that the state has seen."""
+        if not self.group.primary:
+            return
         write_json(self.out_dir / "config.json", self.config.to_dict())
         lines = self.log_path.read_text("utf-8").splitlines()[: self.epoch] if self.log_path.exists() else []
         with atomic_path(self.log_path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def _save(self, entry: dict[str, Any]) -> None:
+        if not self.group.primary:
+            return
         tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             for name, value in state.items():
@@ -406,7 +470,8 @@ class _Run:
                 self.controller.load_state_dict(progress["controller"])
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: metadata 'progress' is damaged ({error})") from None
-        say(f"resuming {self.out_dir} after epoch {self.epoch}")
+        if self.group.primary:
+            say(f"resuming {self.out_dir} after epoch {self.epoch}")
 
     def report(self) -> dict[str, Any]:
         best = self.best
@@ -420,4 +485,6 @@ class _Run:
             "training_samples": len(self.training),
             "validation_samples": len(self.validation),
             "seconds": round(self.seconds, 1),
+            "device": str(self.device),
+            "processes": self.group.world,
         }

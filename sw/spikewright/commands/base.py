@@ -21,11 +21,14 @@ class Outcome:
         The table that people read.
     failed : str, optional
         Why the check failed: one line on standard error, exit status 1.
+    silent : bool
+        Print nothing, as another process prints the same.
     """
 
     report: Mapping[str, Any]
     rows: list[tuple[str, str]] = field(default_factory=list)
     failed: str | None = None
+    silent: bool = False
 
     def table(self) -> str:
         width = max((len(label) for label, _ in self.rows), default=0)

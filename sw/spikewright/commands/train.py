@@ -32,13 +32,21 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="key=value",
         help="change a setting of CONFIG; may be repeated",
     )
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "auto"),
+        default="auto",
+        help="auto takes a GPU where there is one; torchrun --nproc-per-node N -m spikewright train ... shares the "
+        "work out among N (default: %(default)s)",
+    )
     parser.add_argument("--restart", action="store_true", help="start afresh instead of continuing")
 
 
 def run(args: argparse.Namespace) -> Outcome:
+    from spikewright.parallel import launched
     from spikewright.train import train
 
-    report = train(args.config, args.data, args.out, dict(args.settings), resume=not args.restart)
+    report = train(args.config, args.data, args.out, dict(args.settings), resume=not args.restart, device=args.device)
     rows = [
         ("accuracy, validation", f"{percent(report['accuracy'])} ({report['validation_samples']} samples)"),
         ("zero weights", percent(report["sparsity"])),
@@ -46,4 +54,4 @@ def run(args: argparse.Namespace) -> Outcome:
         ("time", f"{report['seconds']:.0f} s"),
         ("checkpoint", report["checkpoint"]),
     ]
-    return Outcome(report, rows)
+    return Outcome(report, rows, silent=not launched().primary)

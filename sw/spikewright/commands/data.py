@@ -1,4 +1,4 @@
-"""`spikewright data`: make and inspect spike recordings."""
+"""`spikewright data`: fetch, make and inspect data sets."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 
 from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, integer, thousands
-from spikewright.progress import step
+from spikewright.progress import say, step
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
     parser = subparsers.add_parser(
         "data",
-        help="make and inspect spike recordings",
-        description="Make and inspect spike recordings in the file format of SHD.",
+        help="fetch, make and inspect data sets",
+        description="Fetch published data sets; make and inspect spike recordings in the file format of SHD.",
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(title="commands", metavar="ACTION", dest="action", required=True)
@@ -36,6 +36,19 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="recordings of each word, train and test together (default: %(default)s)",
     )
     synth.add_argument("--seed", type=integer(0, 2**32 - 1), default=0, metavar="S", help="default: %(default)s")
+    fetch = add_command(
+        actions,
+        "fetch",
+        run_fetch,
+        summary="download a published data set",
+        details="Downloads the files of SHD, SSC or MNIST from their official addresses into DIR, verifies their\n"
+        "checksums and unpacks them. The same command continues a download that was cut off, and leaves\n"
+        "files alone that are there already.",
+        example="spikewright data fetch shd --out shd",
+    )
+    fetch.add_argument("name", choices=("shd", "ssc", "mnist"), metavar="NAME", help="shd, ssc or mnist")
+    fetch.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
+    fetch.add_argument("--url", metavar="URL", help="another address of a folder with the same files, such as a mirror")
     info = add_command(
         actions,
         "info",
@@ -58,6 +71,17 @@ def run_synth(args: argparse.Namespace) -> Outcome:
             f"{thousands(report[split]['spikes_per_sample'])} spikes each on average",
         )
         for split in ("train", "test")
+    ]
+    return Outcome(report, rows)
+
+
+def run_fetch(args: argparse.Namespace) -> Outcome:
+    from spikewright.data.fetch import fetch
+
+    report = fetch(args.name, args.out, args.url, progress=say)
+    rows = [
+        (str(args.out / name), f"{file['status']}, {thousands(file['bytes'])} bytes")
+        for name, file in report["files"].items()
     ]
     return Outcome(report, rows)
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.data.isolated import Damaged, Reader, Refused, borrow, give_back
 from spikewright.errors import InputError
 
 CHANNELS = 700
@@ -29,13 +29,11 @@ CHANNELS = 700
 MAX_COUNT = 255
 """Most spikes that one (step, channel) bin may hold."""
 
-MAX_SAMPLES = 10_000_000
-"""More samples than this are a damaged header, not a data set."""
-
 MAX_TIMESTEPS = 65_536
 """Longest sample that is binned, in steps."""
 
 _ROWS_AT_ONCE = 256  # bounds the float64 copy of the times: about 12 MB at 5,700 spikes a sample
+_MOST_KEYS = 1 << 16  # made up for labels where the file names no classes
 _BINS_AT_ONCE = 1 << 22  # bounds the 64-bit counts to 32 MB, unless one sample needs more
 
 Array = npt.NDArray[Any]
@@ -107,51 +105,22 @@ class SpikeFile:
         Whether the file names its speakers.
     """
 
-    def __init__(self, path: Path, file: h5py.File):
+    def __init__(self, path: Path, reader: Reader):
         self.path = path
-        self._times = self._rows(file, "spikes/times", np.floating, "floating-point numbers")
-        self._units = self._rows(file, "spikes/units", np.integer, "integers")
-        samples = len(self._times)
-        if samples > MAX_SAMPLES:
-            raise InputError(f"{path}: samples must be at most {MAX_SAMPLES}, not {samples}")
-        if len(self._units) != samples:
-            raise InputError(f"{path}: spikes/units must have {samples} rows as spikes/times, not {len(self._units)}")
-        self.labels = self._integers(file, "labels", samples)
-        self.has_speakers = "extra/speaker" in file
+        self._reader = reader
+        self._size = path.stat().st_size
+        answer, (labels, *speakers) = reader.open(path)
+        self.labels = self._numbers("labels", labels)
+        self.has_speakers = bool(speakers)
         self.speakers = (
-            self._integers(file, "extra/speaker", samples) if self.has_speakers else np.full(samples, -1, np.int64)
+            self._numbers("extra/speaker", speakers[0]) if speakers else np.full(len(self.labels), -1, np.int64)
         )
-        self.keys = self._keys(file)
+        self.keys = self._keys(answer["keys"])
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def _dataset(self, file: h5py.File, name: str) -> h5py.Dataset:
-        if not isinstance(item := file.get(name), h5py.Dataset):
-            what = "missing" if item is None else "a group"
-            raise InputError(f"{self.path}: {name} must be a data set of an SHD-format file, not {what}")
-        if len(item.shape or ()) != 1:
-            raise InputError(f"{self.path}: {name} must have one dimension, not shape {item.shape}")
-        return item
-
-    def _rows(self, file: h5py.File, name: str, kind: type, what: str) -> h5py.Dataset:
-        item = self._dataset(file, name)
-        base = h5py.check_vlen_dtype(item.dtype)
-        if not isinstance(base, np.dtype) or not np.issubdtype(base, kind):
-            found = item.dtype if base is None else f"rows of {base}"
-            raise InputError(f"{self.path}: {name} must be variable-length rows of {what}, not {found}")
-        if not base.isnative:
-            # h5py 3 hands such rows over with their bytes in the wrong order.
-            raise InputError(f"{self.path}: {name} must be in this machine's byte order, not rows of {base.str}")
-        return item
-
-    def _integers(self, file: h5py.File, name: str, samples: int) -> npt.NDArray[np.int64]:
-        item = self._dataset(file, name)
-        if not np.issubdtype(item.dtype, np.integer):
-            raise InputError(f"{self.path}: {name} must be integers, not {item.dtype}")
-        if len(item) != samples:
-            raise InputError(f"{self.path}: {name} must have {samples} entries as spikes/times, not {len(item)}")
-        values: Array = item[:]
+    def _numbers(self, name: str, values: Array) -> npt.NDArray[np.int64]:
         bad = np.flatnonzero((values < 0) | (values > 0xFFFFFFFF))
         if len(bad):
             raise InputError(
@@ -159,20 +128,13 @@ class SpikeFile:
             )
         return values.astype(np.int64)
 
-    def _keys(self, file: h5py.File) -> tuple[str, ...]:
-        if "extra/keys" not in file:
-            return tuple(str(label) for label in range(min(int(self.labels.max(initial=-1)) + 1, MAX_SAMPLES)))
-        item = self._dataset(file, "extra/keys")
-        if item.dtype.kind != "S" and h5py.check_string_dtype(item.dtype) is None:
-            raise InputError(f"{self.path}: extra/keys must be strings, not {item.dtype}")
-        keys = tuple(key.decode("utf-8", "replace") for key in item[:])
+    def _keys(self, names: list[str] | None) -> tuple[str, ...]:
+        keys = range(min(int(self.labels.max(initial=-1)) + 1, _MOST_KEYS)) if names is None else names
         bad = np.flatnonzero(self.labels >= len(keys))
         if len(bad):
-            raise InputError(
-                f"{self.path}: sample {bad[0]}: labels must be below {len(keys)} (the number of extra/keys), "
-                f"not {self.labels[bad[0]]}"
-            )
-        return keys
+            bound = f"{len(keys)} (the number of extra/keys)" if names is not None else f"{_MOST_KEYS}"
+            raise InputError(f"{self.path}: sample {bad[0]}: labels must be below {bound}, not {self.labels[bad[0]]}")
+        return tuple(map(str, keys))
 
     def select(self, samples: int | Sequence[int] | npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
         """Rows meant by `samples` (None: all, a number: the first so many, a sequence: these rows), checked."""
@@ -201,18 +163,21 @@ class SpikeFile:
             Rows of unequal length, a time that is negative, infinite or not a number, a unit outside 0-699.
         """
         at_once = max(1, min(_ROWS_AT_ONCE, _BINS_AT_ONCE // bins))
+        # Rows that share their spikes would make a small file endless.
+        most = self._size * int(np.bincount(samples).max(initial=1))
+        stored = 0
         for start in range(0, len(samples), at_once):
             chosen = samples[start : start + at_once]
-            times, units = _read(self._times, chosen), _read(self._units, chosen)
-            lengths = np.array([len(row) for row in times], np.int64)
-            for sample, length, row in zip(chosen, lengths, units, strict=True):
-                if len(row) != length:
-                    raise InputError(
-                        f"{self.path}: sample {sample}: spikes/units must have {length} entries as spikes/times, "
-                        f"not {len(row)}"
-                    )
-            t = np.concatenate([*times, np.zeros(0)]).astype(np.float64)
-            u: Array = np.concatenate([*units, np.zeros(0, np.uint8)])
+            lengths, others, times, u = self._reader.rows(chosen.tolist())
+            if len(bad := np.flatnonzero(lengths != others)):
+                raise InputError(
+                    f"{self.path}: sample {chosen[bad[0]]}: spikes/units must have {lengths[bad[0]]} entries as "
+                    f"spikes/times, not {others[bad[0]]}"
+                )
+            stored += times.nbytes + u.nbytes
+            if stored > most:
+                raise InputError(f"{self.path}: spikes must be {most} bytes at most, those of the file, not more")
+            t = times.astype(np.float64)
             owner = np.repeat(chosen, lengths)
             bad = np.flatnonzero(~((t >= 0) & (t < np.inf)))
             if len(bad):
@@ -229,13 +194,6 @@ class SpikeFile:
             yield Rows(chosen, lengths, t, u.astype(np.int64))
 
 
-def _read(item: h5py.Dataset, rows: npt.NDArray[np.int64]) -> list[Array]:
-    """Rows of a variable-length data set in any order: a run in one request, scattered rows one by one."""
-    if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
-        return list(item[int(rows[0]) : int(rows[0]) + len(rows)])
-    return [item[int(row)] for row in rows]
-
-
 @contextmanager
 def open_file(path: str | os.PathLike[str]) -> Iterator[SpikeFile]:
     """Open an SHD-format file for reading and check its structure.
@@ -250,14 +208,17 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[SpikeFile]:
         if not path.is_file():
             what = "a folder" if path.is_dir() else "a device" if path.exists() else "missing"
             raise InputError(f"{path} must be an SHD-format HDF5 file, not {what}")
-        with h5py.File(path, "r") as file:
-            yield SpikeFile(path, file)
-    except InputError:
-        raise
-    except (OSError, RuntimeError, KeyError, MemoryError) as error:
-        # The library reports damage in words of its own; its first line says what it stumbled over.
-        reason = (str(error).splitlines() or [type(error).__name__])[0].strip("'\"")
-        raise InputError(f"{path} must be a complete HDF5 file, not a damaged or different one ({reason})") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    reader = borrow()
+    try:
+        yield SpikeFile(path, reader)
+    except Refused as error:
+        raise InputError(f"{path}: {error}") from None
+    except Damaged as error:
+        raise InputError(f"{path} must be a complete HDF5 file, not a damaged or different one ({error})") from None
+    finally:
+        give_back(reader)
 
 
 def load(

@@ -1,0 +1,181 @@
+"""Reads the columns of an SHD-format HDF5 file; run as a process of its own by `spikewright.data.isolated`.
+
+The HDF5 library trusts what it reads: from a damaged file it may allocate gigabytes, loop for ever or crash. Here it
+does so under limits, and without anybody else. This file imports nothing of Spikewright, as it is run as a script.
+
+Requests are JSON objects, one a line, on standard input. Each is answered on standard output by a JSON object behind
+its length in 8 bytes: with `error` or `refused`, or with what was asked for and, in `arrays`, the types and lengths of
+the arrays whose bytes follow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+MAX_SAMPLES = 10_000_000
+"""More samples than this are a damaged header, not a data set."""
+
+MAX_KEYS = 1 << 16
+"""More names of classes than this are damage too."""
+
+MEMORY = 512 << 20
+"""Bytes beyond those of a fresh process, and beyond `MEMORY_PER_BYTE` of the file, that reading may take."""
+
+MEMORY_PER_BYTE = 16
+"""A row is held as stored and as Python's objects, at most some times over."""
+
+Array = npt.NDArray[Any]
+
+
+class Refused(Exception):
+    """What is wrong with the file, without its name."""
+
+
+class Columns:
+    """The data sets of a file, their structure checked."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self.times = self._rows(file, "spikes/times", np.floating, "floating-point numbers")
+        self.units = self._rows(file, "spikes/units", np.integer, "integers")
+        samples = len(self.times)
+        if samples > MAX_SAMPLES:
+            raise Refused(f"samples must be at most {MAX_SAMPLES}, not {samples}")
+        if len(self.units) != samples:
+            raise Refused(f"spikes/units must have {samples} rows as spikes/times, not {len(self.units)}")
+        self.samples = samples
+        self.labels = self._integers(file, "labels")
+        self.speakers = self._integers(file, "extra/speaker") if "extra/speaker" in file else None
+        self.keys = self._keys(file) if "extra/keys" in file else None
+
+    def _dataset(self, file: h5py.File, name: str) -> h5py.Dataset:
+        folder, _, last = name.rpartition("/")
+        for place, link in ((file, folder or last), (file, name)):
+            # A link to another file would make the library open whatever it names, a pipe for example.
+            if link in place and not isinstance(place.get(link, getlink=True), h5py.HardLink):
+                raise Refused(f"{name} must be in the file itself, not behind a link")
+        if not isinstance(item := file.get(name), h5py.Dataset):
+            what = "missing" if item is None else "a group"
+            raise Refused(f"{name} must be a data set of an SHD-format file, not {what}")
+        if item.is_virtual or item.external:
+            raise Refused(f"{name} must be in the file itself, not in another one")
+        if len(item.shape or ()) != 1:
+            raise Refused(f"{name} must have one dimension, not shape {item.shape}")
+        return item
+
+    def _rows(self, file: h5py.File, name: str, kind: type, what: str) -> h5py.Dataset:
+        item = self._dataset(file, name)
+        base = h5py.check_vlen_dtype(item.dtype)
+        if not isinstance(base, np.dtype) or not np.issubdtype(base, kind):
+            found = item.dtype if base is None else f"rows of {base}"
+            raise Refused(f"{name} must be variable-length rows of {what}, not {found}")
+        if not base.isnative:
+            # h5py 3 hands such rows over with their bytes in the wrong order.
+            raise Refused(f"{name} must be in this machine's byte order, not rows of {base.str}")
+        return item
+
+    def _integers(self, file: h5py.File, name: str) -> Array:
+        item = self._dataset(file, name)
+        if not np.issubdtype(item.dtype, np.integer):
+            raise Refused(f"{name} must be integers, not {item.dtype}")
+        if len(item) != self.samples:
+            raise Refused(f"{name} must have {self.samples} entries as spikes/times, not {len(item)}")
+        values: Array = item[:]
+        return values
+
+    def _keys(self, file: h5py.File) -> list[str]:
+        item = self._dataset(file, "extra/keys")
+        if item.dtype.kind != "S" and h5py.check_string_dtype(item.dtype) is None:
+            raise Refused(f"extra/keys must be strings, not {item.dtype}")
+        if len(item) > MAX_KEYS:
+            raise Refused(f"extra/keys must be at most {MAX_KEYS}, not {len(item)}")
+        return [key.decode("utf-8", "replace") for key in item[:]]
+
+    def read(self, rows: list[int]) -> list[Array]:
+        """Lengths and, back to back, contents of rows: lengths of times, of units, times, units."""
+        parts = [_read(self.times, rows), _read(self.units, rows)]
+        flat = [
+            np.concatenate([*part, np.zeros(0, kind)]) for part, kind in zip(parts, (np.float16, np.uint8), strict=True)
+        ]
+        return [np.array([len(row) for row in part], np.int64) for part in parts] + flat
+
+
+def _read(item: h5py.Dataset, rows: list[int]) -> list[Array]:
+    """Rows of a variable-length data set in any order: a run in one request, scattered rows one by one."""
+    if rows and rows == list(range(rows[0], rows[0] + len(rows))):
+        return list(item[rows[0] : rows[0] + len(rows)])
+    return [item[row] for row in rows]
+
+
+def limit(memory: int, seconds: int) -> None:
+    """Bound what the process takes from now on: bytes in all, and seconds of a processor."""
+    for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, int(time.process_time()) + seconds)):
+        _, hard = resource.getrlimit(kind)
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (value, hard))
+
+
+def _memory() -> int:
+    """Bytes of address space of this process; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 1 << 32
+
+
+def _answer(out: BinaryIO, content: dict[str, Any], arrays: list[Array]) -> None:
+    kinds = [(array.dtype.str, len(array)) for array in arrays]
+    head = json.dumps({**content, "arrays": kinds}).encode()
+    out.write(len(head).to_bytes(8, "little") + head)
+    for array in arrays:
+        out.write(np.ascontiguousarray(array).data)
+    out.flush()
+
+
+def serve(requests: BinaryIO, out: BinaryIO) -> None:
+    """Answer requests until there are no more."""
+    file: h5py.File | None = None
+    columns: Columns | None = None
+    fresh = _memory()
+    _answer(out, {}, [])
+    for line in requests:
+        request = json.loads(line)
+        try:
+            if "open" in request:
+                if file is not None:
+                    file.close()
+                file = columns = None
+                size = Path(request["open"]).stat().st_size
+                limit(fresh + MEMORY + MEMORY_PER_BYTE * size, request["seconds"])
+                file = h5py.File(request["open"], "r")
+                columns = Columns(file)
+                arrays = [columns.labels] + ([] if columns.speakers is None else [columns.speakers])
+                _answer(out, {"samples": columns.samples, "keys": columns.keys}, arrays)
+            elif columns is None:
+                _answer(out, {"error": "no file is open"}, [])
+            else:
+                limit(resource.getrlimit(resource.RLIMIT_AS)[0], request["seconds"])
+                _answer(out, {}, columns.read(request["rows"]))
+        except Refused as error:
+            _answer(out, {"refused": str(error)}, [])
+        except Exception as error:  # noqa: BLE001 - the library reports damage by many kinds, in words of its own
+            _answer(out, {"error": (str(error).splitlines() or [type(error).__name__])[0].strip("'\"")}, [])
+
+
+if __name__ == "__main__":
+    # The library may print: standard output is for answers alone.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, answers)

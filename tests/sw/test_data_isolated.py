@@ -1,0 +1,87 @@
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data_files import write_recordings
+from spikewright.data import isolated
+from spikewright.data.shd import load
+from spikewright.errors import InputError
+
+
+@pytest.fixture
+def reader() -> Iterator[isolated.Reader]:
+    """The process that the next file will be read by."""
+    isolated.close_all()
+    reader = isolated.borrow()
+    isolated.give_back(reader)
+    yield reader
+    isolated.close_all()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    write_recordings(tmp_path / "file.h5", 4)
+    return tmp_path / "file.h5"
+
+
+def test_the_process_is_kept_for_the_next_file(reader: isolated.Reader, file: Path) -> None:
+    assert len(load(file)) == 4
+    assert len(load(file)) == 4
+    assert reader.alive
+    assert isolated.borrow() is reader
+    reader.close()
+    assert not reader.alive
+
+
+def test_a_crash_is_damage_and_the_next_file_gets_another_process(reader: isolated.Reader, file: Path) -> None:
+    other = isolated.borrow()
+    assert other is reader
+    _, (labels, _) = reader.open(file)
+    assert labels.tolist() == [0, 1, 2, 3]
+    os.kill(reader._process.pid, signal.SIGSEGV)
+    with pytest.raises(isolated.Damaged, match=r"^the HDF5 library crashed, SIGSEGV$"):
+        reader.rows([0])
+    isolated.give_back(reader)
+    assert len(load(file)) == 4
+
+
+def test_a_hang_is_damage(reader: isolated.Reader, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "PATIENCE", 0.2)
+    os.kill(reader._process.pid, signal.SIGSTOP)
+    with pytest.raises(InputError) as error:
+        load(file)
+    assert str(error.value) == (
+        f"{file} must be a complete HDF5 file, not a damaged or different one (reading takes longer than 0.2 s)"
+    )
+    assert not reader.alive
+
+
+def test_two_files_at_once(file: Path) -> None:
+    one, other = isolated.borrow(), isolated.borrow()
+    assert one is not other
+    for reader in (one, other):
+        assert reader.open(file)[0]["samples"] == 4
+        isolated.give_back(reader)
+    isolated.close_all()
+    assert not one.alive and not other.alive
+
+
+def test_a_process_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    isolated.close_all()
+    script = tmp_path / "script.py"
+    script.write_text("raise SystemExit(3)\n")
+    monkeypatch.setattr(isolated, "SCRIPT", script)
+    with pytest.raises(RuntimeError, match=rf"{script} must start, not end: the HDF5 library crashed, status 3$"):
+        isolated.borrow()
+
+
+def test_modules_of_the_current_folder_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolated.close_all()
+    (tmp_path / "h5py.py").write_text("raise SystemExit('run by mistake')\n")
+    monkeypatch.chdir(tmp_path)
+    reader = isolated.borrow()
+    assert reader.alive
+    reader.close()

@@ -149,12 +149,13 @@ def test_the_lanes_of_the_command_line_are_those_of_the_specification() -> None:
 
 def subcommands() -> list[list[str]]:
     names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
-    return [["data", "synth"], ["data", "info"], *([name] for name in names if name != "data")]
+    return [["data", "synth"], ["data", "fetch"], ["data", "info"], *([name] for name in names if name != "data")]
 
 
 def test_the_commands_are_the_pipeline() -> None:
     assert [" ".join(argv) for argv in subcommands()] == [
         "data synth",
+        "data fetch",
         "data info",
         "train",
         "sweep",

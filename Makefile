@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint formal clean
 
 demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
@@ -15,6 +15,10 @@ lint: $(STAMP)
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
+
+# Proofs of the components with SymbiYosys and z3; minutes.
+formal: $(STAMP)
+	@$(VENV)/bin/python -m spikewright_sim.formal
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,131 @@
+"""Proofs about what changes the form of a stream: merge and gate."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth.hdl import Cat, Mux, Signal
+from amaranth.lib import data
+
+from spikewright.spec import Decay, LayerSpec, NetworkSpec
+from spikewright_hw.guard import InputGuard
+from spikewright_hw.merge import EventMerge
+
+from .stage import Stage
+
+
+def merge() -> Stage:
+    """`EventMerge`: every event of both sides passes once and in order, and the mark after the delayed ones' mark."""
+    spec = LayerSpec(
+        inputs=3,
+        neurons=2,
+        weights=np.zeros((2, 5), dtype=np.int64),
+        bias=np.zeros(2, dtype=np.int64),
+        threshold=np.ones(2, dtype=np.int64),
+        delays=np.zeros(2, dtype=np.int64),
+        decay=Decay(1, 1),
+        value_bits=2,
+    )
+    dut = EventMerge(spec)
+    stage = Stage(dut)
+    m = stage.m
+    feed, delayed, out = dut.feed.payload, dut.delayed.payload, dut.o.payload
+    fed, came = stage.source(dut.feed), stage.source(dut.delayed)
+    m.d.comb += dut.o.ready.eq(stage.free(1))
+    passed = dut.o.valid & dut.o.ready
+    stage.assume((feed.axon < 3) & (delayed.axon < 2))
+    # The delay buffer sends the events of a step only after the mark of the step before.
+    complete = Signal()
+    with m.If(came & delayed.mark):
+        m.d.sync += complete.eq(1)
+    with m.Elif(fed & feed.mark):
+        m.d.sync += complete.eq(0)
+    stage.assume(~(complete & dut.delayed.valid))
+    spike = came & ~delayed.mark
+    stage.claim(passed == (spike | fed), "whatever is taken passes, and nothing else")
+    stage.claim(~(spike & fed), "one beat at a time")
+    with m.If(spike):
+        stage.claim((out.axon == 3 + delayed.axon) & (out.value == 1) & ~out.mark, "a delayed spike is an own axon")
+    with m.If(fed):
+        stage.claim(Cat(out.value, out.mark, out.last, out.error) == Cat(feed.value, feed.mark, feed.last, feed.error),
+                    "a beat of the layer before passes as it is")  # fmt: skip
+        stage.claim(out.axon == feed.axon, "the axons of the layer before come first")
+    stage.claim(~(fed & feed.mark) | complete, "the mark waits for the delayed spikes")
+    stage.claim(stage.inner("complete") == complete, "invariant: the mark of the delayed spikes is remembered")
+    waits = dut.o.ready & dut.feed.valid & ~dut.feed.ready
+    stage.claim(~(waits & ~dut.delayed.valid & ~feed.mark), "an event waits for delayed spikes alone")
+    stage.claim(~(dut.delayed.valid & dut.o.ready) | dut.delayed.ready, "delayed spikes never wait for events")
+    stage.reachable(stage.ever(fed & feed.mark) & spike, "a second step")
+    stage.reachable(waits & feed.mark, "a mark waits")
+    return stage
+
+
+def guard(inputs: int, timesteps: int) -> Stage:
+    """`InputGuard`: what leaves keeps the rules of the core, and a sample that broke them is flagged, no other."""
+    readout = LayerSpec(
+        inputs=inputs,
+        neurons=1,
+        weights=np.zeros((1, inputs), dtype=np.int64),
+        bias=np.zeros(1, dtype=np.int64),
+        threshold=None,
+        delays=None,
+        decay=Decay(1, 1),
+        value_bits=1,
+    )
+    dut = InputGuard(NetworkSpec(layers=(readout,), timesteps=timesteps))
+    stage = Stage(dut)
+    m = stage.m
+    stage.source(dut.i)
+    m.d.comb += dut.o.ready.eq(stage.free(1))
+    # Both queues have proofs of their own: the rules are between them.
+    given, out = stage.inner("arrived", "o__payload"), stage.inner("queue", "i__payload")
+    given, out = data.View(dut.o.payload.shape(), given), data.View(dut.o.payload.shape(), out)
+    offered, passes = stage.inner("arrived", "o__valid"), stage.inner("queue", "i__valid")
+    taken = offered & stage.inner("queue", "i__ready")
+    left = passes & stage.inner("queue", "i__ready")
+    # The rules, told once more and apart from the component.
+    lowest = Signal(range(inputs + 1))
+    steps = Signal(range(timesteps + 1))
+    broken = Signal()  # earlier in this sample
+    mark = given.mark | given.last
+    wrong = Mux(given.mark, 0, (given.axon < lowest) | (given.axon >= inputs) | given.last)
+    wrong = wrong | (mark & (steps == timesteps))
+    with m.If(taken):
+        with m.If(mark):
+            m.d.sync += [
+                lowest.eq(0),
+                steps.eq(Mux(given.last, 0, Mux(steps == timesteps, steps, steps + 1))),
+                broken.eq(~given.last & (broken | wrong)),
+            ]
+        with m.Elif(wrong):
+            m.d.sync += broken.eq(1)
+        with m.Else():
+            m.d.sync += lowest.eq(given.axon + 1)
+    stage.claim(passes == (offered & (mark | (~wrong & (given.value != 0)))), "what keeps the rules passes, no more")
+    with m.If(left):
+        stage.claim(out.mark == mark, "an event that ends a sample becomes a mark")
+        with m.If(mark):
+            stage.claim(out.last == given.last, "every sample ends")
+            stage.claim(out.error == (broken | wrong), "a sample that broke the rules is flagged, no other")
+        with m.Else():
+            stage.claim((out.axon == given.axon) & (out.value == given.value), "an event passes as it is")
+    # What the sizes of the core rest on, seen behind the rules alone.
+    next_axon = Signal(range(inputs + 1))
+    done = Signal(range(timesteps + 1))
+    with m.If(left):
+        m.d.sync += next_axon.eq(Mux(out.mark, 0, out.axon + 1))
+        with m.If(out.mark):
+            m.d.sync += done.eq(Mux(out.last, 0, Mux(done == timesteps, done, done + 1)))
+    with m.If(passes & ~out.mark):
+        stage.claim(out.axon < inputs, "every axon that passes exists")
+        stage.claim(out.axon >= next_axon, "axons rise within a step, so none comes twice")
+        stage.claim(out.value != 0, "no event without a value passes")
+        stage.claim(~out.last, "only a mark ends a sample")
+    stage.claim(~(passes & out.mark & (done == timesteps)) | out.error, "a step too many is flagged")
+    stage.claim((stage.inner("next_axon") == lowest) & (lowest <= inputs), "invariant: the lowest axon")
+    stage.claim((stage.inner("step") == steps) & (steps <= timesteps), "invariant: the steps")
+    stage.claim(stage.inner("error") == broken, "invariant: the error of the sample")
+    stage.claim((done == steps) & (next_axon <= lowest), "invariant: both sides count the same steps")
+    stage.claim(~offered | stage.inner("arrived", "o__ready") | ~stage.inner("queue", "i__ready"), "it never waits")
+    stage.reachable(passes & out.mark & out.last & ~out.error & stage.ever(left & ~out.mark), "a good sample")
+    stage.reachable(passes & out.mark & out.last & out.error & stage.ever(left & ~out.mark), "a flagged sample")
+    return stage

@@ -1,9 +1,17 @@
 """A configuration and recordings with which a training takes a second."""
 
+import json
+import tomllib
 from pathlib import Path
 
 import h5py
 import numpy as np
+import torch
+
+from spikewright.checkpoint import save_checkpoint
+from spikewright.config import from_dict, override
+from spikewright.networks import SpikingNetwork
+from spikewright.optim import sparsity
 
 CONFIG = """
 [network]
@@ -60,3 +68,50 @@ def write_all(folder: Path) -> tuple[Path, Path]:
     config = folder / "tiny.toml"
     config.write_text(CONFIG)
     return config, data
+
+
+def write_run(
+    folder: Path,
+    *,
+    logged: int | None = None,
+    accuracy: float = 0.8,
+    network_seed: int = 0,
+    diverged: str | None = None,
+    **settings: object,
+) -> Path:
+    """The folder of a run as `train` leaves it, without training: the best epoch is the last but one, or the only one.
+
+    Fewer epochs `logged` than configured make it unfinished; the network is random, and as sparse as the log says.
+    """
+    config = from_dict(tomllib.loads(CONFIG))
+    config = override(config, {name: str(value) for name, value in settings.items()})
+    epochs = config.training.epochs
+    logged = epochs if logged is None else logged
+    folder.mkdir(parents=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(network_seed)
+        density = 1.0 if config.training.optimizer == "adam" else 0.5
+        network = SpikingNetwork(config.network, density)
+    entries = [
+        {
+            "epoch": epoch,
+            "loss": 2.0 / epoch,
+            "accuracy": 0.9,
+            "validation_loss": 1.5 / epoch,
+            "validation_accuracy": accuracy if epoch == max(1, epochs - 1) else accuracy / 2,
+            "sparsity": sparsity(network.weight_matrices().values()),
+            "lam": config.training.lam,
+            "sigma": 0.5,
+            "lr": 0.01,
+            "rates": [0.25, 0.125],
+            "seconds": 1.5 * epoch,
+        }
+        for epoch in range(1, logged + 1)
+    ]
+    (folder / "config.json").write_text(json.dumps(config.to_dict()))
+    (folder / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    if logged == epochs:
+        save_checkpoint(folder / "checkpoint.safetensors", network, config, entries[max(1, epochs - 1) - 1])
+    if diverged is not None:
+        (folder / "diverged.json").write_text(json.dumps({"message": diverged}))
+    return folder

@@ -159,6 +159,7 @@ def test_the_commands_are_the_pipeline() -> None:
         "data info",
         "train",
         "sweep",
+        "report",
         "evaluate",
         "quantize",
         "generate",

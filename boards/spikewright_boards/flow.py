@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from spikewright.build import check_images
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_json, write_manifest
 from spikewright.progress import say
@@ -171,7 +172,11 @@ def synthesize(
     begin = time.monotonic()
     manifest = read_json(build_dir / MANIFEST, "manifest")
     sources = _sources(build_dir, manifest)
-    stream = StreamFormat.from_manifest(manifest)
+    check_images(build_dir, manifest.get("images"))
+    try:
+        stream = StreamFormat.from_manifest(manifest)
+    except InputError as error:
+        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     _check_ports(build_dir / CORE, stream)
     try:
         clock = target.clock(clock_mhz)
@@ -219,7 +224,7 @@ def synthesize(
 def _sources(build_dir: Path, manifest: Mapping[str, Any]) -> list[Path]:
     """Files of the build folder that belong to the core, as its manifest lists them."""
     images = manifest.get("images")
-    if not isinstance(images, Mapping) or not all(re.fullmatch(r"\w+", name) for name in images):
+    if not isinstance(images, Mapping) or not all(re.fullmatch(r"\w+", name, re.ASCII) for name in images):
         raise InputError(f"{build_dir / MANIFEST}: images must be an object with names of memory images")
     sources = [build_dir / CORE, *(build_dir / f"{name}.hex" for name in images)]
     for source in sources:

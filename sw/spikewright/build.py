@@ -135,11 +135,11 @@ def open_build(build_dir: Path | str) -> tuple[dict[str, Any], CoreSpec]:
     ):
         if stream[name] != value:
             raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be {value} for {MODEL}, not {stream[name]}")
-    _check_images(build_dir, manifest.get("images"))
+    check_images(build_dir, manifest.get("images"))
     return manifest, core
 
 
-def _check_images(build_dir: Path, images: Any) -> None:
+def check_images(build_dir: Path, images: Any) -> None:
     """Every image must be there, whole; what its words are is for the simulation to find."""
     if not isinstance(images, dict):
         raise InputError(f"{build_dir / MANIFEST}: images must be an object, not {images!r:.60}")

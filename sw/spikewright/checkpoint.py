@@ -13,11 +13,10 @@ from torch import Tensor
 
 from spikewright.config import Config, from_dict
 from spikewright.errors import InputError
-from spikewright.files import atomic_path
+from spikewright.files import atomic_path, parse_json
 from spikewright.networks import SpikingNetwork
 
 FORMAT = "spikewright-checkpoint-1"
-_MOST_WEIGHTS = 1 << 28
 
 
 def save_checkpoint(path: Path | str, network: SpikingNetwork, config: Config, info: dict[str, Any]) -> None:
@@ -54,8 +53,6 @@ def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str,
         config: Config = from_dict(fields["config"])
     except InputError as error:
         raise InputError(f"{path}: metadata 'config': {error}") from None
-    if _weights(config) > _MOST_WEIGHTS:
-        raise InputError(f"{path}: network must have at most {_MOST_WEIGHTS} weights, not {_weights(config)}")
     # Built without memory or random numbers, and compared with the file before it takes the file's tensors.
     with torch.device("meta"):
         network = SpikingNetwork(config.network)
@@ -71,14 +68,6 @@ def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str,
 def _worst(delays: Tensor) -> float:
     low, high = delays.detach().aminmax()
     return float(low if low < 0 else high)
-
-
-def _weights(config: Config) -> int:
-    total, width = 0, config.network.inputs
-    for layer in config.network.layers:
-        total += layer.neurons * (width + (layer.neurons if layer.recurrent else 0))
-        width = layer.neurons
-    return total + width * config.network.classes
 
 
 def save_tensors(path: Path | str, tensors: dict[str, Tensor], kind: str, fields: dict[str, Any]) -> None:
@@ -106,15 +95,15 @@ def load_tensors(path: Path, kind: str, fields: tuple[str, ...]) -> tuple[dict[s
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, RuntimeError, TypeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: not a readable safetensors file ({first})") from None
+        raise InputError(f"{path}: not a readable safetensors file ({first:.120})") from None
     values: dict[str, Any] = {}
     for name in fields:
         if name not in metadata:
             raise InputError(f"{path}: metadata {name!r} is missing")
         try:
-            values[name] = json.loads(metadata[name])
-        except (ValueError, RecursionError):
-            raise InputError(f"{path}: metadata {name!r} must be JSON, not {metadata[name]!r:.60}") from None
+            values[name] = parse_json(metadata[name])
+        except ValueError as error:
+            raise InputError(f"{path}: metadata {name!r} must be JSON, not text with: {error}") from None
         if not isinstance(values[name], dict):
             raise InputError(f"{path}: metadata {name!r} must be a JSON object, not {metadata[name]!r:.60}")
     return tensors, values

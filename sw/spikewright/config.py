@@ -19,10 +19,15 @@ from typing import Any, Literal, get_args, get_origin
 
 from spikewright.errors import InputError
 
+_LARGEST = 1 << 20
+"""Bytes of a configuration file."""
+
+_MOST_WEIGHTS = 1 << 28
+
 
 def _require(ok: bool, name: str, constraint: str, value: object) -> None:
     if not ok:
-        raise InputError(f"{name} must be {constraint}, not {value!r}")
+        raise InputError(f"{name} must be {constraint}, not {value!r:.60}")
 
 
 def _finite(value: object, name: str) -> None:
@@ -121,8 +126,18 @@ class NetworkConfig:
         _require(1 <= self.bin_width <= 700, "bin_width", "1 .. 700", self.bin_width)
         _require(self.input_scale > 0, "input_scale", "above 0", self.input_scale)
         _require(1 <= self.value_bits <= 16, "value_bits", "1 .. 16", self.value_bits)
+        _require(self.weights <= _MOST_WEIGHTS, "layers", f"of at most {_MOST_WEIGHTS} weights", self.weights)
         _require(self.readout_tau >= 1, "readout_tau", "at least 1 step", self.readout_tau)
         _require(self.alpha > 0, "alpha", "above 0", self.alpha)
+
+    @property
+    def weights(self) -> int:
+        """Entries of all weight matrices."""
+        total, width = 0, self.inputs
+        for layer in self.layers:
+            total += layer.neurons * (width + (layer.neurons if layer.recurrent else 0))
+            width = layer.neurons
+        return total + width * self.classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,16 +367,23 @@ def load_config(source: str | Path, settings: dict[str, str] | None = None) -> C
     path = Path(source)
     try:
         if path.is_file():
-            text = path.read_bytes().decode("utf-8")
+            with path.open("rb") as file:
+                raw = file.read(_LARGEST + 1)
+            if len(raw) > _LARGEST:
+                raise InputError(f"config {source} must be at most {_LARGEST} bytes, not more")
+            text = raw.decode("utf-8")
         elif path.name == str(source) and str(source) in shipped():
             text = (resources.files("spikewright") / "configs" / f"{source}.toml").read_text("utf-8")
         else:
             raise InputError(f"config must be a TOML file or one of {', '.join(shipped())}, not {source}")
-        values = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read config {source}: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"config {source} must be TOML, not a file with: {error}") from error
+    try:
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"config {source} must be TOML, not a file with: nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
+        raise InputError(f"config {source} must be TOML, not a file with: {error!s:.200}") from error
     try:
         config: Config = from_dict(values)
     except InputError as error:
@@ -419,5 +441,5 @@ def _assign(values: dict[str, Any], full: str, text: str, name: str) -> None:
         return
     try:
         node[last] = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
-        raise InputError(f"--set {name} must be a value such as {json.dumps(present)}, not {text!r}") from None
+    except (ValueError, KeyError, RecursionError):
+        raise InputError(f"--set {name} must be a value such as {json.dumps(present)}, not {text!r:.60}") from None

@@ -180,7 +180,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"key {key!r} twice")
+            raise ValueError(f"key {key!r:.60} twice")
         result[key] = value
     return result
 
@@ -188,8 +188,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")) or value != value:
-        raise ValueError(f"number {text}")
+        raise ValueError(f"number {text:.60}")
     return value
+
+
+def parse_json(text: bytes | str) -> Any:
+    """Value of JSON by anybody.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON in UTF-8, is nested too deeply, has a key twice in one object, or a number that is not finite;
+        says so in at most 200 characters.
+    """
+    try:
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{error!s:.200}") from None
 
 
 def read_json(path: Path | str, what: str, *, limit: int = 16 << 20) -> dict[str, Any]:
@@ -218,10 +236,9 @@ def read_json(path: Path | str, what: str, *, limit: int = 16 << 20) -> dict[str
     if len(raw) > limit:
         raise InputError(f"{what} {path} must be at most {limit} bytes, not {path.stat().st_size}")
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{what} {path} must be JSON, not a file with: {reason}") from error
+        value = parse_json(raw)
+    except ValueError as error:
+        raise InputError(f"{what} {path} must be JSON, not a file with: {error}") from error
     if not isinstance(value, dict):
         raise InputError(f"{what} {path} must be a JSON object, not {type(value).__name__}")
     return value

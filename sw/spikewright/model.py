@@ -12,10 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from .errors import InputError
-from .files import atomic_path
+from .files import atomic_path, parse_json
 from .spec import Decay, LayerSpec, NetworkSpec
 
 FORMAT = "spikewright-integer-network-1"
+_MOST_LAYERS = 64
 _SCALARS = ("inputs", "neurons", "weight_bits", "weight_shift", "value_bits")
 _ARRAYS = ("weights", "bias", "threshold", "delays")
 
@@ -70,23 +71,27 @@ def _load(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a readable safetensors file ({str(error).splitlines()[0]})") from None
+        raise InputError(f"{path}: not a readable safetensors file ({_first_line(error)})") from None
     if metadata.get("format") != FORMAT:
-        raise InputError(f"{path}: metadata 'format' must be {FORMAT!r}, not {metadata.get('format')!r}")
+        raise InputError(f"{path}: metadata 'format' must be {FORMAT!r}, not {metadata.get('format')!r:.60}")
     try:
-        network = json.loads(metadata["network"])
-        info = json.loads(metadata.get("info", "{}"))
-        if not isinstance(network["layers"], list):
-            raise TypeError(f"metadata 'network' must hold a list of layers, not {network['layers']!r:.40}")
+        network = _parse(metadata, "network")
+        info = _parse({"info": "{}", **metadata}, "info")
+        listed = _table(network, "metadata 'network'")["layers"]
+        if not isinstance(listed, list) or len(listed) > _MOST_LAYERS:
+            found = f"{len(listed)} layers" if isinstance(listed, list) else repr(listed)
+            raise TypeError(f"metadata 'network' must hold a list of at most {_MOST_LAYERS} layers, not {found:.40}")
         layers = []
-        for index, fields in enumerate(network["layers"]):
+        for index, fields in enumerate(listed):
             arrays: dict[str, Any] = {name: tensors.pop(f"layers.{index}.{name}", None) for name in _ARRAYS}
             for name in ("weights", "bias"):
                 if arrays[name] is None:
                     raise ValueError(f"tensor 'layers.{index}.{name}' is missing")
-            decay = Decay(multiplier=_integer(fields["decay"], "multiplier"), shift=_integer(fields["decay"], "shift"))
-            scalars: dict[str, Any] = {name: _integer(fields, name) for name in _SCALARS}
+            _table(fields, f"layer {index}")
+            leak = _table(fields["decay"], f"layer {index}: decay")
             try:
+                decay = Decay(multiplier=_integer(leak, "multiplier"), shift=_integer(leak, "shift"))
+                scalars: dict[str, Any] = {name: _integer(fields, name) for name in _SCALARS}
                 layers.append(LayerSpec(**arrays, **scalars, reset=fields["reset"], decay=decay))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"layer {index}: {error}") from None
@@ -97,15 +102,33 @@ def _load(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
         )
     except KeyError as error:
         raise InputError(f"{path}: field {error} is missing") from None
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}") from None
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: {_first_line(error)}") from None
     if not isinstance(info, dict):
         raise InputError(f"{path}: metadata 'info' must be a JSON object, not {type(info).__name__}")
     return spec, info
 
 
+def _parse(metadata: dict[str, str], name: str) -> Any:
+    try:
+        return parse_json(metadata[name])
+    except ValueError as error:
+        raise ValueError(f"metadata {name!r} must be JSON, not text with: {error}") from None
+
+
+def _table(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a JSON object, not {value!r:.60}")
+    return value
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says, short enough for a line; its kind if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def _integer(fields: dict[str, Any], name: str) -> int:
     value = fields[name]
     if type(value) is not int:
-        raise TypeError(f"{name} must be an integer, not {value!r}")
+        raise TypeError(f"{name} must be an integer, not {value!r:.60}")
     return value

@@ -416,9 +416,10 @@ class _Run:
         if not self.group.primary:
             return
         write_json(self.out_dir / "config.json", self.config.to_dict())
-        lines = self.log_path.read_text("utf-8").splitlines()[: self.epoch] if self.log_path.exists() else []
+        # As bytes: what an interrupted or damaged run left in there is for those who read the log.
+        lines = self.log_path.read_bytes().splitlines()[: self.epoch] if self.epoch and self.log_path.is_file() else []
         with atomic_path(self.log_path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            temporary.write_bytes(b"".join(line + b"\n" for line in lines))
 
     def _save(self, entry: dict[str, Any]) -> None:
         if not self.group.primary:

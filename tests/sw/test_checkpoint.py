@@ -114,13 +114,15 @@ HUGE = [{"neurons": 65536, "recurrent": True}]
     [
         (lambda m: m.update(format="other"), f"metadata 'format' must be '{FORMAT}', not 'other'"),
         (lambda m: m.pop("config"), "metadata 'config' is missing"),
-        (lambda m: m.update(config="{"), "metadata 'config' must be JSON, not '{'"),
-        (lambda m: m.update(config="[" * 100_000), "metadata 'config' must be JSON, not "),
+        (lambda m: m.update(config="{"), "metadata 'config' must be JSON, not text with: Expecting property name"),
+        (lambda m: m.update(config="[" * 100_000), "metadata 'config' must be JSON, not text with: nested too deeply"),
         (lambda m: m.update(info="3"), "metadata 'info' must be a JSON object, not '3'"),
         (lambda m: m.update(config='{"network": 3}'), "metadata 'config': network must be a table, not 3"),
         (set_config(inputs="5"), "metadata 'config': network.inputs must be an integer, not '5'"),
         (set_config(inputs=6), "tensor 'layers.0.weight' must have shape (6, 6), not (6, 5)"),
-        (set_config(layers=HUGE), "network must have at most 268435456 weights, not "),
+        (set_config(layers=HUGE), "metadata 'config': network.layers must be of at most 268435456 weights, not "),
+        (lambda m: m.update(info='{"a": NaN}'), "metadata 'info' must be JSON, not text with: number NaN"),
+        (lambda m: m.update(info='{"a": 1, "a": 2}'), "metadata 'info' must be JSON, not text with: key 'a' twice"),
     ],
 )
 def test_metadata_that_does_not_fit(saved, change, message):

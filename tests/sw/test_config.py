@@ -123,6 +123,13 @@ def test_settings_that_do_not_fit(settings, message):
         ("[[network.layers]]\nneurons = '4'\n", "network.layers.0.neurons must be an integer, not '4'"),
         ("[training]\n[[network.layers]]\nneurons = 4\n[other]\n", "other must be one of network, training, augment"),
         ("network = 3\n", "network must be a table, not 3"),
+        ("a = " + "1" * 5000, "must be TOML, not a file with: Exceeds the limit"),
+        ("a = " + "[" * 100_000, "must be TOML, not a file with: nested too deeply"),
+        ("#" * (1 << 20) + "\n", "must be at most 1048576 bytes, not more"),
+        (
+            "[[network.layers]]\nneurons = 65536\nrecurrent = true\n",
+            "layers must be of at most 268435456 weights, not ",
+        ),
     ],
 )
 def test_files_that_do_not_fit(tmp_path, text, message):

@@ -57,12 +57,19 @@ def _tampered(tmp_path: Path, change: str) -> Path:
         network["layers"] = "none"
     elif change == "bits":
         network["layers"][0]["weight_bits"] = 8.0
+    elif change == "many layers":
+        network["layers"] = network["layers"] * 33
+        del network["layers"][65:]
+    elif change == "no table":
+        network["layers"][1] = "none"
+    elif change == "no leak":
+        network["layers"][0]["decay"] = [3, 6]
     elif change == "no decay":
         del network["layers"][0]["decay"]
     elif change == "order":
         network["layers"] = network["layers"][:1]
         tensors = {name: value for name, value in tensors.items() if name.startswith("layers.0.")}
-    metadata["network"] = "{" if change == "json" else json.dumps(network)
+    metadata["network"] = {"json": "{", "twice": '{"layers": [], "layers": []}'}.get(change, json.dumps(network))
     save_file(tensors, path, metadata)
     return path
 
@@ -75,11 +82,19 @@ def _tampered(tmp_path: Path, change: str) -> Path:
         ("float weights", "layer 0: weights must be integers, not float64"),
         ("shape", "layer 0: weights must have shape (9, 12), not (9, 11)"),
         ("threshold", "layer 0: threshold must be 1 .. 1099511627775, not 0 (at 0)"),
-        ("layers", "metadata 'network' must hold a list of layers, not 'none'"),
-        ("bits", "weight_bits must be an integer, not 8.0"),
+        ("layers", "metadata 'network' must hold a list of at most 64 layers, not 'none'"),
+        ("many layers", "metadata 'network' must hold a list of at most 64 layers, not 65 layers"),
+        ("no table", "layer 1 must be a JSON object, not 'none'"),
+        ("no leak", "layer 0: decay must be a JSON object, not [3, 6]"),
+        ("twice", "metadata 'network' must be JSON, not text with: key 'layers' twice"),
+        ("bits", "layer 0: weight_bits must be an integer, not 8.0"),
         ("no decay", "field 'decay' is missing"),
         ("order", "layer 0 must be the read-out: the last one is"),
-        ("json", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (
+            "json",
+            "metadata 'network' must be JSON, not text with: Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1)",
+        ),
     ],
 )
 def test_inconsistent_file_names_the_field(tmp_path: Path, change: str, message: str) -> None:

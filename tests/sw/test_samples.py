@@ -115,13 +115,23 @@ def test_where_nothing_is_said_it_is_shd(tmp_path):
         ({"data": {"name": "psmnist", "pool": 3}},
          "metadata of the model: data.pool must be one of 1, 2, 4, 7, 14, not 3"),
         ({"data": {"name": "ssc"}}, "--data must be given for a network of ssc, not left out"),
-        ({"timestep": float("nan")}, "timestep of the model must be a positive number of seconds, not nan"),
+        ({"bin_width": 3}, "metadata of the model: bin_width must divide 700, not 3"),
+        ({"timestep": float("nan")},
+         "metadata of the model: timestep must be above 0 and at most 3600 seconds, not nan"),
     ],
 )  # fmt: skip
 def test_metadata_that_do_not_fit(binning, message):
     with pytest.raises(InputError) as error:
         load(None, "test", load_config("shd").network, binning)
     assert str(error.value) == message
+
+
+def test_bad_metadata_name_their_file(tmp_path):
+    with pytest.raises(InputError) as error:
+        load(None, "test", load_config("shd").network, {"timestep": None}, model=tmp_path / "m.safetensors")
+    assert str(error.value) == (
+        f"{tmp_path / 'm.safetensors'}: metadata: timestep must be above 0 and at most 3600 seconds, not None"
+    )
 
 
 def test_shipped_sample_is_no_image(tmp_path):

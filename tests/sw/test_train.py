@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import h5py
@@ -130,6 +131,13 @@ def load_tensors(path):
     from safetensors.torch import load_file
 
     return load_file(path)
+
+
+def test_a_damaged_log_does_not_keep_a_run_from_resuming(run, words, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    (folder / "log.jsonl").write_bytes(b"\xff\xfe\n")
+    assert train(CONFIG, words, folder) == {**run[1], "checkpoint": str(folder / "checkpoint.safetensors")}
+    assert (folder / "log.jsonl").read_bytes() == b"\xff\xfe\n"
 
 
 def test_a_finished_run_is_not_trained_again(run, words):

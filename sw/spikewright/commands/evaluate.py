@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> Outcome:
     network: SpikingNetwork | IntegerNetwork
     if is_model(args.model):
         network = IntegerNetwork(load_model(args.model))
-        data = load(args.data, args.split, network.spec, load_info(args.model))
+        data = load(args.data, args.split, network.spec, load_info(args.model), model=args.model)
     else:
         network, config, _ = read_checkpoint(args.model)
-        data = load(args.data, args.split, config.network, binning_of(config.network, config.data))
+        data = load(args.data, args.split, config.network, binning_of(config.network, config.data), model=args.model)
     with step(f"Running {len(data)} samples"):
         report = evaluate(network, data)
     rows = [

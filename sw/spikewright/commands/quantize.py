@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> Outcome:
     else:
         spec = quantize(network, **widths)
     binning = binning_of(config.network, config.data)
-    data = load(args.data, args.split, spec, binning)
+    data = load(args.data, args.split, spec, binning, model=args.checkpoint)
     with step(f"Running {len(data)} samples through the float and the integer network"):
         before = evaluate(network, data)
         after = evaluate(IntegerNetwork(spec), data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from spikewright.spec import NetworkSpec
 
 SAMPLE = "synth_sample.h5"
+
+_LONGEST = 3600
 
 
 def asset(name: str) -> Path:
@@ -35,7 +36,7 @@ def binning_of(network: NetworkConfig, data: DataConfig | None = None) -> dict[s
     return binning
 
 
-def data_of(binning: dict[str, Any]) -> DataConfig:
+def data_of(binning: dict[str, Any], where: str = "metadata of the model: ") -> DataConfig:
     """Data set that a network was trained on; SHD where the file does not say.
 
     Raises
@@ -48,7 +49,7 @@ def data_of(binning: dict[str, Any]) -> DataConfig:
     try:
         data: DataConfig = from_dict(binning.get("data", {}), DataConfig, "data")
     except InputError as error:
-        raise InputError(f"metadata of the model: {error}") from None
+        raise InputError(f"{where}{error}") from None
     return data
 
 
@@ -59,6 +60,7 @@ def load(
     binning: dict[str, Any],
     samples: int | None = None,
     at_most: int | None = None,
+    model: Path | None = None,
 ) -> SpikeData:
     """Samples of a folder, read as the network's data set, or the shipped ones without a folder.
 
@@ -74,6 +76,8 @@ def load(
         Only the first so many.
     at_most : int, optional
         Only the first so many, or all if there are fewer.
+    model : Path, optional
+        Where the binning comes from, for messages.
 
     Raises
     ------
@@ -82,13 +86,15 @@ def load(
         network has not; or if the shipped sample is not of the network's data set.
     """
     from spikewright.data.sets import file_of, load_split
+    from spikewright.data.shd import CHANNELS
 
+    where = f"{model}: metadata: " if model else "metadata of the model: "
     timestep, bin_width = binning.get("timestep", 0.010), binning.get("bin_width", 5)
-    if type(timestep) not in (int, float) or not (math.isfinite(timestep) and timestep > 0):
-        raise InputError(f"timestep of the model must be a positive number of seconds, not {timestep!r:.60}")
-    if type(bin_width) is not int or bin_width < 1:
-        raise InputError(f"bin_width of the model must be a positive whole number, not {bin_width!r:.60}")
-    source = data_of(binning)
+    if type(timestep) not in (int, float) or not 0 < timestep <= _LONGEST:
+        raise InputError(f"{where}timestep must be above 0 and at most {_LONGEST} seconds, not {timestep!r:.60}")
+    if type(bin_width) is not int or bin_width < 1 or CHANNELS % bin_width:
+        raise InputError(f"{where}bin_width must divide {CHANNELS}, not {bin_width!r:.60}")
+    source = data_of(binning, where)
     options: dict[str, Any] = {
         "timesteps": network.timesteps,
         "timestep": timestep,

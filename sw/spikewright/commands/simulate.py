@@ -64,9 +64,9 @@ def run(args: argparse.Namespace) -> Outcome:
 
     environment()  # A missing tool is better told before the work than after.
     _, core = open_build(args.build_dir)
-    binning = load_info(args.build_dir / MODEL)
+    model = args.build_dir / MODEL
     at_most = SAMPLES if args.samples is None else None
-    data = load(args.data, args.split, core.network, binning, args.samples, at_most)
+    data = load(args.data, args.split, core.network, load_info(model), args.samples, at_most, model=model)
     report = simulate(args.build_dir, data.counts, data.labels, engine=args.engine, seed=args.seed, progress=say)
     return Outcome(report, rows(report), failure(report))
 

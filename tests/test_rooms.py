@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "numpy", "scipy", "h5py", "amaranth", "amaranth_boards", "cocotb", "safetensors", "tqdm")
+HEAVY = (
+    "torch",
+    "numpy",
+    "scipy",
+    "h5py",
+    "amaranth",
+    "amaranth_boards",
+    "cocotb",
+    "safetensors",
+    "tqdm",
+    "matplotlib",
+    "distributed",
+)
 
 
 def imported(source: Path, package: str) -> set[str]:

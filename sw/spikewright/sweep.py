@@ -173,6 +173,7 @@ def sweep(
     jobs: int | None = None,
     scheduler: str | None = None,
     retry: bool = False,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Train a grid; continue where an earlier sweep stopped.
 
@@ -194,6 +195,8 @@ def sweep(
         folders under the same names.
     retry : bool
         Train those again that diverged.
+    device : "cpu", "cuda" or "auto"
+        Of every training.
 
     Returns
     -------
@@ -215,7 +218,7 @@ def sweep(
     points = grid.points(config)
     for point in points:
         _check_folder(out_dir / point.name, point.config)
-    run = _Sweep(points, data_dir, out_dir, retry)
+    run = _Sweep(points, data_dir, out_dir, retry, device)
     if run.waiting:
         executor = _executor(scheduler, min(jobs or cores(), len(run.waiting)))
         try:
@@ -272,10 +275,10 @@ def _earlier_ending(folder: Path, config: Config) -> Ending | None:
 class _Sweep:
     """Points that wait, run and have ended, and the progress line."""
 
-    def __init__(self, points: list[Point], data_dir: Path, out_dir: Path, retry: bool) -> None:
+    def __init__(self, points: list[Point], data_dir: Path, out_dir: Path, retry: bool, device: str) -> None:
         from tqdm import tqdm
 
-        self.points, self.data_dir, self.out_dir = points, data_dir, out_dir
+        self.points, self.data_dir, self.out_dir, self.device = points, data_dir, out_dir, device
         self.endings: dict[str, Ending] = {}
         for point in points:
             ending = _earlier_ending(out_dir / point.name, point.config)
@@ -295,7 +298,8 @@ class _Sweep:
             while waiting and executor.free > 0:
                 point = waiting.pop(0)
                 folder = str((self.out_dir / point.name).resolve())
-                executor.submit(point.name, Job(point.config.to_dict(), str(self.data_dir), folder, threads))
+                job = Job(point.config.to_dict(), str(self.data_dir), folder, threads, self.device)
+                executor.submit(point.name, job)
                 self.running[point.name] = point
             for name, ending in executor.ended():
                 point = self.running.pop(name)

@@ -47,12 +47,15 @@ class Job:
         Folder of the run.
     threads : int
         Threads of PyTorch.
+    device : str
+        As `train` takes it.
     """
 
     config: dict[str, Any]
     data: str
     out: str
     threads: int
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def run(job: Job) -> Ending:
         with _locked(folder):
             (folder / DIVERGED).unlink(missing_ok=True)
             try:
-                report = train(from_dict(job.config), job.data, folder)
+                report = train(from_dict(job.config), job.data, folder, device=job.device)
             except CheckFailed as error:
                 write_json(folder / DIVERGED, {"message": str(error)})
                 return Ending("diverged", str(error))

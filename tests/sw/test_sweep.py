@@ -175,8 +175,8 @@ def test_what_diverged_is_trained_again_when_asked(swept, monkeypatch):
     submitted = []
     monkeypatch.setattr(sweep, "LocalExecutor", executor_of([(BAD, sweep.Ending("diverged", "again"))], submitted))
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    status, out, _ = call(*swept[1], "--retry")
-    assert (status, submitted) == (1, [1, (BAD, 3), "stopped"])
+    status, out, _ = call(*swept[1], "--retry", "--device", "cuda")
+    assert (status, submitted) == (1, [1, (BAD, 3, "cuda"), "stopped"])
     assert out.splitlines()[1] == f"{BAD}  diverged: again"
 
 
@@ -207,7 +207,7 @@ def executor_of(endings, submitted):
             submitted.append(jobs)
 
         def submit(self, name, job):
-            submitted.append((name, job.threads))
+            submitted.append((name, job.threads, job.device))
 
         def ended(self):
             return [endings.pop(0)]
@@ -228,7 +228,7 @@ def test_data_that_fits_nothing_is_bad_input(tiny, tmp_path, monkeypatch):
     status, out, err = call(*argv)
     assert (status, out, err.splitlines()[-1]) == (2, "", "spikewright: error: no such recordings")
     names = ["adabreg-lam0.1-none-seed0", "adabreg-lam0.2-none-seed0"]
-    assert submitted == [2, *((name, 3) for name in names), "stopped"]
+    assert submitted == [2, *((name, 3, "cpu") for name in names), "stopped"]
     status, _, err = call(*argv[:2], "--data", tmp_path / "none", *argv[4:])
     assert (status, err) == (2, f"spikewright: error: data must be a folder, not {tmp_path / 'none'}\n")
 

@@ -42,6 +42,12 @@ def test_a_record_of_divergence_goes_when_the_run_is_trained_again(tiny, tmp_pat
     assert not (tmp_path / "diverged.json").exists()
 
 
+def test_a_device_that_is_not_there_is_refused(tiny, tmp_path):
+    ending = run(dataclasses.replace(job_of(tiny, tmp_path), device="tpu"))
+    assert ending.status == "refused"
+    assert ending.message.startswith("device must be ")
+
+
 def test_bad_input_is_refused(tiny, tmp_path):
     ending = run(job_of(tiny, tmp_path, inputs=11))
     assert ending == Ending("refused", "network.inputs must be 10, the channels of the data, not 11")

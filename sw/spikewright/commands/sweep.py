@@ -53,6 +53,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("--jobs", type=integer(1), metavar="N", help="trainings at a time (default: one per core)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="train on the Dask cluster of this scheduler")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda", "auto"), default="cpu", help="of every training (default: %(default)s)"
+    )
     parser.add_argument("--retry", action="store_true", help="train again what diverged")
 
 
@@ -107,6 +110,7 @@ def run(args: argparse.Namespace) -> Outcome:
         jobs=args.jobs,
         scheduler=args.scheduler,
         retry=args.retry,
+        device=args.device,
     )
     rows = [(point["name"], _result(point)) for point in report["points"]]
     failed = [point for point in report["points"] if point["status"] != "finished"]

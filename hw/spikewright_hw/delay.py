@@ -1,17 +1,16 @@
-"""Axonal delays: a ring of bit rows, one slot per future step."""
+"""Axonal delays: the spikes of the last steps, and a program that picks those that arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import delay_ring, unsigned_bits
+from spikewright.spec import LayerImage, unsigned_bits
 
-from .layouts import assign_fields, event
+from .layouts import assign_fields, delayed, event
 from .ram import Ram
 from .rom import Rom
 from .serializer import BitSerializer
@@ -20,181 +19,157 @@ from .serializer import BitSerializer
 class DelayBuffer(wiring.Component):
     """Delivers a spike of neuron j at step t with the events of step t + 1 + delays[j].
 
-    A bit per neuron and slot, and as many slots as the longest delay needs: there is no queue that could overflow.
-    Neurons fire at most once a step, and a bit is set at most once before it is read. Steps alternate between reading
-    (the slot of the step is sent and cleared, one word a cycle, words without spikes skipped) and writing (a spike is
-    taken every cycle). After the last step of a sample, and after reset, every slot is cleared, one word a cycle.
+    Rows of spikes are kept as they come, in a ring with a slot for every step that may still be asked for: nothing can
+    overflow, nothing is ever cleared. The neurons of a row that have the same delay are an entry of a program, long
+    delays first. Every step runs through it, one entry a cycle: the row of as many steps ago is read, and the bits of
+    the entry's neurons are sent. An entry whose row is not complete yet waits for it; one that asks for a step before
+    the start of the sample finds nothing. The program of a step starts with the mark of the step before, so a layer
+    without short delays gets its delayed spikes while it still sweeps.
 
-    The first word of a step is read five cycles after the mark of the step before was taken, its spikes are offered
-    six cycles later.
+    The first entry is read two cycles after the mark, its spikes are offered six cycles later (seven in rows of more
+    than `BitSerializer.GROUP` bits).
 
     Parameters
     ----------
-    delays : sequence of int
-        Steps, by position of the neuron; at least 0.
+    image : LayerImage
+        Of a recurrent layer.
     name : str
-        Of the memory image `<name>_delays`: a word per neuron.
+        Of the memory image `<name>_delays`: a word per entry of `LayerImage.program`, `offset` in the low bits, then
+        `delay`, `row` and `mask`.
+    ahead : int
+        Most steps that have been passed and are not complete.
 
     Members
     -------
-    spikes : In(stream.Signature(event(...)))
-        The spikes of a step and its mark; the mark only after `events` has sent that of the same step.
+    valid, bits : In
+        A row of spikes of the current step; all of a step in order, also those without spikes.
+    complete : In(1)
+        All rows of a step were there, the last of them a cycle ago.
+    mark, last : In(1)
+        All events of a step, delayed ones included, have been taken; `last` ends the sample.
     events : Out(stream.Signature(event(...)))
         The delayed spikes of a step and a mark.
     """
 
-    def __init__(self, delays: Sequence[int], *, name: str) -> None:
-        neurons = len(delays)
-        self._slots = int(max(delays)) + 1
-        self._words, self._width, self._depth = delay_ring(neurons, self._slots - 1)
-        self._event = event(neurons)
-        self.rom = Rom(name=f"{name}_delays", width=unsigned_bits(self._slots - 1), words=[int(d) for d in delays])
-        super().__init__({"spikes": In(stream.Signature(self._event)), "events": Out(stream.Signature(self._event))})
-
-    @property
-    def words(self) -> int:
-        """Words of a slot."""
-        return self._words
-
-    @property
-    def slots(self) -> int:
-        return self._slots
+    def __init__(self, image: LayerImage, *, name: str, ahead: int) -> None:
+        self._image = image
+        self._rows = image.rows
+        self._lanes = image.lanes
+        assert image.spec.delays is not None
+        self._slots = int(image.spec.delays.max()) + 1
+        self._ahead = ahead
+        self._program = image.program
+        offset = unsigned_bits(self.depth - 1)
+        self._entry = data.StructLayout(
+            {
+                "offset": offset,
+                "delay": unsigned_bits(self._slots - 1),
+                "row": image.row_bits,
+                "mask": image.lanes,
+            }
+        )
+        words = [
+            self._entry.const(
+                {
+                    "offset": ((entry.delay + 1) * self._rows - entry.row) % self.depth,
+                    "delay": entry.delay,
+                    "row": entry.row,
+                    "mask": sum(1 << lane for lane in entry.lanes),
+                }
+            ).as_bits()
+            for entry in self._program
+        ]
+        self.rom = Rom(name=f"{name}_delays", width=self._entry.size, words=words)
+        super().__init__(
+            {
+                "valid": In(1),
+                "bits": In(image.lanes),
+                "complete": In(1),
+                "mark": In(1),
+                "last": In(1),
+                "events": Out(stream.Signature(event(image.spec.neurons))),
+            }
+        )
 
     @property
     def depth(self) -> int:
         """Words of the ring."""
-        return self._depth
-
-    @property
-    def width(self) -> int:
-        """Bits of a word."""
-        return self._width
+        return self._slots * self._rows
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.rom = rom = self.rom
-        m.submodules.ring = ring = Ram(width=self._width, depth=self.depth)
-        m.submodules.serializer = serializer = BitSerializer(rows=self._words, width=self._width)
-        word_bits = (self._words - 1).bit_length()
-        bit_bits = (self._width - 1).bit_length()
-
+        m.submodules.ring = ring = Ram(width=self._lanes, depth=self.depth)
+        entries = len(self._program)
+        m.submodules.serializer = serializer = BitSerializer(rows=self._rows, width=self._lanes, depth=entries + 1)
         m.d.comb += [
             self.events.valid.eq(serializer.o.valid),
             serializer.o.ready.eq(self.events.ready),
             *assign_fields(self.events.payload, serializer.o.payload),
         ]
 
-        slot_bits = unsigned_bits(self._slots - 1)
-        slot = Signal(slot_bits)
-        next_slot = Signal.like(slot)
-        m.d.comb += next_slot.eq(Mux(slot == self._slots - 1, 0, slot + 1))
+        # Keep what was fired.
+        write = Signal(range(self.depth))
+        m.d.comb += [ring.write_en.eq(self.valid), ring.write_addr.eq(write), ring.write_data.eq(self.bits)]
+        with m.If(self.valid):
+            m.d.sync += write.eq(Mux(write == self.depth - 1, 0, write + 1))
 
-        # Spikes: look up the delay, find the slot, read the word, set the bit.
-        spike = self.spikes.valid & self.spikes.ready & ~self.spikes.payload.mark
-        m.d.comb += [rom.addr.eq(self.spikes.payload.axon), rom.en.eq(1)]
-        looked_up, arriving, reading, merging, setting = Signal(), Signal(), Signal(), Signal(), Signal()
-        axons = [Signal.like(self.spikes.payload.axon, name=f"axon{k}") for k in range(5)]
-        delay = Signal(slot_bits)
-        arrival = Signal(slot_bits)
-        m.d.sync += [
-            looked_up.eq(spike),
-            arriving.eq(looked_up),
-            reading.eq(arriving),
-            merging.eq(reading),
-            setting.eq(merging),
-            axons[0].eq(self.spikes.payload.axon),
-            *(axons[k].eq(axons[k - 1]) for k in range(1, 5)),
-            delay.eq(rom.data),
-        ]
-        later = Signal(range(2 * self._slots))
-        m.d.comb += later.eq(next_slot + delay)
-        m.d.sync += arrival.eq(Mux(later >= self._slots, later - self._slots, later))
-        spike_addr = Cat(axons[2][bit_bits:][:word_bits], arrival)
-        merge_addr = Signal.like(ring.read_addr)
-        set_addr = Signal.like(ring.read_addr)
-        same = Signal()
-        older = Signal()
-        old = Signal(self._width)
-        written = Signal(self._width)
-        word = Signal(self._width)
-        one_hot = Signal(self._width)
-        m.d.sync += [
-            merge_addr.eq(spike_addr),
-            set_addr.eq(merge_addr),
-            # Words that the two spikes just ahead write are handed over, as the read misses them.
-            older.eq(setting & (set_addr == spike_addr)),
-            same.eq(setting & (set_addr == merge_addr)),
-            old.eq(Mux(older, written, ring.read_data)),
-            written.eq(word),
-        ]
-        m.d.comb += [
-            one_hot.eq(1 << axons[4][:bit_bits]),
-            word.eq(Mux(same, written, old) | one_hot),
-        ]
-
-        scan = Signal(unsigned_bits(self._words - 1))
-        scanned = Signal()
-        scanned_index = Signal.like(scan)
-        found = Signal()
-        kept = Signal()
-        kept_index = Signal.like(scan)
-        row = Signal(serializer.rows.payload.shape())
-        clear_addr = Signal.like(ring.write_addr)
-        last = Signal()
-        turn = Signal(range(4))
-        end_scan = Signal(3)  # the mark follows the last word through the same stages
-        m.d.comb += [
-            ring.read_en.eq(1),
-            ring.read_addr.eq(spike_addr),
-            ring.write_en.eq(setting),
-            ring.write_addr.eq(set_addr),
-            ring.write_data.eq(word),
-            serializer.rows.valid.eq(found),
-            serializer.rows.payload.eq(row),
-        ]
-        m.d.sync += [scanned.eq(0), found.eq(0), kept.eq(0), end_scan.eq(end_scan << 1)]
-        with m.If(scanned):
-            m.d.comb += [
-                ring.write_en.eq(1),
-                ring.write_addr.eq(Cat(scanned_index[:word_bits], slot)),
-                ring.write_data.eq(0),
-            ]
-            m.d.sync += [kept.eq(1), kept_index.eq(scanned_index)]
-        with m.If(kept):
+        # Steps that were passed but are not complete, and steps of the sample before the one that is sent.
+        lag = Signal(range(self._ahead + 2))
+        age = Signal(range(self._slots + 1))
+        m.d.sync += lag.eq(lag + self.mark - self.complete)
+        base = Signal(range(self.depth))  # of the slot of the step that is sent, one longest delay ago
+        with m.If(self.mark):
             m.d.sync += [
-                found.eq(old != 0),
-                row.eq(0),
-                row.index.eq(kept_index),
-                row.bits.eq(old),
+                age.eq(Mux(self.last, 0, Mux(age == self._slots, age, age + 1))),
+                base.eq(Mux(base >= self.depth - self._rows, 0, base + self._rows)),
             ]
-        with m.If(end_scan[2]):
-            m.d.sync += [found.eq(1), row.eq(0), row.mark.eq(1)]
 
-        with m.FSM(init="clear"):
-            with m.State("clear"):
-                m.d.comb += [ring.write_en.eq(1), ring.write_addr.eq(clear_addr), ring.write_data.eq(0)]
-                m.d.sync += clear_addr.eq(clear_addr + 1)
-                with m.If(clear_addr == self.depth - 1):
-                    m.d.sync += [clear_addr.eq(0), slot.eq(0)]
-                    m.next = "read"
-            with m.State("read"):
-                m.d.comb += ring.read_addr.eq(Cat(scan[:word_bits], slot))
-                m.d.sync += [scanned.eq(1), scanned_index.eq(scan), scan.eq(scan + 1)]
-                with m.If(scan == self._words - 1):
-                    m.d.sync += [scan.eq(0), end_scan.eq(1)]
-                    m.next = "write"
-            with m.State("write"):
-                m.d.comb += self.spikes.ready.eq(1)
-                with m.If(self.spikes.valid & self.spikes.payload.mark):
-                    m.d.sync += [last.eq(self.spikes.payload.last), turn.eq(0)]
-                    m.next = "turn"
-            with m.State("turn"):
-                # Four cycles, in which the last spikes reach the ring.
-                m.d.sync += turn.eq(turn + 1)
-                with m.If(turn == 3):
-                    m.d.sync += slot.eq(next_slot)
-                    with m.If(last):
-                        m.next = "clear"
-                    with m.Else():
-                        m.next = "read"
+        # Fetch the program, round and round; its first entry waits for the mark.
+        running = Signal()
+        passes = Signal()
+        advance = Signal()
+        filled = Signal(2)
+        fetched = Signal(unsigned_bits(entries - 1))
+        entry = Signal(self._entry)
+        index = Signal.like(fetched)
+        at_end = Signal()
+        exists = Signal()
+        m.d.comb += [
+            exists.eq(entry.delay < age),
+            passes.eq(running & ~(exists & (entry.delay < lag))),
+            advance.eq(passes | ~filled[1]),
+            at_end.eq(index == entries - 1),
+            rom.addr.eq(fetched),
+            rom.en.eq(advance),
+        ]
+        m.d.sync += filled.eq(filled << 1 | 1)
+        with m.If(advance):
+            m.d.sync += [entry.eq(rom.data), fetched.eq(Mux(fetched == entries - 1, 0, fetched + 1))]
+        with m.If(passes):
+            m.d.sync += index.eq(Mux(at_end, 0, index + 1))
+            with m.If(at_end):
+                m.d.sync += running.eq(0)
+        with m.If(self.mark & ~self.last):
+            m.d.sync += running.eq(1)
+        # The mark follows the last entry through the same stages. No spike is older than a sample.
+        end = Signal(4, init=1)
+        m.d.sync += end.eq(end << 1 | (passes & at_end) | (self.mark & self.last))
+
+        # Read the row that was fired so long ago, and pick the neurons of the entry.
+        back = Signal(range(-self.depth, self.depth))
+        m.d.comb += back.eq(base - entry.offset)
+        m.d.sync += ring.read_addr.eq(Mux(back < 0, back + self.depth, back))
+        m.d.comb += ring.read_en.eq(1)
+        masks = delayed(m, entry.mask & exists.replicate(self._lanes), 2, name="mask")
+        rows = delayed(m, entry.row, 3, name="row")
+        found = delayed(m, passes, 3, name="found")[-1]
+        bits = Signal(self._lanes)
+        m.d.sync += bits.eq(ring.read_data & masks[-1])
+        m.d.comb += [
+            serializer.rows.valid.eq((found & bits.any()) | end[-1]),
+            serializer.rows.payload.index.eq(rows[-1]),
+            serializer.rows.payload.bits.eq(bits),
+            serializer.rows.payload.mark.eq(end[-1]),
+        ]
         return m

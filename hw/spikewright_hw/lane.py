@@ -1,46 +1,34 @@
-"""A lane: walks rows of synapses and adds them to the membranes of its neurons."""
+"""A lane: walks runs of synapses, adds them to the membranes of its neurons, and sweeps these at the end of a step."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import LayerImage, unsigned_bits
+from spikewright.spec import LayerImage
 
-from .layouts import row
-from .queue import Queue
-from .ram import Ram
+from .layouts import MARK, delayed, run
+from .ram import Ram, RamQueue
+from .readout import ReadoutUpdate
 from .rom import Rom
-
-
-class StatePort(wiring.Signature):
-    """Access of the end-of-step sweep to the membranes of a lane, as seen by the sweep.
-
-    `read_data` follows `read_addr` by one cycle while `read_en`; a write is seen by reads of the following cycle.
-    """
-
-    def __init__(self, rows: int, state_bits: int) -> None:
-        row_bits = unsigned_bits(rows - 1)
-        super().__init__(
-            {
-                "read_en": Out(1),
-                "read_addr": Out(row_bits),
-                "read_data": In(signed(state_bits)),
-                "write_en": Out(1),
-                "write_addr": Out(row_bits),
-                "write_data": Out(signed(state_bits)),
-            }
-        )
+from .rows import RowFetch
+from .update import NeuronUpdate
 
 
 class Lane(wiring.Component):
-    """Synapse memory and membranes of the neurons of one lane.
+    """Synapse memory, membranes and update of the neurons of one lane.
 
-    Rows wait in a queue; a row of n synapses takes n cycles, without a gap between rows. A synapse is added to its
-    membrane in the third cycle after its address was issued: read synapse, read membrane and multiply, add.
+    Runs and marks wait in a queue. A run of n synapses takes n cycles, without a gap between runs; a mark is followed
+    by a sweep, one row a cycle, and `PAUSE` cycles in which its last states reach the memory. Both go through the same
+    stages: the synapse is read, its membrane is read while the weight is multiplied, the sum is added; a sweep reads
+    the membrane and gives it to the update.
+
+    A lane is ahead of the others by as much as its queue holds, and by a sweep: `started` tells that it has swept, and
+    no other mark is taken before `clear`. From the second cycle after `started` on, the results of the sweep can be
+    read, a row a cycle, and until four cycles after `clear`; rows read in order are never too late.
 
     Parameters
     ----------
@@ -48,27 +36,41 @@ class Lane(wiring.Component):
     lane : int
     state_bits : int
         Width of a membrane.
+    score_bits : int
+        Width of a score; only used by a read-out.
     queue_depth : int
-        Rows that wait.
+        Runs that wait.
     name : str
         Prefix of the memory image `<name>_synapses<lane>`: a word per synapse, the neuron's row in the low bits, the
         weight (two's complement) above.
 
     Members
     -------
-    rows : In(stream.Signature(row(...)))
-    state : In(StatePort(...))
-        Only used while not `busy`.
-    busy : Out(1)
-        A row waits, or a synapse is on its way to the membranes.
+    runs : In(stream.Signature(run(...), always_ready=True))
+    room : Out(1)
+        The queue has room for `RowFetch.MARGIN` entries.
+    started : Out(1)
+        Five cycles after a mark left the queue, and until `clear`.
+    clear : In(1)
+    flags : Out(MARK)
+        Of the last mark that left the queue.
+    row : In(range(rows))
+    spike, v : Out
+        Of this row in the last sweep, one cycle later. A read-out has no `spike`.
+    score_row, score : In and Out
+        Likewise, of a read-out; only while it does not sweep.
     """
 
-    def __init__(self, image: LayerImage, *, lane: int, state_bits: int, queue_depth: int, name: str) -> None:
+    PAUSE = 4
+
+    def __init__(
+        self, image: LayerImage, *, lane: int, state_bits: int, queue_depth: int, name: str, score_bits: int = 1
+    ) -> None:
         spec = image.spec
         self._rows = image.rows
         self._spec = spec
         self._state_bits = state_bits
-        self._row = row(image.start_bits, image.length_bits, spec.value_bits)
+        self._run = run(image.start_bits, image.length_bits, spec.value_bits)
         self._synapse = data.StructLayout({"row": image.row_bits, "weight": signed(spec.weight_bits)})
         self._queue_depth = queue_depth
         mask = (1 << spec.weight_bits) - 1
@@ -77,40 +79,83 @@ class Lane(wiring.Component):
             for index, weight in zip(image.indices[lane].tolist(), image.data[lane].tolist(), strict=True)
         ]
         self.rom = Rom(name=f"{name}_synapses{lane}", width=self._synapse.size, words=words)
+        self.update: Any
+        result: dict[str, Any]
+        if spec.readout:
+            self.update = ReadoutUpdate(image, lane=lane, state_bits=state_bits, score_bits=score_bits, name=name)
+            result = {"score_row": In(image.row_bits), "score": Out(signed(score_bits))}
+        else:
+            self.update = NeuronUpdate(image, lane=lane, state_bits=state_bits, name=name)
+            result = {"spike": Out(1)}
         super().__init__(
             {
-                "rows": In(stream.Signature(self._row)),
-                "state": In(StatePort(image.rows, state_bits)),
-                "busy": Out(1),
+                "runs": In(stream.Signature(self._run, always_ready=True)),
+                "room": Out(1),
+                "started": Out(1),
+                "clear": In(1),
+                "flags": Out(MARK),
+                "row": In(image.row_bits),
+                "v": Out(signed(state_bits)),
+                **result,
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.queue = queue = Queue(self._row, depth=self._queue_depth)
+        m.submodules.queue = queue = RamQueue(self._run, depth=self._queue_depth)
         m.submodules.rom = rom = self.rom
         m.submodules.membranes = membranes = Ram(width=self._state_bits, depth=self._rows)
-        wiring.connect(m, wiring.flipped(self.rows), queue.i)
+        m.submodules.update = update = self.update
+        m.d.comb += [
+            queue.i.valid.eq(self.runs.valid),
+            queue.i.payload.eq(self.runs.payload),
+            self.room.eq(queue.level <= self._queue_depth - RowFetch.MARGIN),
+        ]
 
-        # Issue: one synapse address a cycle, the next row in the cycle of the last address of this one.
-        address = Signal(self._row["start"].shape)
-        remaining = Signal(self._row["length"].shape)
+        # Issue: one synapse address or row a cycle, the next entry in the cycle of the last address of this one.
+        entry = queue.o.payload
+        address = Signal(self._run["start"].shape)
+        remaining = Signal(self._run["length"].shape)
         value = Signal(self._spec.value_bits)
-        issue = Signal()
-        m.d.comb += [issue.eq(remaining != 0), queue.o.ready.eq(remaining <= 1), rom.addr.eq(address), rom.en.eq(1)]
-        with m.If(queue.o.ready):
-            m.d.sync += [
-                address.eq(queue.o.payload.start),
-                remaining.eq(Mux(queue.o.valid, queue.o.payload.length, 0)),
-                value.eq(queue.o.payload.value),
-            ]
-        with m.Else():
+        sweeping = Signal(init=1)  # after a reset, to set all states to what the first step starts from
+        silent = Signal(init=1)
+        row = Signal.like(self.row)
+        paused = Signal(self.PAUSE - 1)
+        load = Signal()
+        load_mark = Signal()
+        m.d.comb += [
+            queue.o.ready.eq((remaining <= 1) & ~sweeping & ~paused.any() & ~(entry.mark & self.started)),
+            load.eq(queue.o.valid & queue.o.ready),
+            load_mark.eq(load & entry.mark),
+            rom.addr.eq(address),
+            rom.en.eq(1),
+        ]
+        m.d.sync += paused.eq(Cat(sweeping, paused))
+        with m.If(load):
+            m.d.sync += [address.eq(entry.start), remaining.eq(Mux(entry.mark, 0, entry.length)), value.eq(entry.value)]
+        with m.Elif(remaining != 0):
             m.d.sync += [address.eq(address + 1), remaining.eq(remaining - 1)]
+        with m.If(load_mark):
+            m.d.sync += [
+                sweeping.eq(1),
+                silent.eq(0),
+                self.flags.last.eq(entry.start[0]),
+                self.flags.error.eq(entry.length[0]),
+            ]
+        with m.Elif(sweeping):
+            m.d.sync += row.eq(row + 1)
+            with m.If(row == self._rows - 1):
+                m.d.sync += [sweeping.eq(0), row.eq(0)]
+        starting = delayed(m, load_mark, 4, name="starting")
+        with m.If(starting[-1]):
+            m.d.sync += self.started.eq(1)
+        with m.Elif(self.clear):
+            m.d.sync += self.started.eq(0)
 
         # Fetch: the synapse leaves the memory and is registered.
         fetched = Signal()
         fetched_value = Signal.like(value)
-        m.d.sync += [fetched.eq(issue), fetched_value.eq(value)]
+        m.d.sync += [fetched.eq(remaining != 0), fetched_value.eq(value)]
 
         # Multiply, while the membrane is read.
         multiply = Signal()
@@ -118,32 +163,57 @@ class Lane(wiring.Component):
         synapse = Signal(self._synapse)
         m.d.sync += [multiply.eq(fetched), multiply_value.eq(fetched_value), synapse.eq(rom.data)]
         product = synapse.weight * multiply_value if len(value) > 1 else synapse.weight
+        swept = delayed(m, sweeping, 2, name="swept")[-1]
+        swept_row = delayed(m, row, 2, name="swept_row")[-1]
+        m.d.comb += [
+            membranes.read_en.eq(1),
+            membranes.read_addr.eq(Mux(swept, swept_row, synapse.row)),
+            update.read.eq(swept),
+            update.row.eq(swept_row),
+            update.last.eq(self.flags.last),
+            update.silent.eq(silent),
+        ]
 
-        # Add. The membrane that the synapse just ahead writes in this cycle is not yet seen by the read of the
-        # multiply stage, so the sum is handed over directly.
+        # Add, or give to the update. The membrane that the synapse just ahead writes in this cycle is not yet seen by
+        # the read of the stage before, so the sum is handed over directly.
         add = Signal()
         add_row = Signal.like(synapse.row)
         add_product = Signal.like(product)
         same = Signal()
-        total = Signal(signed(self._state_bits))
-        previous = Signal.like(total)
+        current = Signal(signed(self._state_bits))
+        total = Signal.like(current)
+        previous = Signal.like(current)
         m.d.sync += [
             add.eq(multiply),
             add_row.eq(synapse.row),
             add_product.eq(product),
-            same.eq(add & (add_row == synapse.row)),
+            same.eq(add & (add_row == membranes.read_addr)),
             previous.eq(total),
         ]
         m.d.comb += [
-            total.eq(
-                Mux(same, previous, membranes.read_data.as_signed()) + add_product.shift_left(self._spec.weight_shift)
-            ),
-            membranes.read_en.eq(1),
-            membranes.read_addr.eq(Mux(self.state.read_en, self.state.read_addr, synapse.row)),
-            membranes.write_en.eq(add | self.state.write_en),
-            membranes.write_addr.eq(Mux(self.state.write_en, self.state.write_addr, add_row)),
-            membranes.write_data.eq(Mux(self.state.write_en, self.state.write_data, total)),
-            self.state.read_data.eq(membranes.read_data),
-            self.busy.eq(queue.o.valid | issue | fetched | multiply | add),
+            current.eq(Mux(same, previous, membranes.read_data.as_signed())),
+            total.eq(current + add_product.shift_left(self._spec.weight_shift)),
+            update.state.eq(current),
+            membranes.write_en.eq(add | update.write),
+            membranes.write_addr.eq(Mux(update.write, update.write_row, add_row)),
+            membranes.write_data.eq(Mux(update.write, update.next_state, total)),
         ]
+
+        # Results wait for the other lanes.
+        m.submodules.trace = trace = Ram(width=self._state_bits, depth=self._rows)
+        results = [(trace, update.v, self.v)]
+        if self._spec.readout:
+            m.d.comb += [update.score_row.eq(self.score_row), self.score.eq(update.score)]
+        else:
+            m.submodules.spikes = spikes = Ram(width=1, depth=self._rows)
+            results.append((spikes, update.spike, self.spike))
+        for memory, written, read in results:
+            m.d.comb += [
+                memory.write_en.eq(update.done),
+                memory.write_addr.eq(update.done_row),
+                memory.write_data.eq(written),
+                memory.read_en.eq(1),
+                memory.read_addr.eq(self.row),
+                read.eq(memory.read_data),
+            ]
         return m

@@ -1,27 +1,34 @@
-"""Layers: row fetch, lanes and end-of-step update joined."""
+"""Layers: row fetch, lanes, and what makes one step of their sweeps again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import CoreSpec, signed_bits, unsigned_bits
+from spikewright.spec import CoreSpec, LayerImage, signed_bits, unsigned_bits
 
 from .delay import DelayBuffer
+from .join import StepJoin
 from .lane import Lane
-from .layouts import MARK, assign_fields, event
+from .layouts import assign_fields, event
 from .merge import EventMerge
-from .readout import ReadoutUpdate, result
+from .readout import ScoreSender, result
 from .rows import RowFetch
 from .serializer import BitSerializer
-from .update import NeuronUpdate
+
+
+def trace_ports(image: LayerImage, state_bits: int) -> wiring.Signature:
+    """`row`, `v` (after the reset, lane 0 in the low bits) and, but for a read-out, `spikes` (a bit per lane), while
+    `valid`."""
+    ports = {"valid": Out(1), "row": Out(image.row_bits), "v": Out(image.lanes * state_bits)}
+    return wiring.Signature(ports if image.spec.readout else {**ports, "spikes": Out(image.lanes)})
 
 
 class SynapsePath(wiring.Component):
-    """Row fetch and lanes: adds the events of a step to the membranes, then shows its mark.
+    """Row fetch, lanes and join: adds the events of a step to the membranes, and shows what the sweeps gave.
 
     Parameters
     ----------
@@ -29,44 +36,84 @@ class SynapsePath(wiring.Component):
     index : int
         Of the layer.
     state_bits : int
+    score_bits : int
+        Only used by a read-out.
 
     Members
     -------
     events : In(stream.Signature(event(...)))
-    marks : Out(stream.Signature(MARK))
-        Valid once all events of the step have been handed to the lanes.
-    states : In(StatePort(...)).array(lanes)
-    busy : Out(1)
-        A lane is at work.
+    room, begin, mark, last, error : In and Out
+        See `StepJoin`.
+    final : Out(1)
+        Begins the last step of a sample.
+    clear : In(1)
+        The lanes may sweep again.
+    trace : Out
+        See `trace_ports`: every row of every step.
+    score_row, scores : In and Out
+        Of a read-out: a row, and the score of every lane one cycle later; only after the last step, until `clear`.
     """
 
-    def __init__(self, core: CoreSpec, index: int, *, state_bits: int) -> None:
+    def __init__(self, core: CoreSpec, index: int, *, state_bits: int, score_bits: int = 1) -> None:
         image = core.layers[index]
         name = f"layer{index}"
+        self._image = image
         self.fetch = RowFetch(image, name=name)
         self.lanes = [
-            Lane(image, lane=lane, state_bits=state_bits, queue_depth=core.queue_depth, name=name)
-            for lane in range(core.lanes)
+            Lane(
+                image,
+                lane=lane,
+                state_bits=state_bits,
+                score_bits=score_bits,
+                queue_depth=core.queue_depth,
+                name=name,
+            )
+            for lane in range(image.lanes)
         ]
+        self.join = StepJoin(rows=image.rows, lanes=image.lanes)
+        scores = {"score_row": In(image.row_bits), "scores": Out(signed(score_bits)).array(image.lanes)}
         super().__init__(
             {
                 "events": self.fetch.signature.members["events"],
-                "marks": Out(stream.Signature(MARK)),
-                "states": self.lanes[0].signature.members["state"].array(core.lanes),
-                "busy": Out(1),
+                "room": In(1),
+                "begin": Out(1),
+                "final": Out(1),
+                "mark": Out(1),
+                "last": Out(1),
+                "error": Out(1),
+                "clear": In(1),
+                "trace": Out(trace_ports(image, state_bits)),
+                **(scores if image.spec.readout else {}),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.fetch = fetch = self.fetch
+        m.submodules.join = join = self.join
         wiring.connect(m, wiring.flipped(self.events), fetch.events)
-        wiring.connect(m, fetch.marks, wiring.flipped(self.marks))
         for index, lane in enumerate(self.lanes):
             m.submodules[f"lane{index}"] = lane
-            wiring.connect(m, fetch.rows[index], lane.rows)
-            wiring.connect(m, wiring.flipped(self.states[index]), lane.state)
-        m.d.comb += self.busy.eq(Cat(lane.busy for lane in self.lanes).any())
+            wiring.connect(m, fetch.runs[index], lane.runs)
+            m.d.comb += [
+                lane.clear.eq(self.clear),
+                lane.row.eq(join.row),
+            ]
+            if self._image.spec.readout:
+                m.d.comb += [lane.score_row.eq(self.score_row), self.scores[index].eq(lane.score)]
+        m.d.comb += [
+            fetch.room.eq(Cat(lane.room for lane in self.lanes)),
+            join.started.eq(Cat(lane.started for lane in self.lanes)),
+            join.flags.eq(self.lanes[0].flags),
+            join.room.eq(self.room),
+            self.final.eq(join.begin & join.flags.last),
+            *(getattr(self, name).eq(getattr(join, name)) for name in ("begin", "mark", "last", "error")),
+            self.trace.valid.eq(join.valid),
+            self.trace.row.eq(join.index),
+            self.trace.v.eq(Cat(lane.v for lane in self.lanes)),
+        ]
+        if not self._image.spec.readout:
+            m.d.comb += self.trace.spikes.eq(Cat(lane.spike for lane in self.lanes))
         return m
 
 
@@ -86,64 +133,64 @@ class SpikingLayer(wiring.Component):
     spikes : Out(stream.Signature(event(...)))
         `axon` is the hardware position of a neuron that fired.
     trace : Out
-        See `NeuronUpdate`.
+        See `SynapsePath`.
     """
 
     def __init__(self, core: CoreSpec, index: int) -> None:
         image = core.layers[index]
         spec = image.spec
-        name = f"layer{index}"
         state_bits = spec.bounds(core.network.timesteps).state_bits
-        self._spec = spec
+        self._image = image
         self.synapses = SynapsePath(core, index, state_bits=state_bits)
-        self.update = NeuronUpdate(image, state_bits=state_bits, name=name)
-        self.serializer = BitSerializer(rows=image.rows, width=core.lanes)
+        self.serializer = BitSerializer(rows=image.rows, width=image.lanes, depth=2 * image.rows + 2)
         self.delay = None
-        if spec.delays is not None:
-            self.delay = DelayBuffer(spec.delays[image.order].tolist(), name=name)
+        if spec.recurrent:
+            # Marks wait in the queues of the lanes, and a few are on their way there or being swept.
+            self.delay = DelayBuffer(image, name=f"layer{index}", ahead=core.queue_depth + RowFetch.LATENCY + 3)
             self.merge = EventMerge(spec)
         super().__init__(
             {
                 "events": In(stream.Signature(event(spec.inputs, spec.value_bits))),
                 "spikes": Out(stream.Signature(event(spec.neurons))),
-                "trace": self.update.signature.members["trace"],
+                "trace": Out(trace_ports(image, state_bits)),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.synapses = synapses = self.synapses
-        m.submodules.update = update = self.update
         m.submodules.serializer = serializer = self.serializer
-        wiring.connect(m, synapses.marks, update.marks)
-        for index, state in enumerate(update.states):
-            wiring.connect(m, state, synapses.states[index])
-        wiring.connect(m, update.spikes, serializer.rows)
-        wiring.connect(m, update.trace, wiring.flipped(self.trace))
-        m.d.comb += update.start.eq(~synapses.busy & serializer.empty)
-
-        events = wiring.flipped(self.events)
-        delay_ready: Any = 1
-        m.d.comb += assign_fields(self.spikes.payload, serializer.o.payload)
-        if self.delay is not None:
+        trace = synapses.trace
+        wiring.connect(m, trace, wiring.flipped(self.trace))
+        m.d.comb += [
+            # Two steps fit.
+            synapses.room.eq(serializer.level <= self._image.rows + 1),
+            synapses.clear.eq(synapses.begin),
+            serializer.rows.valid.eq((trace.valid & trace.spikes.any()) | synapses.mark),
+            serializer.rows.payload.index.eq(trace.row),
+            serializer.rows.payload.bits.eq(trace.spikes),
+            serializer.rows.payload.mark.eq(synapses.mark),
+            serializer.rows.payload.last.eq(synapses.last),
+            serializer.rows.payload.error.eq(synapses.error),
+            self.spikes.valid.eq(serializer.o.valid),
+            serializer.o.ready.eq(self.spikes.ready),
+            *assign_fields(self.spikes.payload, serializer.o.payload),
+        ]
+        if self.delay is None:
+            wiring.connect(m, wiring.flipped(self.events), synapses.events)
+        else:
             m.submodules.delay = delay = self.delay
             m.submodules.merge = merge = self.merge
+            wiring.connect(m, wiring.flipped(self.events), merge.feed)
             wiring.connect(m, delay.events, merge.delayed)
-            wiring.connect(m, events, merge.feed)
-            events = merge.o
-            # Both the next layer and the delay buffer take a spike in the same cycle.
-            delay_ready = delay.spikes.ready
+            wiring.connect(m, merge.o, synapses.events)
             m.d.comb += [
-                delay.spikes.valid.eq(serializer.o.valid & self.spikes.ready),
-                *assign_fields(delay.spikes.payload, serializer.o.payload),
+                delay.mark.eq(merge.mark),
+                delay.last.eq(merge.last),
+                delay.valid.eq(trace.valid),
+                delay.bits.eq(trace.spikes),
+                delay.complete.eq(synapses.mark),
             ]
-        m.d.comb += [
-            self.spikes.valid.eq(serializer.o.valid & delay_ready),
-            serializer.o.ready.eq(self.spikes.ready & delay_ready),
-            synapses.events.valid.eq(events.valid & ~update.initializing),
-            synapses.events.payload.eq(events.payload),
-            events.ready.eq(synapses.events.ready & ~update.initializing),
-        ]
         return m
 
 
@@ -157,9 +204,9 @@ class ReadoutLayer(wiring.Component):
     Members
     -------
     events : In(stream.Signature(event(...)))
-    results : Out(stream.Signature(result(...)))
+    results : Out(stream.Signature(result(score_bits)))
     trace : Out
-        See `ReadoutUpdate`.
+        See `SynapsePath`.
     """
 
     def __init__(self, core: CoreSpec) -> None:
@@ -169,29 +216,37 @@ class ReadoutLayer(wiring.Component):
         state_bits = image.spec.bounds(network.timesteps).state_bits
         # The class travels in the place of a score.
         score_bits = max(signed_bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
-        self.synapses = SynapsePath(core, index, state_bits=state_bits)
-        self.update = ReadoutUpdate(image, state_bits=state_bits, score_bits=score_bits, name=f"layer{index}")
+        self.synapses = SynapsePath(core, index, state_bits=state_bits, score_bits=score_bits)
+        self.sender = ScoreSender(image, score_bits=score_bits)
         super().__init__(
             {
                 "events": In(stream.Signature(event(image.spec.inputs, image.spec.value_bits))),
                 "results": Out(stream.Signature(result(score_bits))),
-                "trace": self.update.signature.members["trace"],
+                "trace": Out(trace_ports(image, state_bits)),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.synapses = synapses = self.synapses
-        m.submodules.update = update = self.update
-        wiring.connect(m, synapses.marks, update.marks)
-        for index, state in enumerate(update.states):
-            wiring.connect(m, state, synapses.states[index])
-        wiring.connect(m, update.results, wiring.flipped(self.results))
-        wiring.connect(m, update.trace, wiring.flipped(self.trace))
+        m.submodules.sender = sender = self.sender
+        wiring.connect(m, wiring.flipped(self.events), synapses.events)
+        wiring.connect(m, synapses.trace, wiring.flipped(self.trace))
+        wiring.connect(m, sender.results, wiring.flipped(self.results))
+        # The lanes keep the scores of a sample until its class is taken.
+        sending = Signal()
+        sent = Signal()  # the join still sees that the lanes had started
+        m.d.sync += sent.eq(sender.taken)
         m.d.comb += [
-            update.start.eq(~synapses.busy),
-            synapses.events.valid.eq(self.events.valid & ~update.initializing),
-            synapses.events.payload.eq(self.events.payload),
-            self.events.ready.eq(synapses.events.ready & ~update.initializing),
+            synapses.room.eq(~sending & ~sent),
+            synapses.clear.eq((synapses.begin & ~synapses.final) | sender.taken),
+            sender.start.eq(synapses.mark & synapses.last),
+            sender.error.eq(synapses.error),
+            synapses.score_row.eq(sender.row),
+            *(sender.scores[lane].eq(score) for lane, score in enumerate(synapses.scores)),
         ]
+        with m.If(synapses.final):
+            m.d.sync += sending.eq(1)
+        with m.Elif(sender.taken):
+            m.d.sync += sending.eq(0)
         return m

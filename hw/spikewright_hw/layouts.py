@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from amaranth.hdl import Signal
 from amaranth.lib import data
 
 from spikewright.spec import unsigned_bits
@@ -21,9 +22,12 @@ def event(axons: int, value_bits: int = 1) -> data.StructLayout:
     return data.StructLayout({"axon": unsigned_bits(axons - 1), "value": value_bits, "mark": 1, "last": 1, "error": 1})
 
 
-def row(start_bits: int, length_bits: int, value_bits: int) -> data.StructLayout:
-    """A run of `length` synapses from address `start` on, whose weights count `value` times."""
-    return data.StructLayout({"start": start_bits, "length": length_bits, "value": value_bits})
+def run(start_bits: int, length_bits: int, value_bits: int) -> data.StructLayout:
+    """A run of `length` synapses from address `start` on, whose weights count `value` times.
+
+    With `mark` it ends a step, and the lowest bits of `start` and `length` are the `last` and `error` of `MARK`.
+    """
+    return data.StructLayout({"start": start_bits, "length": length_bits, "value": value_bits, "mark": 1})
 
 
 def bit_row(rows: int, width: int) -> data.StructLayout:
@@ -40,3 +44,13 @@ def assign_fields(to: Any, source: Any) -> Iterator[Any]:
     """Statements that assign the fields of `to` from those of the same name, whose widths may differ."""
     for name, _field in to.shape():
         yield to[name].eq(source[name])
+
+
+def delayed(m: Any, signal: Any, cycles: int, *, name: str) -> list[Any]:
+    """`signal`, and what it was one to `cycles` cycles ago."""
+    stages = [signal]
+    for k in range(cycles):
+        stage = Signal(signal.shape(), name=f"{name}{k + 1}")
+        m.d.sync += stage.eq(stages[-1])
+        stages.append(stage)
+    return stages

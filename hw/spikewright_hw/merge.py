@@ -32,6 +32,8 @@ class EventMerge(wiring.Component):
     o : Out(stream.Signature(event(spec.axons, spec.value_bits)))
         Axons of the layer: the feed-forward ones, then its own neurons. An event that waits gives way to a delayed
         one: unlike elsewhere, what is offered counts only once it is taken.
+    mark : Out(1)
+        A feed-forward mark passes; `last` belongs to it.
     """
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -41,12 +43,18 @@ class EventMerge(wiring.Component):
                 "feed": In(stream.Signature(event(spec.inputs, spec.value_bits))),
                 "delayed": In(stream.Signature(event(spec.neurons))),
                 "o": Out(stream.Signature(event(spec.axons, spec.value_bits))),
+                "mark": Out(1),
+                "last": Out(1),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         complete = Signal()  # all delayed spikes of the step have passed
+        m.d.comb += [
+            self.mark.eq(self.feed.valid & self.feed.ready & self.feed.payload.mark),
+            self.last.eq(self.feed.payload.last),
+        ]
         with m.If(self.delayed.valid & ~self.delayed.payload.mark):
             m.d.comb += [
                 self.o.valid.eq(1),
@@ -64,6 +72,6 @@ class EventMerge(wiring.Component):
             ]
             with m.If(self.delayed.valid):
                 m.d.sync += complete.eq(1)
-            with m.Elif(self.feed.valid & self.feed.ready & self.feed.payload.mark):
+            with m.Elif(self.mark):
                 m.d.sync += complete.eq(0)
         return m

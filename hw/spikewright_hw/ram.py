@@ -99,17 +99,26 @@ class RamQueue(wiring.Component):
     o : Out(stream.Signature(shape))
     empty : Out(1)
         It holds nothing, and nothing is offered.
+    level : Out(range(depth + 1))
+        Entries held, without the one that is offered; changes in the cycle after an entry was taken.
     """
 
     def __init__(self, shape: Any, *, depth: int) -> None:
         self._width = Shape.cast(shape).width
         self._depth = depth
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "empty": Out(1)})
+        super().__init__(
+            {
+                "i": In(stream.Signature(shape)),
+                "o": Out(stream.Signature(shape)),
+                "empty": Out(1),
+                "level": Out(range(depth + 1)),
+            }
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.ram = ram = Ram(width=self._width, depth=self._depth)
-        level = Signal(range(self._depth + 1))  # entries that are not in the read register
+        level = self.level
         write_addr = Signal(unsigned_bits(self._depth - 1))
         read_addr = Signal(unsigned_bits(self._depth - 1))
         take = self.i.valid & self.i.ready

@@ -4,50 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.spec import LayerImage
 
-from .layouts import MARK, event, row
-from .queue import Queue
+from .layouts import event, run
 from .rom import Rom
 
 
 class RowFetch(wiring.Component):
-    """Looks up the row of an axon in every lane and hands it to the lanes that have synapses there.
+    """Looks up the row of an axon in every lane, and gives the lanes that have synapses there their runs.
 
-    An event is offered to the lanes three cycles after it was taken; one event a cycle while the lanes keep up. Each
-    lane takes its row when it can, and the next event follows when all have. A mark waits in the same place until
-    `marks` takes it, so that nothing of the next step gets ahead of it.
+    One event a cycle while the lanes have room; its runs leave `LATENCY` cycles after it was taken, whatever happens
+    meanwhile. That is why an event is taken only if every lane had room for `MARGIN` runs in the cycle before: for it
+    and for those that are still under way. A mark goes to all lanes.
 
     Parameters
     ----------
     image : LayerImage
     name : str
-        Prefix of the memory image `<name>_rows`: a word per axon, lane 0 in the low bits, `start` below `length` below
-        `some`, which saves a comparison right behind the memory.
+        Prefix of the memory image `<name>_rows`: a word per axon, lane 0 in the low bits, `start` below `length`.
 
     Members
     -------
     events : In(stream.Signature(event(...)))
-    rows : Out(stream.Signature(row(...))).array(lanes)
-    marks : Out(stream.Signature(MARK))
+    room : In(lanes)
+        The queue of a lane has room for `MARGIN` runs.
+    runs : Out(stream.Signature(run(...), always_ready=True)).array(lanes)
     """
+
+    LATENCY = 3
+    MARGIN = LATENCY + 2
 
     def __init__(self, image: LayerImage, *, name: str) -> None:
         self._image = image
         spec = image.spec
-        self._row = row(image.start_bits, image.length_bits, spec.value_bits)
-        self._pointer = data.StructLayout({"start": image.start_bits, "length": image.length_bits, "some": 1})
+        self._run = run(image.start_bits, image.length_bits, spec.value_bits)
+        self._pointer = data.StructLayout({"start": image.start_bits, "length": image.length_bits})
         self._event = event(spec.axons, spec.value_bits)
         self.rom = Rom(name=f"{name}_rows", width=self._pointer.size * image.lanes, words=self._words())
         super().__init__(
             {
                 "events": In(stream.Signature(self._event)),
-                "rows": Out(stream.Signature(self._row)).array(image.lanes),
-                "marks": Out(stream.Signature(MARK)),
+                "room": In(image.lanes),
+                "runs": Out(stream.Signature(self._run, always_ready=True)).array(image.lanes),
             }
         )
 
@@ -59,7 +61,6 @@ class RowFetch(wiring.Component):
             for lane, (start, length) in enumerate(zip(starts, lengths, strict=True)):
                 # An empty row is never walked; zero keeps the start of one at the end of the memory in range.
                 pointer = (start if length else 0) | length << image.start_bits
-                pointer |= (length != 0) << (image.start_bits + image.length_bits)
                 word |= pointer << lane * self._pointer.size
             words.append(word)
         return words
@@ -67,48 +68,31 @@ class RowFetch(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.rom = rom = self.rom
+        lanes = len(self.runs)
+        go = Signal()
+        m.d.sync += go.eq(self.room.all())
+        m.d.comb += self.events.ready.eq(go)
         # The address reaches many memories at once: it comes straight from registers.
-        m.submodules.queue = queue = Queue(self._event, depth=2)
-        wiring.connect(m, wiring.flipped(self.events), queue.i)
-        arrived = queue.o
-        lanes = len(self.rows)
-        looked_up = Signal()
-        looked_up_event = Signal(self._event)
-        held = Signal()
-        held_event = Signal(self._event)
-        pointers = Signal(data.ArrayLayout(self._pointer, lanes))
-        pending = Signal(lanes)  # lanes that have not taken their row of the held event
-        taken = Signal(lanes)
-        advance = Signal()
-        m.d.comb += [
-            advance.eq(~held | Mux(held_event.mark, self.marks.ready, ~(pending & ~taken).any())),
-            arrived.ready.eq(~looked_up | advance),
-            rom.addr.eq(arrived.payload.axon),
-            rom.en.eq(arrived.ready),
-            self.marks.valid.eq(held & held_event.mark),
-            self.marks.payload.last.eq(held_event.last),
-            self.marks.payload.error.eq(held_event.error),
+        valid = Signal(self.LATENCY)
+        events = [Signal(self._event, name=f"event{k}") for k in range(self.LATENCY)]
+        m.d.sync += [
+            valid.eq(valid << 1 | (self.events.valid & go)),
+            events[0].eq(self.events.payload),
+            *(events[k].eq(events[k - 1]) for k in range(1, self.LATENCY)),
         ]
-        found = data.View(data.ArrayLayout(self._pointer, lanes), rom.data)
-        with m.If(arrived.ready):
-            m.d.sync += [looked_up.eq(arrived.valid), looked_up_event.eq(arrived.payload)]
-        m.d.sync += pending.eq(pending & ~taken)
-        with m.If(advance):
-            m.d.sync += [
-                held.eq(looked_up),
-                held_event.eq(looked_up_event),
-                pointers.eq(found),
-                pending.eq(
-                    Cat(found[lane].some for lane in range(lanes))
-                    & (looked_up & ~looked_up_event.mark).replicate(lanes)
-                ),
-            ]
-        for lane, rows in enumerate(self.rows):
+        m.d.comb += [rom.addr.eq(events[0].axon), rom.en.eq(1)]
+        pointers = Signal(data.ArrayLayout(self._pointer, lanes))
+        m.d.sync += pointers.eq(rom.data)
+        found = events[-1]
+        for lane, runs in enumerate(self.runs):
+            pointer = pointers[lane]
             m.d.comb += [
-                taken[lane].eq(rows.valid & rows.ready),
-                rows.valid.eq(pending[lane]),
-                rows.payload.start.eq(pointers[lane].start),
-                rows.payload.length.eq(pointers[lane].length),
-                rows.payload.value.eq(held_event.value),
+                runs.valid.eq(valid[-1] & (found.mark | (pointer.length != 0))),
+                runs.payload.start.eq(pointer.start),
+                runs.payload.length.eq(pointer.length),
+                runs.payload.value.eq(found.value),
+                runs.payload.mark.eq(found.mark),
             ]
+            with m.If(found.mark):
+                m.d.comb += [runs.payload.start.eq(found.last), runs.payload.length.eq(found.error)]
         return m

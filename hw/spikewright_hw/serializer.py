@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.spec import unsigned_bits
 
 from .layouts import bit_row, event, position_bits
+from .queue import Queue
 from .ram import RamQueue
+
+
+def lowest(m: Any, bits: Any, *, name: str) -> Any:
+    """Position of the lowest set bit."""
+    position = Signal(unsigned_bits(len(bits) - 1), name=name)
+    for bit in reversed(range(len(bits))):
+        with m.If(bits[bit]):
+            m.d.comb += position.eq(bit)
+    return position
 
 
 class BitSerializer(wiring.Component):
     """Sends the positions of the set bits of the rows it was given, lowest first, then the mark.
 
-    Holds all rows of a step, so that whoever finds the `empty` serializer may push a step without waiting: `rows` is
-    always ready then. A row is offered three cycles after it was pushed; one position a cycle, rows without a gap
-    once they are in the queue.
+    One position a cycle, rows without a gap once they are in the queue. A row is offered four cycles after it was
+    pushed, five if it has more than `GROUP` bits: these are first cut into groups, the empty ones left out, so that no
+    priority encoder is wide.
 
     Parameters
     ----------
@@ -27,6 +37,8 @@ class BitSerializer(wiring.Component):
         Rows of the matrix.
     width : int
         Bits of a row, a power of two.
+    depth : int
+        Rows and marks that it surely holds.
 
     Members
     -------
@@ -34,19 +46,22 @@ class BitSerializer(wiring.Component):
         At least one bit set, or a mark.
     o : Out(stream.Signature(event(...)))
         `axon` is row * width + bit.
-    empty : Out(1)
-        No row waits behind the one that is being sent.
+    level : Out(range(depth + 1))
+        Rows and marks in its memory; changes in the cycle after a row was taken.
     """
 
-    def __init__(self, *, rows: int, width: int) -> None:
+    GROUP = 8
+
+    def __init__(self, *, rows: int, width: int, depth: int) -> None:
         self._row = bit_row(rows, width)
-        self._depth = rows + 1
+        self._depth = depth
         self._width = width
+        self._event = event(1 << position_bits(rows, width))
         super().__init__(
             {
                 "rows": In(stream.Signature(self._row)),
-                "o": Out(stream.Signature(event(1 << position_bits(rows, width)))),
-                "empty": Out(1),
+                "o": Out(stream.Signature(self._event)),
+                "level": Out(range(depth + 1)),
             }
         )
 
@@ -54,32 +69,68 @@ class BitSerializer(wiring.Component):
         m = Module()
         m.submodules.queue = queue = RamQueue(self._row, depth=self._depth)
         wiring.connect(m, wiring.flipped(self.rows), queue.i)
-        m.d.comb += self.empty.eq(queue.empty)
+        m.d.comb += self.level.eq(queue.level)
+        width = min(self._width, self.GROUP)
+        source = self._groups(m, queue.o) if self._width > width else queue.o
+
+        full = Signal()
+        current = Signal(source.payload.shape())
+        bits = Signal(width)
+        rest = Signal(width)
+        m.submodules.out = out = Queue(self._event, depth=2)
+        m.d.comb += [
+            rest.eq(bits & (bits - 1)),
+            source.ready.eq(~full | (out.i.ready & (rest == 0))),
+            out.i.valid.eq(full),
+            out.i.payload.axon.eq(Cat(lowest(m, bits, name="position")[: (width - 1).bit_length()], current.index)),
+            out.i.payload.value.eq(1),
+            out.i.payload.mark.eq(current.mark),
+            out.i.payload.last.eq(current.last),
+            out.i.payload.error.eq(current.error),
+        ]
+        with m.If(source.ready):
+            m.d.sync += [
+                full.eq(source.valid),
+                current.eq(source.payload),
+                bits.eq(Mux(source.payload.mark, 0, source.payload.bits)),  # a mark is one beat
+            ]
+        with m.Elif(out.i.ready):
+            m.d.sync += bits.eq(rest)
+        wiring.connect(m, out.o, wiring.flipped(self.o))
+        return m
+
+    def _groups(self, m: Any, rows: Any) -> Any:
+        """The groups of a row that have a bit set, one a cycle; a mark is one group."""
+        groups = self._width // self.GROUP
+        index_bits = len(rows.payload.index)
+        o = stream.Signature(bit_row(1 << (index_bits + (groups - 1).bit_length()), self.GROUP)).create()
         full = Signal()
         current = Signal(self._row)
-        bits = Signal(self._width)
-        rest = Signal(self._width)
-        position = Signal(unsigned_bits(self._width - 1))
-        last_beat = Signal()
-        m.d.comb += [rest.eq(bits & (bits - 1)), last_beat.eq(rest == 0)]
-        for bit in reversed(range(self._width)):
-            with m.If(bits[bit]):
-                m.d.comb += position.eq(bit)
+        some = Signal(groups)  # groups that are still to come
+        rest = Signal(groups)
+        group = lowest(m, some, name="group")
         m.d.comb += [
-            queue.o.ready.eq(~full | (self.o.ready & last_beat)),
-            self.o.valid.eq(full),
-            self.o.payload.axon.eq(Cat(position[: (self._width - 1).bit_length()], current.index)),
-            self.o.payload.value.eq(1),
-            self.o.payload.mark.eq(current.mark),
-            self.o.payload.last.eq(current.last),
-            self.o.payload.error.eq(current.error),
+            rest.eq(some & (some - 1)),
+            rows.ready.eq(~full | (o.ready & (rest == 0))),
+            o.valid.eq(full),
+            o.payload.index.eq(Cat(group, current.index)),
+            o.payload.bits.eq(Array(current.bits.word_select(k, self.GROUP) for k in range(groups))[group]),
+            o.payload.mark.eq(current.mark),
+            o.payload.last.eq(current.last),
+            o.payload.error.eq(current.error),
         ]
-        with m.If(queue.o.ready):
+        with m.If(rows.ready):
             m.d.sync += [
-                full.eq(queue.o.valid),
-                current.eq(queue.o.payload),
-                bits.eq(Mux(queue.o.payload.mark, 0, queue.o.payload.bits)),  # a mark is one beat
+                full.eq(rows.valid),
+                current.eq(rows.payload),
+                some.eq(
+                    Mux(
+                        rows.payload.mark,
+                        0,
+                        Cat(rows.payload.bits.word_select(k, self.GROUP).any() for k in range(groups)),
+                    )
+                ),
             ]
-        with m.Elif(self.o.ready):
-            m.d.sync += bits.eq(rest)
-        return m
+        with m.Elif(o.ready):
+            m.d.sync += some.eq(rest)
+        return o

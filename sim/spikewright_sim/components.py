@@ -103,7 +103,7 @@ def run_components(
     components : dict
         Like the compiled ones up to the contents of their memories, which are those of this run.
     module : str
-        Such as "spikewright_sim.bench_delay".
+        Such as "spikewright_sim.bench_layer".
     job : dict, JSON-ready
         For the bench, by component.
     seed : int

@@ -37,11 +37,11 @@ class _Layer:
 
     @property
     def lanes(self) -> int:
-        return 1 if self.image.spec.readout else self.image.lanes
+        return self.image.lanes
 
     @property
     def rows(self) -> int:
-        return self.image.spec.neurons if self.image.spec.readout else self.image.rows
+        return self.image.rows
 
     @property
     def bits(self) -> int:

@@ -21,7 +21,7 @@ from spikewright.build import open_build
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.integer import IntegerNetwork, Trace
-from spikewright.spec import CoreSpec, NetworkSpec, delay_ring
+from spikewright.spec import CoreSpec, NetworkSpec
 
 from . import native
 from .recording import Recording
@@ -157,13 +157,10 @@ def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: di
 
 
 def _settle(core: CoreSpec) -> int:
-    """Cycles in which a core surely finishes what it does after a result: it clears its delay buffers."""
+    """Cycles in which a core surely finishes what it does after a result: a sweep, and a program of delays."""
     longest = 0
     for layer in core.layers:
-        longest = max(longest, layer.spec.neurons)
-        if layer.spec.delays is not None:
-            words, _, depth = delay_ring(layer.spec.neurons, int(layer.spec.delays.max()))
-            longest = max(longest, words + depth)
+        longest = max(longest, layer.rows + len(layer.program))
     return longest + 64
 
 

@@ -121,8 +121,8 @@ def _compare_layer(
 ) -> None:
     image = core.layers[index]
     spec = image.spec
-    lanes = 1 if spec.readout else core.lanes
-    sweep = spec.neurons if spec.readout else image.rows
+    lanes = image.lanes
+    sweep = image.rows
     rows = seen.rows[index]
     samples = len(names)
     complete = len(rows) // sweep

@@ -12,7 +12,7 @@ from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.model import load_model
 from spikewright.pack import pack
-from spikewright.spec import LANES, CoreSpec, delay_ring, signed_bits, unsigned_bits
+from spikewright.spec import LANES, CoreSpec, signed_bits, unsigned_bits
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
@@ -75,10 +75,9 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
     for index, layer in enumerate(core.layers):
         spec = layer.spec
         state_bits = spec.bounds(core.network.timesteps).state_bits
-        bits[f"layer{index}_membranes"] = layer.rows * core.lanes * state_bits
+        bits[f"layer{index}_membranes"] = layer.rows * layer.lanes * state_bits
         if spec.delays is not None:
-            _, width, depth = delay_ring(spec.neurons, int(spec.delays.max()))
-            bits[f"layer{index}_ring"] = width * depth
+            bits[f"layer{index}_ring"] = layer.ring_words * layer.lanes
     return bits
 
 

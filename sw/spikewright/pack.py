@@ -2,36 +2,86 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
-from .spec import CoreSpec, IntArray, LayerImage, LayerSpec, NetworkSpec
+from .spec import LANES, CoreSpec, IntArray, LayerImage, LayerSpec, NetworkSpec
 
 
-def balanced_order(spec: LayerSpec, lanes: int) -> IntArray:
-    """Neuron at each hardware position, so that the lanes hold about equally many synapses.
+def balanced_order(spec: LayerSpec, lanes: int, rates: npt.NDArray[np.floating] | None = None) -> IntArray:
+    """Neuron at each hardware position, so that the lanes have about equally much to do.
 
-    Longest processing time first (Graham 1969): the neurons by falling number of synapses, each into the lane with
-    the fewest so far that still has a free position. A read-out keeps the order of its classes, as its scores are
-    sent in that order.
+    The neurons of a row should have the same delay, as they are then looked up at once: rows are filled by rising
+    delay. Within a row, the neuron with the most synapses goes to the lane that has the fewest so far; exchanges
+    within rows then even out what is left. A read-out keeps the order of its classes, as its scores are sent in that
+    order.
+
+    Parameters
+    ----------
+    spec : LayerSpec
+    lanes : int
+    rates : (axons,) floats, optional
+        How often an axon has an event, where known: its synapses count as much.
     """
-    if spec.readout or lanes == 1:
+    if spec.readout:
         return np.arange(spec.neurons)
-    load = np.count_nonzero(spec.weights, axis=1)
-    free = [len(range(lane, spec.neurons, lanes)) for lane in range(lanes)]
-    members: list[list[int]] = [[] for _ in range(lanes)]
-    lightest = [(0, lane) for lane in range(lanes) if free[lane]]
-    for neuron in np.argsort(-load, kind="stable"):
-        total, lane = heapq.heappop(lightest)
-        members[lane].append(int(neuron))
-        if len(members[lane]) < free[lane]:
-            heapq.heappush(lightest, (total + int(load[neuron]), lane))
-    order = np.empty(spec.neurons, dtype=np.int64)
-    for lane, neurons in enumerate(members):
-        order[lane::lanes] = neurons
+    load = (spec.weights != 0) @ (np.ones(spec.axons) if rates is None else np.asarray(rates, dtype=np.float64))
+    delays = np.zeros(spec.neurons, dtype=np.int64) if spec.delays is None else spec.delays
+    by_delay = np.argsort(delays, kind="stable")
+    # Empty positions, all in one row, complete the grid.
+    rows = -(-spec.neurons // lanes)
+    positions = np.full(rows * lanes, -1, dtype=np.int64)
+    positions[: spec.neurons] = by_delay
+    grid: IntArray = positions.reshape(rows, lanes)
+    weight = np.append(load, 0.0)  # of neuron -1
+    total = np.zeros(lanes)
+    for row in grid:
+        heaviest = row[np.argsort(-weight[row], kind="stable")]
+        row[np.argsort(total, kind="stable")] = heaviest
+        total += weight[row]
+    _even_out(grid, weight)
+    # Empty positions must be the last.
+    grid = grid[:, np.argsort(grid[-1] < 0, kind="stable")]
+    order: IntArray = grid.reshape(-1)[: spec.neurons]
     return order
+
+
+def _even_out(grid: IntArray, weight: npt.NDArray[np.float64]) -> None:
+    """Exchange neurons of a row between the fullest lane and another, as long as the fullest gets lighter."""
+    total = weight[grid].sum(axis=0)
+    for _ in range(8 * grid.size):
+        fullest = int(np.argmax(total))
+        moved = weight[grid[:, fullest, None]] - weight[grid]  # (rows, lanes) what an exchange takes from the fullest
+        after = np.maximum(total[fullest] - moved, total + moved)
+        row, lane = divmod(int(np.argmin(after)), after.shape[1])
+        if after[row, lane] >= total[fullest] * (1 - 1e-9):
+            return
+        grid[row, [fullest, lane]] = grid[row, [lane, fullest]]
+        total[fullest] -= moved[row, lane]
+        total[lane] += moved[row, lane]
+
+
+def layer_lanes(network: NetworkSpec, lanes: int) -> list[int]:
+    """Lanes of every layer: `lanes` for the largest, and for others the fewest with which they keep up with it.
+
+    A layer keeps up if it has no more rows, and a lane of it no more synapses, than the lanes of the layers with the
+    most of them have.
+    """
+    neurons = [layer.neurons for layer in network.layers]
+    rows = -(-max(neurons) // lanes)
+    synapses = max(layer.synapses for layer in network.layers) / lanes
+    fitting = []
+    for layer in network.layers:
+        of_layer = 1
+        # A lane without a neuron would have nothing to do.
+        while of_layer < min(lanes, layer.neurons) and (
+            -(-layer.neurons // of_layer) > rows or layer.synapses / of_layer > synapses
+        ):
+            of_layer *= 2
+        fitting.append(of_layer)
+    return fitting
 
 
 def pack(network: NetworkSpec, lanes: int = 8) -> CoreSpec:
@@ -42,13 +92,17 @@ def pack(network: NetworkSpec, lanes: int = 8) -> CoreSpec:
     ValueError
         If `lanes` is not supported.
     """
+    if lanes not in LANES:
+        raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     images: list[LayerImage] = []
     feed = np.arange(network.inputs)
-    for spec in network.layers:
-        image = _pack_layer(spec, lanes, feed)
+    for spec, of_layer in zip(network.layers, layer_lanes(network, lanes), strict=True):
+        image = _pack_layer(spec, of_layer, feed)
         images.append(image)
         feed = image.order
-    return CoreSpec(network=network, lanes=lanes, layers=tuple(images))
+    # Many lanes with short runs drift apart by more of them.
+    queue_depth = 32 if lanes >= 16 else 16
+    return CoreSpec(network=network, lanes=lanes, layers=tuple(images), queue_depth=queue_depth)
 
 
 def _pack_layer(spec: LayerSpec, lanes: int, feed: IntArray) -> LayerImage:
@@ -83,9 +137,9 @@ def unpack(core: CoreSpec) -> NetworkSpec:
         spec = image.spec
         weights = np.zeros((spec.neurons, spec.axons), dtype=np.int64)
         axons = np.concatenate([feed, spec.inputs + image.order]) if spec.recurrent else feed
-        for lane in range(core.lanes):
+        for lane in range(image.lanes):
             position = np.repeat(np.arange(spec.axons), image.lengths[:, lane])
-            neuron = image.order[image.indices[lane] * core.lanes + lane]
+            neuron = image.order[image.indices[lane] * image.lanes + lane]
             weights[neuron, axons[position]] = image.data[lane]
         layers.append(replace(spec, weights=weights))
         feed = image.order

@@ -7,7 +7,7 @@ else of `spikewright`. Arrays are made read-only, so that a specification never 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 Reset = Literal["hard", "soft"]
 
-LANES = (1, 2, 4, 8, 16)
+LANES = (1, 2, 4, 8, 16, 32, 64)
 MAX_DELAY = 4095
 """Steps; far beyond what a sample has, so that a damaged file is refused."""
 _LIMIT = 1 << 40
@@ -31,17 +31,6 @@ def signed_bits(low: int, high: int) -> int:
 def unsigned_bits(high: int) -> int:
     """Width of the smallest unsigned number that holds 0 .. `high`; at least 1."""
     return max(1, int(high).bit_length())
-
-
-def delay_ring(neurons: int, longest: int) -> tuple[int, int, int]:
-    """Geometry of the ring of delayed spikes: words of a slot, bits of a word, words in all.
-
-    A step reads its slot a word a cycle, so many neurons get wide words. There are `longest` + 1 slots, each at a
-    multiple of a power of two.
-    """
-    width = 16 if neurons <= 64 else 32
-    words = -(-neurons // width)
-    return words, width, (longest + 1) << (words - 1).bit_length()
 
 
 def _frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
@@ -331,6 +320,22 @@ class NetworkSpec:
         return low * self.timesteps, high * self.timesteps
 
 
+class DelayEntry(NamedTuple):
+    """Neurons of one row of hardware positions whose spikes take the same time: they are read together.
+
+    Parameters
+    ----------
+    delay : int
+        Steps.
+    row : int
+    lanes : tuple of int
+    """
+
+    delay: int
+    row: int
+    lanes: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LayerImage:
     """Memories of one layer, its neurons dealt out to lanes.
@@ -385,6 +390,21 @@ class LayerImage:
         """Width of the number of synapses of an axon in a lane."""
         return unsigned_bits(int(self.lengths.max(initial=0)))
 
+    @property
+    def program(self) -> list[DelayEntry]:
+        """What a step of a recurrent layer asks of the steps before, long delays first."""
+        if self.spec.delays is None:
+            return []
+        members: dict[tuple[int, int], list[int]] = {}
+        for position, delay in enumerate(self.spec.delays[self.order].tolist()):
+            members.setdefault((-delay, position // self.lanes), []).append(position % self.lanes)
+        return [DelayEntry(-delay, row, tuple(lanes)) for (delay, row), lanes in sorted(members.items())]
+
+    @property
+    def ring_words(self) -> int:
+        """Rows of spikes that are kept for the delays: a slot for every step that may be asked for."""
+        return 0 if self.spec.delays is None else (int(self.spec.delays.max()) + 1) * self.rows
+
     def by_position(self, per_neuron: IntArray, fill: int) -> IntArray:
         """(rows, lanes) from (neurons,), positions without a neuron filled."""
         grid = np.full(self.rows * self.lanes, fill, dtype=np.int64)
@@ -400,20 +420,20 @@ class CoreSpec:
     ----------
     network : NetworkSpec
     lanes : int
-        Lanes per layer, one of `LANES`.
+        Lanes of the largest layer, one of `LANES`; others have as many as they need to keep up.
     layers : tuple of LayerImage
         One per layer of the network.
     queue_depth : int
-        Rows that wait in front of a lane before the row fetch stalls.
+        Runs that wait in front of a lane: 8 .. 64.
     """
 
     network: NetworkSpec
     lanes: int
     layers: tuple[LayerImage, ...]
-    queue_depth: int = 4
+    queue_depth: int = 16
 
     def __post_init__(self) -> None:
         if self.lanes not in LANES:
             raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes}")
-        if not 2 <= self.queue_depth <= 64:
-            raise ValueError(f"queue_depth must be 2 .. 64, not {self.queue_depth}")
+        if not 8 <= self.queue_depth <= 64:
+            raise ValueError(f"queue_depth must be 8 .. 64, not {self.queue_depth}")

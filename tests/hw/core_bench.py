@@ -32,10 +32,7 @@ class Recording:
     def membranes(self, core: CoreSpec, layer: int) -> npt.NDArray[np.int64]:
         """(steps of all samples, neurons), neurons in the order of the network."""
         image = core.layers[layer]
-        width = image.rows if not image.spec.readout else image.spec.neurons
-        flat = np.array([v for _, _, _, v in self.rows[layer]]).reshape(-1, width * len(self.rows[layer][0][3]))
-        if image.spec.readout:
-            return flat
+        flat = np.array([v for _, _, _, v in self.rows[layer]]).reshape(-1, image.rows * image.lanes)
         ordered = np.empty((len(flat), image.spec.neurons), dtype=np.int64)
         ordered[:, image.order] = flat[:, : image.spec.neurons]
         return ordered
@@ -105,7 +102,7 @@ def run(
             for k, image in enumerate(core.layers):
                 valid, row, spikes, v = values[4 * k : 4 * k + 4]
                 if valid:
-                    lanes = 1 if image.spec.readout else core.lanes
+                    lanes = image.lanes
                     width = bits[k] // lanes
                     seen.rows[k].append(
                         (cycle[0], row, spikes, [to_signed(v >> lane * width, width) for lane in range(lanes)])

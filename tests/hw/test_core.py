@@ -43,7 +43,7 @@ def check(spec: NetworkSpec, lanes: int, seed: int, *, samples: int = 2, stalls:
         assert predicted.done == seen.done[b]
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 32, 64])
 def test_equals_the_integer_network_and_the_cycle_model(lanes: int) -> None:
     check(random_network(lanes), lanes, lanes)
 

@@ -1,134 +1,163 @@
 import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pytest
-from component_bench import Beat, Seen, play
+from component_bench import play
 
-from spikewright.spec import delay_ring
+from random_networks import random_network
+from spikewright.pack import pack
+from spikewright.spec import LayerImage, NetworkSpec
 from spikewright_hw.delay import DelayBuffer
 
-MARK = (0, 0, 1, 0, 0)
-LAST = (0, 0, 1, 1, 0)
+
+def image(delays: list[int], lanes: int) -> LayerImage:
+    """The neurons in order: neuron n sits at position n."""
+    network = random_network(0, (2, len(delays), 2), recurrent=(True,))
+    layer = replace(network.layers[0], delays=np.array(delays))
+    packed = pack(NetworkSpec(layers=(layer, network.layers[1]), timesteps=50), lanes).layers[0]
+    return replace(packed, order=np.arange(len(delays)))
 
 
-def spike(axon: int) -> Beat:
-    return (axon, 1, 0, 0, 0)
+@dataclass
+class Steps:
+    """Delayed spikes by step, in the order in which they came; cycles of the events, of marks passed, of rows."""
+
+    delayed: list[list[int]] = field(default_factory=lambda: [[]])
+    events: list[int] = field(default_factory=list)
+    passed: list[int] = field(default_factory=list)
+    complete: list[int] = field(default_factory=list)
 
 
-def marks(transfers: list[tuple[int, Beat]]) -> int:
-    return sum(bool(beat[2]) for _, beat in transfers if isinstance(beat, tuple))
+def run(
+    layer: LayerImage,
+    spikes: list[list[int]],
+    *,
+    last: Callable[[int], bool] = lambda step: False,
+    ahead: int = 20,
+    wait: Callable[[], int] = lambda: 0,
+    ready: Callable[[int], bool] = lambda cycle: True,
+    cycles: int = 3000,
+) -> Steps:
+    """Pass the mark of a step `wait` cycles after that of its delayed spikes; its rows come `ahead` cycles later."""
+    dut = DelayBuffer(layer, name="layer0", ahead=64)
+    seen = Steps()
+    rows: dict[int, int] = {}  # by cycle, what is written
+    complete: set[int] = set()
+    due = [-1]
+    free = [0]
+
+    def each(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        put(dut.mark, cycle == due[0])
+        step = len(seen.passed)
+        if cycle == due[0] and step < len(spikes):
+            put(dut.last, last(step))
+            seen.passed.append(cycle)
+            begin = max(cycle + ahead, free[0])
+            for row in range(layer.rows):
+                members = range(row * layer.lanes, (row + 1) * layer.lanes)
+                rows[begin + row] = sum(1 << lane for lane, n in enumerate(members) if n in spikes[step])
+            complete.add(begin + layer.rows)
+            seen.complete.append(begin + layer.rows)
+            free[0] = begin + layer.rows + 1
+        put(dut.valid, cycle in rows)
+        put(dut.bits, rows.get(cycle, 0))
+        put(dut.complete, cycle in complete)
+        takes = ready(cycle)
+        put(dut.events.ready, takes)
+        if takes and get(dut.events.valid):
+            seen.events.append(cycle)
+            if get(dut.events.payload.mark):
+                seen.delayed.append([])
+                due[0] = cycle + 1 + wait() if len(seen.passed) < len(spikes) else -1
+            else:
+                seen.delayed[-1].append(get(dut.events.payload.axon))
+
+    play(dut, cycles, each=each)
+    assert len(seen.passed) == len(spikes)
+    return seen
 
 
-def run(dut: DelayBuffer, beats: list[Beat], cycles: int, **kwargs: Any) -> Seen:
-    return play(
-        dut,
-        cycles,
-        send={"spikes": beats},
-        take={"events": kwargs.pop("ready", lambda cycle: True)},
-        # The spikes of a step follow from its delayed spikes, all of which have been taken.
-        gate={"spikes": lambda seen: marks(seen.taken["spikes"]) < marks(seen.given["events"])},
-        **kwargs,
-    )
+def reference(spikes: list[list[int]], delays: list[int], last: Callable[[int], bool]) -> list[list[int]]:
+    """By step, one more than there are; a spike does not outlive its sample."""
+    arriving: list[list[int]] = [[] for _ in range(len(spikes) + 1)]
+    for t, fired in enumerate(spikes):
+        for neuron in fired:
+            at = t + 1 + delays[neuron]
+            if at <= len(spikes) and not any(last(step) for step in range(t, at)):
+                arriving[at].append(neuron)
+    return [sorted(step) for step in arriving]
 
 
-def steps(beats: list[Beat]) -> list[list[int]]:
-    """Axons between marks, in the order in which they came; what follows the last mark is left out."""
-    found: list[list[int]] = [[]]
-    for axon, _, mark, _, _ in beats:
-        if mark:
-            found.append([])
+def test_program_groups_neurons_of_a_row_by_delay_long_delays_first() -> None:
+    layer = image([3, 1, 3, 3, 0, 1], 2)
+    assert [tuple(entry) for entry in layer.program] == [
+        (3, 0, (0,)), (3, 1, (0, 1)), (1, 0, (1,)), (1, 2, (1,)), (0, 2, (0,)),
+    ]  # fmt: skip
+    dut = DelayBuffer(layer, name="layer0", ahead=4)
+    assert dut.depth == layer.ring_words == 4 * 3
+    # offset, delay, row, mask
+    assert dut.rom._words[0] == 0 | 3 << 4 | 0 << 6 | 0b01 << 8
+    assert dut.rom._words[1] == 4 * 3 - 1 | 3 << 4 | 1 << 6 | 0b11 << 8
+    assert dut.rom._words[4] == 1 * 3 - 2 | 0 << 4 | 2 << 6 | 0b01 << 8
+
+
+@pytest.mark.parametrize("lanes", [2, 16])
+def test_spikes_are_offered_eight_cycles_after_the_mark(lanes: int) -> None:
+    delays = [1] * 20
+    seen = run(image(delays, lanes), [[0, 1], [], []], ahead=3)
+    assert seen.delayed == [[], [], [0, 1], [], []]
+    entries = -(-20 // lanes)
+    latency = 8 + (lanes > 8)
+    # The mark follows the last entry, one cycle behind.
+    marks = [seen.events[0], seen.events[1], seen.events[4]]
+    assert marks[1] == seen.passed[0] + latency + entries
+    assert seen.events[2] == seen.passed[1] + latency
+    assert marks[2] == max(seen.events[3] + 1, seen.passed[1] + latency + entries)
+
+
+def test_sample_ends_at_once() -> None:
+    seen = run(image([1] * 20, 2), [[0], [1], [2]], last=lambda step: step == 1)
+    assert seen.delayed == [[], [], [], [], []]
+    assert seen.events[2] == seen.passed[1] + 8
+
+
+@pytest.mark.parametrize(("delay", "waits"), [(0, True), (1, False)])
+def test_entry_waits_until_its_row_is_there(delay: int, waits: bool) -> None:
+    seen = run(image([delay, 3], 1), [[0], [0], [0], [0]], ahead=40)
+    for step in range(2, 4):
+        first = seen.events[seen.events.index(seen.passed[step] - 1) + 1]
+        if waits:
+            # One cycle until it counts, seven through the stages.
+            assert first == seen.complete[step] + 1 + 7
         else:
-            found[-1].append(axon)
-    return found[:-1]
-
-
-@pytest.mark.parametrize(
-    ("neurons", "longest", "words", "width", "depth"),
-    [(1, 0, 1, 16, 1), (16, 3, 1, 16, 4), (17, 40, 2, 16, 82), (64, 2, 4, 16, 12), (65, 2, 3, 32, 12)],
-)
-def test_geometry(neurons: int, longest: int, words: int, width: int, depth: int) -> None:
-    dut = DelayBuffer([longest] * neurons, name="layer0")
-    assert (dut.words, dut.width, dut.slots, dut.depth) == (words, width, longest + 1, depth)
-    assert (words, width, depth) == delay_ring(neurons, longest)
-    assert dut.rom._words[0] == longest
-
-
-@pytest.mark.parametrize("neurons", [3, 70])
-def test_step_is_read_five_cycles_after_the_mark_and_offered_six_later(neurons: int) -> None:
-    dut = DelayBuffer([0] * neurons, name="layer0")
-    # The spike is in the first word of the slot; it is taken in the first cycle possible, the mark behind it.
-    seen = run(dut, [spike(2), MARK, LAST], 150)
-    first_read = dut.depth  # after reset every slot is cleared, one word a cycle
-    # The mark follows the last word through the same stages, one cycle behind.
-    assert seen.cycles("events")[0] == first_read + dut.words + 6
-    assert seen.cycles("spikes")[:2] == [seen.cycles("events")[0] + 1, seen.cycles("events")[0] + 2]
-    read = seen.cycles("spikes")[1] + 5
-    assert seen.given["events"][1] == (read + 6, spike(2))
-    assert seen.cycles("events")[2] == read + dut.words + 6
-    # After the last mark of a sample all slots are cleared before the next step is read.
-    assert seen.cycles("events")[3] == seen.cycles("spikes")[2] + 5 + dut.depth + dut.words + 6
-
-
-def test_takes_a_spike_every_cycle_and_sends_them_without_a_gap() -> None:
-    neurons = 70
-    dut = DelayBuffer([0] * neurons, name="layer0")
-    seen = run(dut, [*map(spike, range(neurons)), MARK], 300)
-    taken, sent = seen.cycles("spikes"), seen.cycles("events")
-    assert taken == list(range(taken[0], taken[0] + neurons + 1))
-    assert sent[1:] == list(range(taken[-1] + 11, taken[-1] + 11 + neurons + 1))
-    assert steps(seen.beats("events")) == [[], list(range(neurons))]
-
-
-def test_words_without_spikes_are_skipped() -> None:
-    dut = DelayBuffer([0] * 64, name="layer0")
-    seen = run(dut, [spike(0), spike(63), MARK], 150)
-    assert steps(seen.beats("events")) == [[], [0, 63]]
-    # The words are read in four cycles, the two in between are not sent.
-    first, second, mark = seen.cycles("events")[1:]
-    assert (second - first, mark - second) == (3, 1)
+            assert first < seen.complete[step]
 
 
 @pytest.mark.parametrize("delay", [0, 1, 5])
 def test_delay_counts_from_the_next_step(delay: int) -> None:
-    dut = DelayBuffer([delay, 5], name="layer0")
-    seen = run(dut, [MARK, spike(0), *[MARK] * 9], 400)
-    expected: list[list[int]] = [[] for _ in range(11)]
+    seen = run(image([delay, 5], 2), [[], [0], *[[]] * 9])
+    expected: list[list[int]] = [[] for _ in range(12)]
     expected[1 + 1 + delay] = [0]
-    assert steps(seen.beats("events")) == expected
+    assert seen.delayed[:12] == expected
 
 
-def test_spikes_in_flight_do_not_reach_the_next_sample() -> None:
-    dut = DelayBuffer([0, 1, 2, 3], name="layer0")
-    sample = [*map(spike, range(4)), MARK, *map(spike, range(4)), LAST]
-    seen = run(dut, [*sample, *[MARK] * 6], 400)
-    assert steps(seen.beats("events")) == [[], [0], [], [], [], [], [], [], []]
-    assert all(beat[3:] == (0, 0) for beat in seen.beats("events") if beat[2])
-
-
-def reference(spikes: list[list[int]], delays: list[int]) -> list[list[int]]:
-    arriving: list[list[int]] = [[] for _ in range(len(spikes))]
-    for t, fired in enumerate(spikes):
-        for neuron in fired:
-            if t + 1 + delays[neuron] < len(spikes):
-                arriving[t + 1 + delays[neuron]].append(neuron)
-    return [sorted(step) for step in arriving]
-
-
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(5))
 def test_every_spike_arrives_once_in_its_step(seed: int) -> None:
     rng = random.Random(seed)
-    neurons = (1, 5, 40, 70)[seed]
+    neurons = (1, 5, 20, 40, 70)[seed]
     delays = [rng.randint(0, 6) for _ in range(neurons)]
+    ends = {rng.randrange(24) for _ in range(3)}
+    spikes = [sorted(rng.sample(range(neurons), rng.randint(0, min(neurons, 8)))) for _ in range(24)]
     stall = rng.choice([0.0, 0.3])
-    beats: list[Beat] = []
-    expected: list[list[int]] = []
-    for _ in range(3):
-        spikes = [
-            sorted(rng.sample(range(neurons), rng.randint(0, min(neurons, 8)))) for _ in range(rng.randint(1, 12))
-        ]
-        expected += reference(spikes, delays)
-        beats += [beat for fired in spikes for beat in [*map(spike, fired), MARK]]
-        beats[-1] = LAST
-    seen = run(DelayBuffer(delays, name="layer0"), beats, 2500, pause=lambda: rng.random() < stall)
-    # One step more: the first of a sample that never comes.
-    assert steps(seen.beats("events")) == [*expected, []], f"seed {seed}"
+    seen = run(
+        image(delays, (1, 2, 4, 16, 64)[seed]),
+        spikes,
+        last=lambda step: step in ends,
+        ahead=rng.randint(1, 30),
+        wait=lambda: rng.randrange(12),
+        ready=lambda cycle: rng.random() >= stall,
+    )
+    assert [sorted(step) for step in seen.delayed[:25]] == reference(spikes, delays, lambda step: step in ends)

@@ -1,28 +1,33 @@
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
-from component_bench import Beat, Seen, play
+from component_bench import Beat, play
 
 from spikewright.pack import pack
 from spikewright.spec import Decay, LayerImage, LayerSpec, NetworkSpec
 from spikewright_hw.lane import Lane
+from spikewright_hw.rows import RowFetch
 
 BITS = 30
+NEVER = 1 << 24
 
 
-def image(weights: list[list[int]], *, lanes: int = 1, value_bits: int = 3, weight_shift: int = 0) -> LayerImage:
-    """Of a layer with `weights[neuron][axon]`."""
+def image(
+    weights: list[list[int]], *, lanes: int = 1, value_bits: int = 3, weight_shift: int = 0, bias: int = 0
+) -> LayerImage:
+    """Of a layer with `weights[neuron][axon]` that keeps half of its membrane, and never fires."""
     table = np.array(weights)
     neurons, inputs = table.shape
     layer = LayerSpec(
         inputs=inputs,
         neurons=neurons,
         weights=table,
-        bias=np.zeros(neurons, dtype=np.int64),
-        threshold=np.full(neurons, 1000),
+        bias=np.full(neurons, bias),
+        threshold=np.full(neurons, NEVER),
         delays=None,
         decay=Decay(1, 1),
         value_bits=value_bits,
@@ -40,81 +45,143 @@ def image(weights: list[list[int]], *, lanes: int = 1, value_bits: int = 3, weig
     return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes).layers[0]
 
 
-def rows(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> list[Beat]:
-    """The rows of (axon, value) in a lane, empty ones left out as the row fetch does."""
+def runs(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> list[Beat]:
+    """The runs of (axon, value) in a lane, empty ones left out as the row fetch does."""
     return [
-        (int(layer.indptr[axon, lane]), int(layer.lengths[axon, lane]), value)
+        (int(layer.indptr[axon, lane]), int(layer.lengths[axon, lane]), value, 0)
         for axon, value in events
         if layer.lengths[axon, lane]
     ]
 
 
-def run(layer: LayerImage, sent: list[Any], *, lane: int = 0, depth: int = 4, at: int = 8, **kwargs: Any) -> Seen:
-    """Set membrane r to 100 * r, send `sent` from cycle `at` on, and read all membranes at the end.
+MARK, LAST = (0, 0, 0, 1), (1, 0, 0, 1)
 
-    `watched["busy"]`, and the membranes as `watched["v"]`.
-    """
+
+@dataclass
+class Steps:
+    """What a lane showed; `v` by step and row, `room` and `started` by cycle, `began` when the join read a step."""
+
+    v: list[list[int]] = field(default_factory=list)
+    began: list[int] = field(default_factory=list)
+    room: list[int] = field(default_factory=list)
+    started: list[int] = field(default_factory=list)
+    flags: list[tuple[int, int]] = field(default_factory=list)
+
+
+def run(
+    layer: LayerImage,
+    sent: list[Any],
+    *,
+    lane: int = 0,
+    depth: int = 16,
+    at: int = 20,
+    wait: int = 0,
+    cycles: int = 0,
+    respect_room: bool = True,
+) -> Steps:
+    """Send `sent` from cycle `at` on, one a cycle while there is room; read every step `wait` cycles after it began."""
     dut = Lane(layer, lane=lane, state_bits=BITS, queue_depth=depth, name="layer0")
-    cycles = at + 40 + 2 * sum(row[1] for row in sent)
-    read_from = cycles - layer.rows - 1
+    seen = Steps()
+    waiting = [beat if len(beat) == 2 else (at, beat) for beat in sent]
+    reading: list[int | None] = [None]
 
     def each(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
-        put(dut.state.write_en, cycle < layer.rows)
-        put(dut.state.write_addr, min(cycle, layer.rows - 1))
-        put(dut.state.write_data, 100 * cycle)
-        put(dut.state.read_en, read_from <= cycle < cycles - 1)
-        put(dut.state.read_addr, min(max(cycle - read_from, 0), layer.rows - 1))
+        # As the join does: a row is asked for from the cycle after the step began on, and seen one cycle later.
+        asked = reading[0]
+        if asked is not None:
+            if asked >= 0:
+                seen.v[-1].append(get(dut.v))
+            reading[0] = asked + 1 if asked + 1 < layer.rows else None
+        seen.room.append(get(dut.room))
+        seen.started.append(get(dut.started))
+        begins = reading[0] is None and get(dut.started) and seen.started[-2 - wait :] == [1] * (2 + wait)
+        put(dut.clear, begins)
+        if begins:
+            seen.began.append(cycle)
+            seen.flags.append((get(dut.flags.last), get(dut.flags.error)))
+            seen.v.append([])
+            reading[0] = -1
+        put(dut.row, max(reading[0] or 0, 0))
+        ready = waiting and waiting[0][0] <= cycle and (seen.room[-1] or not respect_room)
+        put(dut.runs.valid, bool(ready))
+        if ready:
+            for (name, _), value in zip(dut.runs.payload.shape(), waiting.pop(0)[1], strict=True):
+                put(dut.runs.payload[name], value)
 
-    assert at >= layer.rows
-    seen = play(
-        dut,
-        cycles,
-        send={"rows": [(at, beat) for beat in sent]},
-        each=each,
-        watch={"busy": dut.busy, "v": dut.state.read_data},
-        **kwargs,
-    )
-    assert not any(seen.watched["busy"][read_from:]), "the run was too short"
-    seen.watched["v"] = seen.watched["v"][read_from + 1 :]
+    play(dut, cycles or at + 60 + sum(2 + beat[-1][1] if len(beat) == 2 else 2 + beat[1] for beat in sent), each=each)
+    assert not waiting
     return seen
 
 
 def sums(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> list[int]:
-    total = 100 * np.arange(layer.rows)
+    total = np.zeros(layer.rows, dtype=np.int64)
     for axon, value in events:
         for synapse in range(layer.indptr[axon, lane], layer.indptr[axon + 1, lane]):
             total[layer.indices[lane][synapse]] += (int(layer.data[lane][synapse]) << layer.spec.weight_shift) * value
     return [int(v) for v in total]
 
 
-@pytest.mark.parametrize("lengths", [[1], [5], [1, 1, 1], [3, 1, 4]])
-def test_row_of_n_synapses_takes_n_cycles_without_a_gap(lengths: list[int]) -> None:
-    table = [[1 if neuron < length else 0 for length in lengths] for neuron in range(6)]
+@pytest.mark.parametrize("lengths", [[], [1], [5], [1, 1, 1], [3, 1, 4]])
+def test_run_of_n_synapses_takes_n_cycles_without_a_gap(lengths: list[int]) -> None:
+    table = [[1 if neuron < length else 0 for length in lengths or [0]] for neuron in range(6)]
     layer = image(table)
     events = [(axon, 1) for axon in range(len(lengths))]
-    seen = run(layer, rows(layer, events))
-    assert seen.cycles("rows") == [8 + k for k in range(len(lengths))]
-    # Offered to the walk one cycle after it was taken, issued from the next on, added in the third cycle after that.
-    busy = [cycle for cycle, busy in enumerate(seen.watched["busy"]) if busy]
-    assert busy == list(range(9, 10 + sum(lengths) + 3))
-    assert seen.watched["v"] == sums(layer, events)
+    seen = run(layer, [*runs(layer, events), MARK])
+    # Offered by the queue two cycles after it was pushed; the mark leaves it with the last synapse before.
+    left = max(20 + 2 + sum(lengths), 20 + 2 + len(lengths))
+    assert seen.started.index(1) == left + 5
+    assert seen.v == [sums(layer, events)]
 
 
-def test_full_queue_takes_a_row_one_cycle_after_it_gave_one() -> None:
-    layer = image([[1], [1], [1], [1], [1]])
-    seen = run(layer, rows(layer, [(0, 1)] * 5), depth=2)
-    # Rows are popped in cycles 9, 14, 19, ...: as soon as the five synapses of the one before have been issued.
-    assert seen.cycles("rows") == [8, 9, 10, 15, 20]
-    assert seen.watched["v"] == [100 * row + 5 for row in range(5)]
+def test_sweep_takes_a_cycle_per_row_and_a_pause() -> None:
+    layer = image([[1], [1], [1]])
+    seen = run(layer, [MARK, MARK, MARK])
+    starts = [cycle for cycle in range(1, len(seen.started)) if seen.started[cycle] > seen.started[cycle - 1]]
+    assert starts == [27, 27 + layer.rows + Lane.PAUSE, 27 + 2 * (layer.rows + Lane.PAUSE)]
+
+
+def test_next_mark_waits_until_the_step_was_read() -> None:
+    layer = image([[1], [2]])
+    seen = run(layer, [MARK, *runs(layer, [(0, 3)]), LAST], wait=30, cycles=160)
+    assert seen.began[1] > seen.began[0] + 30
+    assert seen.v == [[0, 0], [3, 6]]
+    assert seen.flags == [(0, 0), (1, 0)]
+
+
+def test_room_leaves_the_margin() -> None:
+    layer = image([[1], [1]])
+    events = [(0, 1)] * 16
+    seen = run(layer, runs(layer, events), depth=16, respect_room=False)
+    # Two runs leave the memory at once: one is walked, one is offered. Each takes two cycles.
+    level, walked = 0, 20
+    for cycle in range(20, 36):
+        assert seen.room[cycle] == (level <= 16 - RowFetch.MARGIN), cycle
+        level += 1
+        if cycle == walked + 1 or (cycle > 21 and cycle % 2 == 0):
+            level -= 1
+            walked = cycle
 
 
 @pytest.mark.parametrize("distance", [1, 2, 3, 4])
 def test_synapses_of_the_same_neuron_close_behind_each_other(distance: int) -> None:
-    """Rows of `distance` synapses, again and again: neuron 0 is hit every `distance` cycles."""
+    """Runs of `distance` synapses, again and again: neuron 0 is hit every `distance` cycles, and swept right after."""
     layer = image([[3 + neuron] if neuron < distance else [0] for neuron in range(5)])
     events = [(0, 1 + k % 7) for k in range(12)]
-    seen = run(layer, rows(layer, events))
-    assert seen.watched["v"] == sums(layer, events)
+    seen = run(layer, [*runs(layer, events), MARK])
+    assert seen.v == [sums(layer, events)]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_steps_follow_each_other_without_losing_a_synapse(rows: int) -> None:
+    """The first run of a step hits the rows that were swept last."""
+    layer = image([[7 * (row + 1)] for row in range(rows)], bias=10)
+    seen = run(layer, [MARK, *runs(layer, [(0, 1)]), MARK, *runs(layer, [(0, 2)]), LAST, MARK])
+    state = np.full(rows, 10)
+    add = 7 * np.arange(1, rows + 1)
+    expected = [state]
+    for value in (1, 2):
+        expected.append(expected[-1] // 2 + 10 + value * add)
+    assert seen.v == [*(step.tolist() for step in expected), [10] * rows]
 
 
 @pytest.mark.parametrize("value_bits", [1, 3, 16])
@@ -123,28 +190,41 @@ def test_extreme_weights_and_values(value_bits: int, weight_shift: int) -> None:
     layer = image([[127, -127], [-127, 1], [-1, 127]], value_bits=value_bits, weight_shift=weight_shift)
     value = (1 << value_bits) - 1
     events = [(0, value), (1, value), (0, 1)]
-    seen = run(layer, rows(layer, events))
-    assert seen.watched["v"] == sums(layer, events)
+    seen = run(layer, [*runs(layer, events), MARK])
+    total = np.array(sums(layer, events))
+    assert seen.v == [np.where(total >= NEVER, 0, total).tolist()]
 
 
 def test_image_has_a_word_per_synapse_weight_above_row() -> None:
     layer = image([[5, 0], [0, 0], [-3, 7], [0, -1]])
-    lane = Lane(layer, lane=0, state_bits=BITS, queue_depth=2, name="layer0")
+    lane = Lane(layer, lane=0, state_bits=BITS, queue_depth=8, name="layer0")
+    row = {int(neuron): row for row, neuron in enumerate(layer.order)}
     assert lane.rom.depth == 4
     assert len(lane.rom.data) == 2 + 8
-    assert lane.rom._words == [0 | 5 << 2, 2 | (-3 & 255) << 2, 2 | 7 << 2, 3 | (-1 & 255) << 2]
+    by_axon = [sorted([row[0] | 5 << 2, row[2] | (-3 & 255) << 2], key=lambda word: word & 3)]
+    by_axon.append(sorted([row[2] | 7 << 2, row[3] | (-1 & 255) << 2], key=lambda word: word & 3))
+    assert lane.rom._words == [*by_axon[0], *by_axon[1]]
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_rows_sum_up(seed: int) -> None:
+def test_random_steps_equal_the_equations(seed: int) -> None:
     rng = random.Random(seed)
     lanes = (1, 2, 4, 2)[seed]
-    neurons = rng.randint(1, 6 * lanes)
+    neurons = rng.randint(lanes, 6 * lanes)
     density = rng.choice([0.2, 1.0])
     table = [[rng.randint(-127, 127) * (rng.random() < density) for _ in range(7)] for _ in range(neurons)]
-    layer = image(table, lanes=lanes, weight_shift=seed % 2)
-    events = [(rng.randrange(7), rng.randint(1, 7)) for _ in range(40)]
-    lane = rng.randrange(min(lanes, neurons))
-    seen = run(layer, rows(layer, events, lane), lane=lane, depth=rng.randint(2, 5), pause=lambda: rng.random() < 0.2)
-    # Positions without a neuron keep what they had.
-    assert seen.watched["v"] == sums(layer, events, lane), f"seed {seed}"
+    layer = image(table, lanes=lanes, weight_shift=seed % 2, bias=-3)
+    lane = rng.randrange(layer.lanes)
+    sent: list[Any] = []
+    expected: list[list[int]] = []
+    bias = layer.by_position(layer.spec.bias, 0)[:, lane]
+    state = bias
+    for _ in range(12):
+        events = [(rng.randrange(7), rng.randint(1, 7)) for _ in range(rng.choice([0, 1, 6]))]
+        last = rng.randrange(2)
+        sent += [*runs(layer, events, lane), LAST if last else MARK]
+        state = state + sums(layer, events, lane)
+        expected.append(state.tolist())
+        state = bias if last else state // 2 + bias
+    seen = run(layer, sent, lane=lane, wait=rng.randrange(5), cycles=1200)
+    assert seen.v == expected, f"seed {seed}"

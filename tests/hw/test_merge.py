@@ -65,6 +65,15 @@ def test_delayed_mark_is_taken_at_once_although_nothing_leaves() -> None:
     assert seen.given["o"] == [(20, feed(2)), (21, LAST)]
 
 
+def test_passing_mark_is_shown() -> None:
+    merge = EventMerge(SPEC)
+    delayed = [(3, MARK), (8, MARK)]
+    watch = {"mark": merge.mark, "last": merge.last}
+    seen = play(merge, 12, send={"feed": [MARK, LAST], "delayed": delayed}, take={"o": always}, watch=watch)
+    passed = [(cycle, seen.watched["last"][cycle]) for cycle, mark in enumerate(seen.watched["mark"]) if mark]
+    assert passed == [(4, 0), (9, 1)]
+
+
 def test_last_and_error_of_the_feed_are_kept() -> None:
     beats = [(0, 0, 1, last, error) for last in (0, 1) for error in (0, 1)]
     delayed = [(2 * step, MARK) for step in range(4)]

@@ -75,6 +75,12 @@ def test_queue_offers_after_two_cycles_then_one_a_cycle() -> None:
     assert seen.watched["empty"] == [1] + [0] * 41 + [1] * 18
 
 
+def test_queue_level_counts_what_waits_behind_the_entry_that_is_offered() -> None:
+    queue = RamQueue(10, depth=5)
+    seen = play(queue, 20, send={"i": range(5)}, take={"o": lambda cycle: cycle >= 10}, watch={"level": queue.level})
+    assert seen.watched["level"] == [0, 1, 1, 2, 3, 4, 4, 4, 4, 4, 4, 3, 2, 1, 0, 0, 0, 0, 0, 0]
+
+
 @pytest.mark.parametrize("depth", [1, 2, 5, 30])
 def test_queue_holds_its_depth(depth: int) -> None:
     """All of `depth` entries are taken without a pause while nothing is given, and come out in order."""

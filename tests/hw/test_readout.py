@@ -1,156 +1,154 @@
 import random
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from component_bench import Beat, Membranes, Seen, play
+from component_bench import Beat, Seen, play
+from test_update import sweep
 
 from random_networks import TAU_1_05, TAU_2, random_network
 from spikewright.pack import pack
 from spikewright.spec import Decay, LayerImage
-from spikewright_hw.readout import ReadoutUpdate
+from spikewright_hw.readout import ReadoutUpdate, ScoreSender
 
 BITS, SCORE_BITS = 14, 18
-LAST = (1, 0)
 
 
 def image(seed: int, classes: int, lanes: int, decay: Decay = TAU_1_05) -> LayerImage:
-    return pack(random_network(seed, (3, 5, classes), decay=decay), lanes).layers[-1]
+    return pack(random_network(seed, (3, classes, classes), decay=decay), lanes).layers[-1]
 
 
-def grid(layer: LayerImage, by_class: list[int]) -> list[list[int]]:
-    """(rows, lanes): class c sits in row c // lanes of lane c % lanes."""
-    padded = [*by_class, *[0] * (layer.rows * layer.lanes - len(by_class))]
-    return [padded[row * layer.lanes :][: layer.lanes] for row in range(layer.rows)]
+def update(layer: LayerImage, lane: int) -> ReadoutUpdate:
+    return ReadoutUpdate(layer, lane=lane, state_bits=BITS, score_bits=SCORE_BITS, name="layer1")
 
 
-def run(layer: LayerImage, inputs: list[list[int]], marks: list[Any], **kwargs: Any) -> tuple[Membranes, Seen]:
-    """Steps with `inputs` by class."""
-    dut = ReadoutUpdate(layer, state_bits=BITS, score_bits=SCORE_BITS, name="layer1")
-    classes = layer.spec.neurons
-    membranes = Membranes(
-        dut, [grid(layer, step) for step in inputs], per_sweep=classes, wait=kwargs.pop("wait", lambda: 0)
-    )
-    seen = play(
-        dut,
-        kwargs.pop("cycles", (len(inputs) + 1) * (classes + 8) + 3 * classes + 20),
-        send={"marks": marks},
-        take={"results": kwargs.pop("ready", lambda cycle: True)},
-        each=membranes.each,
-        watch={"valid": dut.trace.valid, "row": dut.trace.row, "v": dut.trace.v, "initializing": dut.initializing},
-        **kwargs,
-    )
-    return membranes, seen
-
-
-def traced(seen: Seen) -> list[tuple[int, int, int]]:
-    watched = zip(seen.watched["valid"], seen.watched["row"], seen.watched["v"], strict=True)
-    return [(cycle, row, v) for cycle, (valid, row, v) in enumerate(watched) if valid]
-
-
-def packets(seen: Seen) -> list[list[Any]]:
-    found: list[list[Any]] = [[]]
-    for beat in seen.beats("results"):
-        found[-1].append(beat)
-        if isinstance(beat, tuple) and beat[1]:
-            found.append([])
-    assert found[-1] == []
-    return found[:-1]
-
-
-def test_sweep_after_reset_sets_the_bias_and_shows_nothing() -> None:
-    layer = image(1, 5, 2)
-    membranes, seen = run(layer, [[0] * 5], [], cycles=20)
-    assert membranes.reads == [(index, index // 2) for index in range(5)]
-    assert membranes.writes == [(index + 4, index // 2, index % 2, int(layer.spec.bias[index])) for index in range(5)]
-    assert seen.watched["initializing"] == [1] * 5 + [0] * 15
-    assert traced(seen) == []
-    assert seen.given["results"] == []
-
-
-def test_latencies_of_the_last_sweep_and_its_results() -> None:
+def test_latencies_are_those_of_a_spiking_lane() -> None:
     layer = image(2, 4, 2)
-    bias = layer.spec.bias.tolist()
-    membranes, seen = run(layer, [[10, 40, 30, 20]], [(20, (1, 1))], cycles=60)
-    assert membranes.reads[4:] == [(21, 0), (22, 0), (23, 1), (24, 1)]
-    assert seen.taken["marks"] == [(24, (1, 1))]
-    assert [cycle for cycle, _, _ in traced(seen)] == [24, 25, 26, 27]
-    assert [write[0] for write in membranes.writes[4:]] == [25, 26, 27, 28]
-    # The first score six cycles after the last class was read, the others every second cycle, the class at once.
-    assert seen.cycles("results") == [30, 32, 34, 36, 37]
-    scores = [added + of_class for added, of_class in zip([10, 40, 30, 20], bias, strict=True)]
-    assert seen.beats("results") == [*((score, 0, 0) for score in scores), (int(np.argmax(scores)), 1, 1)]
+    done, written = sweep(update(layer, 0), [(0, 10, 0, 0), (1, -20, 0, 0)])
+    assert done == [(3, 0, 0, 10), (4, 1, 0, -20)]
+    assert [item[:2] for item in written] == [(4, 0), (5, 1)]
 
 
-@pytest.mark.parametrize("delay", [0, 1, 7])
-def test_sweep_waits_until_the_result_has_been_taken(delay: int) -> None:
-    layer = image(3, 3, 1)
-    taken = 100 + delay
-    membranes, seen = run(layer, [[1, 2, 3]] * 2, [LAST, LAST], cycles=150, ready=lambda cycle: cycle >= taken)
-    last = next(cycle for cycle, beat in seen.given["results"] if isinstance(beat, tuple) and beat[1])
-    assert last >= taken
-    assert [cycle for cycle, row in membranes.reads][6] == last + 2
+def test_silent_sweep_sets_the_bias() -> None:
+    layer = image(1, 5, 2)
+    bias = layer.by_position(layer.spec.bias, 0)
+    _, written = sweep(update(layer, 1), [(row, 999, 0, 1) for row in range(layer.rows)])
+    assert [state for *_, state in written] == bias[:, 1].tolist()
 
 
-def test_ties_go_to_the_lowest_class() -> None:
-    layer = image(4, 6, 4)
-    bias = layer.spec.bias
+def test_image_has_the_bias_of_a_row_per_word() -> None:
+    layer = image(7, 5, 4)
+    dut = update(layer, 1)
+    mask = (1 << len(dut.rom.data)) - 1
+    assert dut.rom._words == [int(b) & mask for b in layer.by_position(layer.spec.bias, 0)[:, 1]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_are_sums_over_a_sample(seed: int) -> None:
+    rng = random.Random(seed)
+    decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0)])
+    layer = image(seed, rng.randint(1, 9), rng.choice([1, 2]), decay)
+    dut = update(layer, 0)
+    biases = layer.by_position(layer.spec.bias, 0)[:, 0].tolist()
+    steps = [rng.randint(1, 4) for _ in range(3)]
+    reads: list[Any] = []
+    expected = []
+    for length in steps:
+        score = [0] * layer.rows
+        for t in range(length):
+            states = [rng.randint(-900, 900) for _ in range(layer.rows)]
+            score = [total + state for total, state in zip(score, states, strict=True)]
+            reads += [(row, state, int(t == length - 1), 0) for row, state in enumerate(states)]
+            reads += [None] * 5  # rows of another sweep come no earlier
+        expected.append(score)
+    scores: list[list[int]] = []
+    written: list[int] = []
+
+    def each(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        before = reads[cycle - 1] if 1 <= cycle <= len(reads) else None
+        now = reads[cycle] if cycle < len(reads) else None
+        put(dut.state, before[1] if before else 4321)
+        put(dut.read, now is not None)
+        if now:
+            put(dut.row, now[0])
+            put(dut.last, now[2])
+        if get(dut.write):
+            written.append(get(dut.next_state))
+
+    def read_scores(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        put(dut.read, 0)
+        put(dut.score_row, min(cycle, layer.rows - 1))
+        if cycle:
+            scores[-1].append(get(dut.score))
+
+    # Every sample in a run of its own up to then, as the score can only be read between sweeps.
+    for count in range(1, len(steps) + 1):
+        keep = reads
+        reads = reads[: sum(steps[:count]) * (layer.rows + 5)]
+        total = len(reads) + 6
+        scores.append([])
+
+        def both(get: Any, put: Any, cycle: int, total: int = total) -> None:
+            if cycle < total:
+                each(get, put, cycle)
+            else:
+                read_scores(get, put, cycle - total)
+
+        written.clear()
+        play(dut := update(layer, 0), total + layer.rows + 1, each=both)
+        reads = keep
+    assert scores == expected, f"seed {seed}"
+    real = [read for read in reads if read]
+    assert written == [biases[row] + (0 if last else decay(v)) for row, v, last, _ in real]
+
+
+def send(scores: list[int], lanes: int, **kwargs: Any) -> Seen:
+    """Start in cycle 5 and again once the class was taken."""
+    layer = image(0, len(scores), lanes)
+    dut = ScoreSender(layer, score_bits=SCORE_BITS)
+    row = [0]
+
+    def each(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        put(dut.start, cycle == 5)
+        put(dut.error, kwargs.get("error", 0) if cycle == 5 else 1)
+        for lane, port in enumerate(dut.scores):
+            position = row[0] * layer.lanes + lane
+            put(port, scores[position] if position < len(scores) else 9999)
+        row[0] = get(dut.row)
+
+    return play(
+        dut,
+        12 + 10 * len(scores),
+        take={"results": kwargs.get("ready", lambda cycle: True)},
+        each=each,
+        watch={"taken": dut.taken},
+    )
+
+
+def packet(scores: list[int], best: int, error: int = 0) -> list[Beat]:
+    return [*((score, 0, 0) for score in scores), (best, 1, error)]
+
+
+def test_first_score_two_cycles_after_start_then_every_second_cycle_and_the_class_at_once() -> None:
+    seen = send([10, 40, 30, 20], 2, error=1)
+    assert seen.cycles("results") == [7, 9, 11, 13, 14]
+    assert seen.beats("results") == packet([10, 40, 30, 20], 1, 1)
+    assert [cycle for cycle, taken in enumerate(seen.watched["taken"]) if taken] == [14]
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+def test_ties_go_to_the_lowest_class(lanes: int) -> None:
     for winners in ([1, 3, 5], [0, 5], [2, 3], list(range(6))):
-        inputs = [int((77 if c in winners else 76) - bias[c]) for c in range(6)]
-        _, seen = run(layer, [inputs], [LAST])
-        assert packets(seen)[0][-1] == (winners[0], 1, 0)
+        scores = [77 if c in winners else 76 for c in range(6)]
+        assert send(scores, lanes).beats("results") == packet(scores, winners[0])
 
 
 def test_negative_scores_have_a_highest_too() -> None:
-    layer = image(5, 3, 2)
-    bias = layer.spec.bias
-    _, seen = run(layer, [[int(v - b) for v, b in zip([-9, -3, -4], bias, strict=True)]], [LAST])
-    assert packets(seen) == [[(-9, 0, 0), (-3, 0, 0), (-4, 0, 0), (1, 1, 0)]]
+    assert send([-9, -3, -4], 2).beats("results") == packet([-9, -3, -4], 1)
 
 
-def test_single_class() -> None:
-    layer = image(6, 1, 1)
-    _, seen = run(layer, [[5], [6]], [LAST, LAST], cycles=60)
-    assert [packet[-1] for packet in packets(seen)] == [(0, 1, 0), (0, 1, 0)]
-
-
-def test_image_has_the_bias_of_a_class_per_word() -> None:
-    layer = image(7, 5, 4)
-    dut = ReadoutUpdate(layer, state_bits=BITS, score_bits=SCORE_BITS, name="layer1")
-    mask = (1 << len(dut.rom.data)) - 1
-    assert dut.rom._words == [int(b) & mask for b in layer.spec.bias]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_samples_equal_the_equations(seed: int) -> None:
-    rng = random.Random(seed)
-    lanes = (1, 2, 4, 8, 16)[seed]
-    classes = rng.randint(1, 9)
-    decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0)])
-    layer = image(seed, classes, lanes, decay)
-    stall = rng.choice([0.0, 0.4])
-    lengths = [rng.randint(1, 5) for _ in range(4)]
-    marks: list[Beat] = [(int(t == length - 1), rng.randrange(2)) for length in lengths for t in range(length)]
-    inputs = [[rng.randint(-60, 60) for _ in range(classes)] for _ in marks]
-    _, seen = run(
-        layer,
-        inputs,
-        marks,
-        wait=lambda: rng.randrange(4),
-        pause=lambda: rng.random() < stall,
-        cycles=len(marks) * (classes + 25) + 20 * classes + 200,
-    )
-    bias = layer.spec.bias.tolist()
-    v, score = list(bias), [0] * classes
-    expected_trace, expected_packets = [], []
-    for added, (last, error) in zip(inputs, marks, strict=True):
-        v = [state + value for state, value in zip(v, added, strict=True)]
-        expected_trace += list(enumerate(v))
-        score = [total + value for total, value in zip(score, v, strict=True)]
-        v = [b if last else decay(value) + b for value, b in zip(v, bias, strict=True)]
-        if last:
-            best = score.index(max(score))
-            expected_packets.append([*((value, 0, 0) for value in score), (best, 1, error)])
-            score = [0] * classes
-    assert [item[1:] for item in traced(seen)] == expected_trace, f"seed {seed}"
-    assert packets(seen) == expected_packets, f"seed {seed}"
+def test_single_class_and_pauses() -> None:
+    assert send([-5], 1).beats("results") == packet([-5], 0)
+    rng = random.Random(1)
+    seen = send([4, 9, 2], 1, ready=lambda cycle: rng.random() < 0.4)
+    assert seen.beats("results") == packet([4, 9, 2], 1)

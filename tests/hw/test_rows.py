@@ -1,10 +1,11 @@
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from component_bench import Beat, play
+from component_bench import Beat, Seen, play
 
 from random_networks import random_network
 from spikewright.pack import pack
@@ -28,102 +29,111 @@ def event(axon: int, value: int = 1) -> Beat:
     return (axon, value, 0, 0, 0)
 
 
-def outputs(lanes: int) -> dict[str, Any]:
-    return {**{f"rows.{lane}": lambda cycle: True for lane in range(lanes)}, "marks": lambda cycle: True}
+def run(
+    layer: LayerImage,
+    beats: list[Any],
+    cycles: int,
+    room: Callable[[int], int] = lambda cycle: -1,
+    pause: Callable[[], bool] = lambda: False,
+) -> tuple[Seen, list[list[tuple[int, Beat]]]]:
+    """Transfers of the events, and per lane its runs as (cycle, (start, length, value, mark))."""
+    dut = RowFetch(layer, name="layer0")
+    runs: list[list[tuple[int, Beat]]] = [[] for _ in range(layer.lanes)]
+
+    def each(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        put(dut.room, room(cycle) & ((1 << layer.lanes) - 1))
+        for lane, port in enumerate(dut.runs):
+            if get(port.valid):
+                got = get(port.payload)
+                runs[lane].append((cycle, tuple(got)))  # type: ignore[arg-type]
+
+    return play(dut, cycles, send={"events": beats}, each=each, pause=pause), runs
 
 
-def expected_rows(layer: LayerImage, beats: list[Beat], lane: int) -> list[Beat]:
-    return [
-        (int(layer.indptr[axon, lane]), int(layer.lengths[axon, lane]), value)
-        for axon, value, mark, _, _ in beats
-        if not mark and layer.lengths[axon, lane]
-    ]
+def expected_runs(layer: LayerImage, beats: list[Beat], lane: int) -> list[Beat]:
+    runs: list[Beat] = []
+    for beat in beats:
+        assert isinstance(beat, tuple)
+        axon, value, mark, last, error = beat
+        if mark:
+            runs.append((last, error, 0, 1))
+        elif layer.lengths[axon, lane]:
+            runs.append((int(layer.indptr[axon, lane]), int(layer.lengths[axon, lane]), value, 0))
+    return runs
 
 
-def test_event_is_offered_three_cycles_after_it_was_taken_one_a_cycle() -> None:
+def clean(runs: list[tuple[int, Beat]]) -> list[Beat]:
+    """The fields of a mark that mean nothing set to 0."""
+    found: list[Beat] = []
+    for _, beat in runs:
+        assert isinstance(beat, tuple)
+        found.append((beat[0] & 1, beat[1] & 1, 0, 1) if beat[3] else beat)
+    return found
+
+
+def test_runs_leave_three_cycles_after_their_event_one_event_a_cycle() -> None:
     layer = image(1, 2, density=1.0)
-    beats = [event(axon, 1 + axon % 7) for axon in range(9)]
-    seen = play(RowFetch(layer, name="layer0"), 15, send={"events": beats}, take=outputs(2))
-    assert seen.cycles("events") == list(range(9))
+    beats = [*(event(axon, 1 + axon % 7) for axon in range(9)), MARK]
+    seen, runs = run(layer, beats, 16)
+    # Room of the cycle before counts, so nothing is taken in the first.
+    assert seen.cycles("events") == list(range(1, 11))
     for lane in range(2):
-        expected = expected_rows(layer, beats, lane)
-        assert seen.given[f"rows.{lane}"] == [(cycle + 3, row) for cycle, row in enumerate(expected)]
+        assert [cycle for cycle, _ in runs[lane]] == [cycle + RowFetch.LATENCY for cycle in range(1, 11)]
+        assert clean(runs[lane]) == expected_runs(layer, beats, lane)
 
 
-def test_rows_without_synapses_pass_without_being_offered() -> None:
+def test_lanes_without_synapses_get_no_run() -> None:
     layer = image(2, 1, density=1.0, empty=(0, 4, 8))
-    beats = [event(axon) for axon in range(9)]
-    seen = play(RowFetch(layer, name="layer0"), 15, send={"events": beats}, take=outputs(1))
-    assert seen.cycles("events") == list(range(9))
-    assert seen.cycles("rows.0") == [axon + 3 for axon in range(9) if axon not in (0, 4, 8)]
+    seen, runs = run(layer, [event(axon) for axon in range(9)], 16)
+    assert seen.cycles("events") == list(range(1, 10))
+    assert [cycle - 4 for cycle, _ in runs[0]] == [axon for axon in range(9) if axon not in (0, 4, 8)]
 
 
-def test_lanes_take_their_row_when_they_can_and_the_next_event_waits_for_all() -> None:
+def test_an_event_needs_room_in_all_lanes_in_the_cycle_before() -> None:
+    layer = image(3, 4, density=1.0)
+    seen, runs = run(layer, [event(axon) for axon in range(6)], 30, lambda cycle: 0b1111 if cycle % 3 == 1 else 0b1011)
+    assert seen.cycles("events") == [2, 5, 8, 11, 14, 17]
+    # What was taken is not held up.
+    assert [cycle for cycle, _ in runs[0]] == [5, 8, 11, 14, 17, 20]
+
+
+def test_no_more_events_than_the_margin_follow_a_queue_that_fills_up() -> None:
     layer = image(3, 2, density=1.0)
-    take = outputs(2)
-    take["rows.1"] = lambda cycle: cycle >= 8
-    beats = [event(axon) for axon in (3, 5, 6, 1, 2)]
-    seen = play(RowFetch(layer, name="layer0"), 20, send={"events": beats}, take=take)
-    assert seen.cycles("rows.0") == [3, 9, 10, 11, 12]
-    assert seen.cycles("rows.1") == [8, 9, 10, 11, 12]
-    # Four events are on their way; the fifth is taken in the cycle after the first has left.
-    assert seen.cycles("events") == [0, 1, 2, 3, 9]
-
-
-def test_mark_waits_and_nothing_of_the_next_step_gets_ahead() -> None:
-    layer = image(4, 2, density=1.0)
-    take = outputs(2)
-    take["marks"] = lambda cycle: cycle >= 10
-    beats = [event(1), (0, 0, 1, 1, 0), event(2), event(3), event(4), (0, 0, 1, 0, 1)]
-    seen = play(RowFetch(layer, name="layer0"), 20, send={"events": beats}, take=take)
-    assert seen.offered["marks"] == [4, 14]
-    assert seen.given["marks"] == [(10, (1, 0)), (14, (0, 1))]
-    assert seen.cycles("rows.0") == [3, 11, 12, 13]
-    assert seen.cycles("events") == [0, 1, 2, 3, 4, 11]
+    _, runs = run(layer, [event(axon % 9) for axon in range(20)], 50, lambda cycle: 0 if 10 <= cycle < 30 else -1)
+    # The last cycle with room is 9, and a level counts what left the fetch before its cycle.
+    assert sum(9 <= cycle < 30 for cycle, _ in runs[0]) == RowFetch.MARGIN
 
 
 def test_words_have_a_pointer_per_lane() -> None:
     layer = image(5, 4)
     fetch = RowFetch(layer, name="layer0")
     assert fetch.rom.depth == 9
-    size = layer.start_bits + layer.length_bits + 1
+    size = layer.start_bits + layer.length_bits
     assert len(fetch.rom.data) == 4 * size
     for axon, word in enumerate(fetch._words()):
         for lane in range(4):
             pointer = word >> lane * size & ((1 << size) - 1)
-            some = pointer >> (size - 1)
-            length = pointer >> layer.start_bits & ((1 << layer.length_bits) - 1)
-            start = pointer & ((1 << layer.start_bits) - 1)
-            assert some == (length > 0)
+            length = pointer >> layer.start_bits
             assert length == layer.lengths[axon, lane]
-            assert start == (layer.indptr[axon, lane] if length else 0)
+            assert pointer & ((1 << layer.start_bits) - 1) == (layer.indptr[axon, lane] if length else 0)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_every_lane_gets_its_rows_in_order(seed: int) -> None:
+def test_every_lane_gets_its_runs_in_order(seed: int) -> None:
     rng = random.Random(seed)
     lanes = (1, 2, 4, 8)[seed]
     layer = image(seed, lanes, density=rng.choice([0.1, 0.4]), empty=(rng.randrange(9),))
     beats: list[Beat] = []
     for _ in range(15):
         beats += [event(axon, rng.randint(1, 7)) for axon in sorted(rng.sample(range(9), rng.randint(0, 6)))]
-        beats.append(MARK)
-    seen = play(
-        RowFetch(layer, name="layer0"),
+        beats.append((0, 0, 1, rng.randrange(2), rng.randrange(2)))
+    _, runs = run(
+        layer,
+        beats,
         900,
-        send={"events": beats},
-        take=outputs(lanes),
+        lambda cycle: rng.choice([-1, -1, rng.randrange(256)]),
         pause=lambda: rng.random() < 0.3,
     )
-    assert len(seen.given["marks"]) == 15
-    for lane in range(lanes):
-        assert seen.beats(f"rows.{lane}") == expected_rows(layer, beats, lane), f"seed {seed}, lane {lane}"
-    # Rows of a step leave between the marks around it.
-    ends = [-1, *seen.cycles("marks")]
-    steps = np.cumsum([beat == MARK for beat in beats])
-    for lane in range(lanes):
-        of_lane = [
-            int(steps[k]) for k, (axon, _, mark, _, _) in enumerate(beats) if not mark and layer.lengths[axon, lane]
-        ]
-        for step, cycle in zip(of_lane, seen.cycles(f"rows.{lane}"), strict=True):
-            assert ends[step] < cycle < ends[step + 1]
+    assert np.sum([len(of_lane) for of_lane in runs]) > 15 * layer.lanes
+    for lane in range(layer.lanes):
+        assert clean(runs[lane]) == expected_runs(layer, beats, lane), f"seed {seed}, lane {lane}"

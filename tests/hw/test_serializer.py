@@ -30,58 +30,54 @@ def clean(beats: list[Beat]) -> list[Beat]:
     return [(0, 1, *beat[2:]) if beat[2] else (*beat[:2], 0, 0, 0) for beat in beats]
 
 
-def test_row_is_offered_three_cycles_after_it_was_pushed() -> None:
-    for rows in ([row(2, 4)], [MARK]):
-        seen = play(BitSerializer(rows=5, width=8), 10, send={"rows": [(2, rows[0])]}, take={"o": always})
+@pytest.mark.parametrize(("width", "latency"), [(8, 4), (16, 5), (64, 5)])
+def test_row_is_offered_four_cycles_after_it_was_pushed_or_five_if_it_is_wide(width: int, latency: int) -> None:
+    for rows in ([row(2, 1 << width - 2)], [MARK]):
+        serializer = BitSerializer(rows=5, width=width, depth=6)
+        seen = play(serializer, 12, send={"rows": [(2, rows[0])]}, take={"o": always})
         assert seen.cycles("rows") == [2]
-        assert seen.cycles("o") == [5]
+        assert seen.cycles("o") == [2 + latency]
 
 
 def test_one_position_a_cycle_and_rows_without_a_gap() -> None:
     rows = [row(0, 0b1011), row(1, 0b0100), row(3, 0b1111), (0, 0, 1, 1, 1)]
-    serializer = BitSerializer(rows=4, width=4)
-    seen = play(serializer, 20, send={"rows": rows}, take={"o": always}, watch={"empty": serializer.empty})
+    serializer = BitSerializer(rows=4, width=4, depth=5)
+    seen = play(serializer, 20, send={"rows": rows}, take={"o": always}, watch={"level": serializer.level})
     assert seen.cycles("rows") == [0, 1, 2, 3]
-    assert seen.cycles("o") == list(range(3, 3 + 3 + 1 + 4 + 1))
+    assert seen.cycles("o") == list(range(4, 4 + 3 + 1 + 4 + 1))
     assert clean(seen.beats("o")) == positions(rows, 4)
-    # Empty from the cycle on in which the mark is the one being sent.
-    assert seen.watched["empty"] == [1] + [0] * 10 + [1] * 9
+    # A row leaves the memory one cycle before it is taken apart, which is as the one before is done.
+    assert seen.watched["level"] == [0, 1, 1, 1, 2, 2, 1] + [0] * 13
+
+
+def test_groups_of_a_wide_row_follow_without_a_gap() -> None:
+    wide = 1 << 0 | 1 << 9 | 1 << 31 | 1 << 63
+    rows = [row(0, wide), row(2, wide), MARK, row(1, 1 << 40), MARK]
+    seen = play(BitSerializer(rows=3, width=64, depth=5), 30, send={"rows": rows}, take={"o": always})
+    assert seen.cycles("o") == list(range(5, 5 + 4 + 4 + 1 + 1 + 1))
+    assert clean(seen.beats("o")) == positions(rows, 64)
 
 
 def test_single_row_of_one_bit() -> None:
     rows = [row(0, 1), MARK, row(0, 1), MARK]
-    seen = play(BitSerializer(rows=1, width=1), 12, send={"rows": rows}, take={"o": always})
+    seen = play(BitSerializer(rows=1, width=1, depth=4), 12, send={"rows": rows}, take={"o": always})
     assert [beat[0] for beat in seen.beats("o") if not beat[2]] == [0, 0]
     assert [beat[2] for beat in seen.beats("o")] == [0, 1, 0, 1]
 
 
-@pytest.mark.parametrize(("rows", "width"), [(1, 4), (3, 1), (9, 16)])
+@pytest.mark.parametrize(("rows", "width"), [(1, 4), (3, 1), (9, 16), (2, 64)])
 def test_whole_step_fits_while_nothing_is_taken(rows: int, width: int) -> None:
     full = [row(index, (1 << width) - 1) for index in range(rows)] + [MARK]
-    serializer = BitSerializer(rows=rows, width=width)
+    serializer = BitSerializer(rows=rows, width=width, depth=rows + 1)
     seen = play(serializer, 30 + rows * (width + 1), send={"rows": full}, take={"o": lambda cycle: cycle >= rows + 6})
     assert seen.cycles("rows") == list(range(rows + 1))
     assert clean(seen.beats("o")) == positions(full, width)
 
 
-def test_empty_serializer_takes_the_next_step_while_it_sends_the_mark() -> None:
-    """The mark of the first step is held back; the second step is pushed without a pause all the same."""
-    step = [row(0, 3), row(1, 3), MARK]
-    seen = play(
-        BitSerializer(rows=2, width=2),
-        60,
-        send={"rows": [*step, *((20, beat) for beat in step)]},
-        take={"o": lambda cycle: cycle < 7 or cycle > 30},
-    )
-    assert seen.cycles("o")[:4] == [3, 4, 5, 6]
-    assert seen.cycles("rows")[3:] == [20, 21, 22]
-    assert clean(seen.beats("o")) == positions([*step, *step], 2)
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_positions_under_pauses(seed: int) -> None:
     rng = random.Random(seed)
-    width = rng.choice([1, 2, 8, 16])
+    width = (1, 8, 16, 64)[seed]
     count = rng.randint(1, 6)
     rows: list[Beat] = []
     for _ in range(12):
@@ -91,7 +87,7 @@ def test_positions_under_pauses(seed: int) -> None:
         rows.append((0, rng.randrange(1 << width), 1, rng.randrange(2), rng.randrange(2)))
     stall = rng.choice([0.2, 0.6])
     seen = play(
-        BitSerializer(rows=count, width=width),
+        BitSerializer(rows=count, width=width, depth=rng.randint(1, 8)),
         3000,
         send={"rows": rows},
         take={"o": always},

@@ -43,7 +43,8 @@ def layer_core(seed: int, name: str) -> CoreSpec:
         )
         layers = list(fixed.layers)
         weights = redrawn(layers[index].weights, np.random.default_rng(seed), 127)
-        layers[index] = replace(other.layers[index], weights=weights)
+        # Delays decide about the lanes of the neurons, thus about the sizes of all memories.
+        layers[index] = replace(other.layers[index], weights=weights, delays=layers[index].delays)
         return pack(NetworkSpec(layers=tuple(layers), timesteps=fixed.timesteps), layer["lanes"])
 
     def widths(core: CoreSpec) -> Any:
@@ -138,7 +139,7 @@ def check_layer(core: CoreSpec, index: int, values: list[IntArray], seen: dict[s
             at = f"{where}, sample {b}, step {t}"
             traced = seen["rows"][step * rows : (step + 1) * rows]
             assert [row for _, row, _, _ in traced] == list(range(rows)), at
-            v = unpack_signed([word for *_, word in traced], bits, core.lanes).reshape(-1)[: spec.neurons]
+            v = unpack_signed([word for *_, word in traced], bits, image.lanes).reshape(-1)[: spec.neurons]
             wanted = membranes[t, 0].numpy()[image.order]
             for position in np.flatnonzero(v != wanted):
                 raise AssertionError(

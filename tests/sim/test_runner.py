@@ -82,7 +82,7 @@ def flip(image: Path, word: int, bit: int) -> None:
         ("layer0_synapses1", 5, 2, 0),  # a weight: the row of the neuron takes two bits
         ("layer0_synapses0", 3, 1, 0),  # another neuron
         ("layer1_delays", 3, 0, 1),
-        ("layer1_neurons", 0, 5, 1),  # a threshold
+        ("layer1_neurons0", 0, 5, 1),  # a threshold
         ("layer2_synapses1", 1, 3, 2),
     ],
 )

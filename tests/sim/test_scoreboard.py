@@ -30,7 +30,7 @@ def ideal(core: CoreSpec, trace: Trace) -> Recording:
         cycles = model.run(COUNTS[b], [layer[:, b].numpy() for layer in trace.spikes], start)
         for k, image in enumerate(core.layers):
             bits = image.spec.bounds(SPEC.timesteps).state_bits
-            lanes = 1 if image.spec.readout else core.lanes
+            lanes = image.lanes
             for t in range(SPEC.timesteps):
                 v = trace.membranes[k][t, b].numpy()[image.order].tolist()
                 s = [0] * len(v) if image.spec.readout else trace.spikes[k][t, b].numpy()[image.order].tolist()

@@ -87,7 +87,7 @@ def test_build_is_deterministic(folder: Path, model: Path, tmp_path: Path) -> No
 def test_bad_lanes(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         build(model, tmp_path / "build", lanes=3)
-    assert str(caught.value) == "lanes must be one of 1, 2, 4, 8, 16, not 3"
+    assert str(caught.value) == "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 3"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,9 +100,9 @@ def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     for change, reason in (
         ({"format": "other"}, "format must be 'spikewright-build-1', not 'other'"),
-        ({"lanes": 3}, "lanes must be one of 1, 2, 4, 8, 16, not 3"),
-        ({"lanes": [8]}, "lanes must be one of 1, 2, 4, 8, 16, not [8]"),
-        ({"lanes": True}, "lanes must be one of 1, 2, 4, 8, 16, not True"),
+        ({"lanes": 3}, "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 3"),
+        ({"lanes": [8]}, "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not [8]"),
+        ({"lanes": True}, "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not True"),
         ({"stream": 7}, "stream must be an object, not 7"),
         ({"stream": {**manifest["stream"], "mark_bit": "x"}}, "stream.mark_bit must be 1 .. 65535, not 'x'"),
         ({"stream": {**manifest["stream"], "output_bytes": 0}}, "stream.output_bytes must be 1 .. 65535, not 0"),

@@ -127,7 +127,7 @@ def test_bugs_are_not_hidden(fake: Callable[[Run], None], error: Exception) -> N
         ),
         (
             ["generate", "m", "-o", "b", "--lanes", "3"],
-            "argument --lanes: must be one of 1, 2, 4, 8, 16, not 3 (see `spikewright generate --help`)",
+            "argument --lanes: must be one of 1, 2, 4, 8, 16, 32, 64, not 3 (see `spikewright generate --help`)",
         ),
         (
             ["train", "shd", "--data", "d", "--out", "r", "--set", "epochs"],

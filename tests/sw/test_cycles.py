@@ -1,5 +1,7 @@
 """Simulations hold the cycle model to the RTL; here, what can be counted by hand from the documented latencies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,12 +30,13 @@ def readout(weights: np.ndarray, value_bits: int = 1) -> LayerSpec:
 def test_silent_step_of_a_read_out() -> None:
     network = NetworkSpec(layers=(readout(np.zeros((3, 2), dtype=np.int64)),), timesteps=1)
     cycles = CycleModel(pack(network, 1)).run(np.zeros((1, 2), dtype=np.int64), [], start=100)
-    # The mark: taken at 100, leaves the gate two cycles later, is held by the fetch three cycles after that.
-    held = 105
+    # The mark: taken at 100, leaves the gate two cycles later, the fetch three after that, and the queue two later.
+    left = 107
     assert cycles.accepted == 100
-    assert cycles.steps.tolist() == [[held + 4]]
-    # Three classes are read, the first score follows six cycles after the last, two cycles a score, then the class.
-    assert cycles.done == held + 3 + 6 + 2 * 2 + 1
+    # Six cycles until the join begins, two until it shows the first row.
+    assert cycles.steps.tolist() == [[left + 6 + 2]]
+    # Three classes are read, the mark follows, the first score two cycles behind, two cycles a score, then the class.
+    assert cycles.done == left + 8 + 3 + 2 + 2 * 2 + 1
     assert cycles.latency == cycles.done - 100 + 1
 
 
@@ -43,10 +46,13 @@ def test_a_synapse_costs_one_cycle_and_a_zero_none(synapses: int) -> None:
     weights[:synapses, 1] = 1
     network = NetworkSpec(layers=(readout(weights),), timesteps=1)
     both = CycleModel(pack(network, 1)).run(np.array([[1, 1]]), [], start=0)
-    # Gate 2, fetch 3 and a cycle behind the event before, queue 1, the walk, and 4 until the last sum is written.
-    assert both.steps.tolist() == [[1 + 2 + 3 + 1 + synapses + 4 + 4]]
+    # Gate 2, a cycle behind the event before, fetch 3, queue 2, the walk, and 8 as in a silent step; the mark itself
+    # is there one cycle behind the event.
+    assert both.steps.tolist() == [[1 + 2 + 3 + 2 + max(1, synapses) + 8]]
     without = CycleModel(pack(network, 1)).run(np.array([[1, 0]]), [], start=0)
-    assert without.steps.tolist() == [[1 + 2 + 3 + 4]]
+    assert without.steps.tolist() == [[1 + 2 + 3 + 2 + 8]]
+    # All cycles of the lane from its first synapse to the mark are synapses.
+    assert (both.integrating.tolist(), without.integrating.tolist()) == ([synapses], [0])
 
 
 def test_lanes_share_the_work() -> None:
@@ -76,3 +82,48 @@ def test_samples_continue_one_timeline() -> None:
     assert close.latency >= alone.latency  # it waits for the sample before
     assert far.latency == alone.latency
     assert (far.steps - far.start).tolist() == (alone.steps - alone.start).tolist()
+
+
+def dense() -> NetworkSpec:
+    network = random_network(3, (40, 64, 8), recurrent=(False,), timesteps=8)
+    layer, last = network.layers
+    return replace(network, layers=(replace(layer, weights=np.ones((64, 40), dtype=np.int64)), last))
+
+
+def test_lanes_are_busy_while_they_integrate() -> None:
+    """Dense rows keep every lane at work from the first synapse of a sample to its last mark, sweeps left out."""
+    network = dense()
+    core = pack(network, 8)
+    counts = np.ones((8, 40), dtype=np.int64)
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
+    cycles = CycleModel(core).run(counts, [trace.spikes[0][:, 0].numpy()], 0)
+    assert cycles.integrating[0] == 8 * 40 * 64
+
+
+def test_a_step_of_a_busy_layer_costs_its_synapses_and_the_sweep() -> None:
+    network = dense()
+    image = pack(network, 8).layers[0]
+    counts = np.ones((8, 40), dtype=np.int64)
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
+    cycles = CycleModel(pack(network, 8)).run(counts, [trace.spikes[0][:, 0].numpy()], 0)
+    assert np.diff(cycles.steps[0]).tolist() == [40 * 64 // 8 + image.rows + 4] * 7
+
+
+@pytest.mark.parametrize("shortest", [0, 4])
+def test_long_delays_let_the_next_step_begin_before_the_sweep(shortest: int) -> None:
+    """Delayed spikes that can only come from older steps are looked up while lanes still work on the last one."""
+    network = random_network(5, (4, 64, 4), recurrent=(True,), density=1.0, timesteps=30)
+    layer = replace(network.layers[0], delays=np.full(64, shortest), threshold=np.ones(64, dtype=np.int64))
+    network = replace(network, layers=(layer, network.layers[1]))
+    counts = np.zeros((30, 4), dtype=np.int64)
+    counts[0] = 1
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
+    spikes = trace.spikes[0][:, 0].numpy()
+    assert spikes.sum() > 200
+    core = pack(network, 8)
+    cycles = CycleModel(core).run(counts, [spikes], 0)
+    fan_out = np.count_nonzero(network.layers[0].weights[:, 4:], axis=0)
+    operations = sum(fan_out[spikes[t - 1 - shortest]].sum() for t in range(shortest + 1, 30))
+    idle = cycles.integrating[0] - operations
+    # Without it, every step waits for the sweep, the join, and the look-up.
+    assert idle > 15 * 8 * 30 if shortest == 0 else idle < 10 * 8 * 30

@@ -3,7 +3,7 @@ import pytest
 
 from random_networks import random_network
 from spikewright.pack import balanced_order, pack, unpack
-from spikewright.spec import LANES
+from spikewright.spec import LANES, Decay, IntArray, LayerSpec
 
 
 @pytest.mark.parametrize("lanes", LANES)
@@ -23,23 +23,72 @@ def test_no_zero_is_stored() -> None:
         assert all((rows < image.rows).all() for rows in image.indices)
 
 
-def test_order_is_a_permutation_that_balances_the_lanes() -> None:
-    spec = random_network(2, sizes=(50, 37, 5), recurrent=(False,), density=0.3).layers[0]
-    # Sorted by load, dealing neurons out in turn would pile up in the first lane.
+def uneven(neurons: int, delays: list[int] | None = None) -> LayerSpec:
+    """The first neurons have few synapses, the last many."""
     rng = np.random.default_rng(0)
-    weights = np.where(rng.random(spec.weights.shape) < np.linspace(0, 1, 37)[:, None], 1, 0)
-    layer = spec.__class__(
-        inputs=50, neurons=37, weights=weights, bias=spec.bias, threshold=spec.threshold, delays=None, decay=spec.decay
+    axons = 50 + (neurons if delays else 0)
+    weights = np.where(rng.random((neurons, axons)) < np.linspace(0, 1, neurons)[:, None], 1, 0)
+    return LayerSpec(
+        inputs=50,
+        neurons=neurons,
+        weights=weights,
+        bias=np.zeros(neurons, dtype=np.int64),
+        threshold=np.ones(neurons, dtype=np.int64),
+        delays=np.array(delays) if delays else None,
+        decay=Decay(1, 1),
     )
+
+
+def loads(layer: LayerSpec, order: IntArray, lanes: int) -> IntArray:
+    load = np.count_nonzero(layer.weights, axis=1)[order]
+    return np.array([load[lane::lanes].sum() for lane in range(lanes)])
+
+
+@pytest.mark.parametrize("neurons", [1, 3, 37, 64])
+@pytest.mark.parametrize("lanes", [1, 4, 8, 64])
+def test_order_is_a_permutation(neurons: int, lanes: int) -> None:
+    assert sorted(balanced_order(uneven(neurons), lanes)) == list(range(neurons))
+
+
+def test_lanes_hold_about_equally_many_synapses() -> None:
+    layer = uneven(64)
+    per_lane = loads(layer, balanced_order(layer, 8), 8)
+    assert per_lane.max() <= 1.01 * per_lane.mean()
+    layer = uneven(37)  # five lanes have one neuron more than the others
+    per_lane = loads(layer, balanced_order(layer, 8), 8)
+    assert per_lane[:5].max() - per_lane[:5].min() <= layer.neurons // 8 + 1
+    assert per_lane.max() < 1.25 * per_lane.mean()
+
+
+def test_rates_are_what_is_balanced() -> None:
+    layer = uneven(32)
+    rates = np.random.default_rng(1).random(50) ** 4
+    weight = (layer.weights != 0) @ rates
+    spread = []
+    for order in (balanced_order(layer, 4), balanced_order(layer, 4, rates)):
+        per_lane = np.array([weight[order][lane::4].sum() for lane in range(4)])
+        spread.append(per_lane.max() / per_lane.mean() - 1)
+    assert spread[1] < 0.3 * spread[0]
+
+
+def test_neurons_of_a_row_have_neighbouring_delays() -> None:
+    rng = np.random.default_rng(2)
+    layer = uneven(48, rng.integers(0, 12, 48).tolist())
+    assert layer.delays is not None
     order = balanced_order(layer, 8)
-    assert sorted(order) == list(range(37))
-    load = np.count_nonzero(weights, axis=1)[order]
-    per_lane = np.array([load[lane::8].sum() for lane in range(8)])
-    full = per_lane[: 37 % 8]  # these lanes have one neuron more
-    assert full.max() - full.min() <= load.max()
+    by_row = layer.delays[order].reshape(6, 8)
+    assert (by_row.max(axis=1)[:-1] <= by_row.min(axis=1)[1:]).all()
+
+
+def test_smaller_layers_have_fewer_lanes_but_keep_up() -> None:
+    core = pack(random_network(1, (20, 64, 64, 10), recurrent=(False,), density=0.5), 16)
+    assert [image.lanes for image in core.layers] == [16, 16, 4]
+    assert [image.rows for image in core.layers] == [4, 4, 3]
+    thin = pack(random_network(1, (20, 3, 2), recurrent=(False,)), 64)
+    assert [image.lanes for image in thin.layers] == [4, 2]
 
 
 def test_unsupported_number_of_lanes() -> None:
     with pytest.raises(ValueError) as error:
         pack(random_network(0), 3)
-    assert str(error.value) == "lanes must be one of 1, 2, 4, 8, 16, not 3"
+    assert str(error.value) == "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 3"

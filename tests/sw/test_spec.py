@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
-from spikewright.spec import CoreSpec, Decay, LayerSpec, NetworkSpec, delay_ring, signed_bits, unsigned_bits
+from spikewright.spec import CoreSpec, Decay, LayerSpec, NetworkSpec, signed_bits, unsigned_bits
 
 
 def fields(**changes: object) -> dict[str, object]:
@@ -110,7 +110,14 @@ def test_membranes_that_64_bits_could_not_hold_are_refused() -> None:
 def test_core_rejects_other_lanes() -> None:
     with pytest.raises(ValueError) as raised:
         CoreSpec(network=random_network(0), lanes=6, layers=())
-    assert str(raised.value) == "lanes must be one of 1, 2, 4, 8, 16, not 6"
+    assert str(raised.value) == "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 6"
+
+
+@pytest.mark.parametrize("depth", [7, 65])
+def test_core_rejects_other_queues(depth: int) -> None:
+    with pytest.raises(ValueError) as raised:
+        CoreSpec(network=random_network(0), lanes=4, layers=(), queue_depth=depth)
+    assert str(raised.value) == f"queue_depth must be 8 .. 64, not {depth}"
 
 
 def test_widths() -> None:
@@ -118,9 +125,3 @@ def test_widths() -> None:
         1, 1, 2, 2, 8, 9,
     ]  # fmt: skip
     assert [unsigned_bits(high) for high in (0, 1, 2, 255, 256)] == [1, 1, 2, 8, 9]
-
-
-def test_delay_ring_has_a_slot_for_every_delay() -> None:
-    assert delay_ring(256, 30) == (8, 32, 31 * 8)
-    assert delay_ring(42, 0) == (3, 16, 4)
-    assert delay_ring(1, 9) == (1, 16, 10)

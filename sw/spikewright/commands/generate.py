@@ -8,7 +8,7 @@ from pathlib import Path
 from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, thousands
 from spikewright.progress import step
 
-LANES = (1, 2, 4, 8, 16)  # Those of `spikewright.spec`, which is not imported for `--help` alone.
+LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.spec`, which is not imported for `--help` alone.
 
 
 def _lanes(text: str) -> int:
@@ -29,7 +29,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="integer network by `spikewright quantize`")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="BUILD_DIR", help="folder to make")
-    parser.add_argument("--lanes", type=_lanes, default=8, metavar="N", help="1, 2, 4, 8 or 16 (default: %(default)s)")
+    parser.add_argument(
+        "--lanes", type=_lanes, default=8, metavar="N", help="1, 2, 4, ... or 64 (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:

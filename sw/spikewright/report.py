@@ -15,7 +15,7 @@ from spikewright.reports.accuracy import against_cost, against_lambda
 from spikewright.reports.cost import SAMPLES, Cost, Meter
 from spikewright.reports.curves import curves
 from spikewright.reports.figures import Cell, Figure
-from spikewright.reports.groups import group
+from spikewright.reports.groups import group, percent
 from spikewright.reports.page import page, table
 from spikewright.reports.plots import draw
 from spikewright.reports.runs import Run, find, read
@@ -31,6 +31,8 @@ from spikewright.reports.tables import (
 from spikewright.spec import LANES
 
 PAGE = "index.html"
+TOLERANCE = 0.02
+"""By how much a run may miss its target sparsity before the page says so."""
 
 
 def report(
@@ -84,7 +86,7 @@ def report(
     with atomic_dir(out_dir) as folder:
         runs = [read(name, path) for name, path in find([Path(item) for item in folders])]
         groups = group(runs)
-        facts = [_summary(runs), *_measurement(meter, weight_bits, lanes)]
+        facts = [_summary(runs), *_missed(runs), *_measurement(meter, weight_bits, lanes)]
         costs: dict[str, Cost] = {}
         finished = [run for run in runs if run.status == "finished"]
         for run in tqdm(finished, desc="measuring", unit="run", file=sys.stderr, leave=False, disable=not finished):
@@ -131,6 +133,17 @@ def _summary(runs: Sequence[Run]) -> str:
     text = f"{number['finished']} finished runs"
     rest = [f"{number[name]} {name}" for name in ("diverged", "unfinished") if number[name]]
     return f"{text}{''.join(f', {part}' for part in rest)}. Only finished runs enter means and deviations."
+
+
+def _missed(runs: Sequence[Run]) -> list[str]:
+    """Trainings may be too short for their target; whoever compares at equal sparsity must know."""
+    missed = []
+    for run in runs:
+        training = run.config.training
+        target = 0.0 if training.optimizer == "adam" else training.target_sparsity
+        if run.best is not None and run.best.sparsity < target - TOLERANCE:
+            missed.append(f"{run.name} ({percent(round(run.best.sparsity, 3))})")
+    return [f"These runs stayed below their target sparsity: {', '.join(missed)}."] if missed else []
 
 
 def _measurement(meter: Meter, weight_bits: int, lanes: int) -> list[str]:

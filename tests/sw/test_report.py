@@ -70,6 +70,7 @@ def test_the_page_tells_all(made):
     text = (made[0] / "index.html").read_text()
     assert "<h1>Tiny words</h1>" in text
     assert "7 finished runs, 1 diverged. Only finished runs enter means and deviations." in text
+    assert re.search(r"stayed below their target sparsity: target \([45]\d(\.\d)? %\)\.</p>", text)
     assert "<td>broken</td><td>diverged: the loss is nan</td>" in text
     assert text.count("<svg ") == len(FIGURES)
     assert "estimated from the logged mean firing rate" in text

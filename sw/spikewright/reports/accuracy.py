@@ -104,7 +104,10 @@ def _plain(group: Group) -> Group:
 
 def _line_of(group: Group, by_base: bool) -> str:
     name = method_name(group.method)
-    return f"{name}, {group.sparseness}" if by_base and group.sparseness else name
+    if by_base:
+        return f"{name}, {group.sparseness}" if group.sparseness else name
+    # A fixed lambda and a target are two ways to become sparse, each with a line of its own.
+    return name if group.target is None else f"{name}, target"
 
 
 def _mark(group: Group, by_base: bool) -> str:

@@ -31,6 +31,8 @@ class Stage:
         m.d.comb += self.domain.rst.eq(self.first)
         self._fragment = Fragment.get(component, None)
         m.submodules[DUT] = self._fragment
+        # Registers of statements, apart from whatever condition a statement is made under.
+        m.submodules.history = self._history = Module()
         self._free = 0
 
     def inner(self, *path: str) -> Any:
@@ -57,7 +59,7 @@ class Stage:
         self._free += 1
         signal = Signal(shape, name=f"free{self._free}")
         value = Value.cast(signal)
-        self.m.d.comb += value.eq(kind(len(value)))
+        self._history.d.comb += value.eq(kind(len(value)))
         return signal
 
     def claim(self, condition: Any, what: str) -> None:
@@ -76,7 +78,7 @@ class Stage:
         for _ in range(cycles):
             register = Signal(value.shape(), name=f"past{self._free}")
             self._free += 1
-            self.m.d.sync += register.eq(value)
+            self._history.d.sync += register.eq(value)
             value = register
         return value
 
@@ -84,8 +86,7 @@ class Stage:
         """Whether `condition` was true in an earlier cycle."""
         register = Signal(name=f"ever{self._free}")
         self._free += 1
-        with self.m.If(condition):
-            self.m.d.sync += register.eq(1)
+        self._history.d.sync += register.eq(register | Value.cast(condition).bool())
         return register
 
     def source(self, port: Any) -> Any:
@@ -120,7 +121,7 @@ class Stage:
         """Claims that `condition` (of waiting) never lasts longer than `cycles`; returns how long it has lasted."""
         lasted = Signal(range(cycles + 2), name=f"lasted{self._free}")
         self._free += 1
-        self.m.d.sync += lasted.eq(Mux(condition, Mux(lasted > cycles, lasted, lasted + 1), 0))
+        self._history.d.sync += lasted.eq(Mux(condition, Mux(lasted > cycles, lasted, lasted + 1), 0))
         self.claim(lasted <= cycles, what)
         return lasted
 

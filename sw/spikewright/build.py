@@ -10,8 +10,8 @@ from typing import Any
 from spikewright import __version__
 from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
-from spikewright.model import load_model
-from spikewright.pack import pack
+from spikewright.model import load_model, save_model
+from spikewright.pack import pack, prune
 from spikewright.spec import LANES, CoreSpec, signed_bits, unsigned_bits
 
 FORMAT = "spikewright-build-1"
@@ -19,7 +19,7 @@ MODEL = "model.safetensors"
 _STREAM = ("input_bytes", "axon_bits", "value_bits", "mark_bit", "output_bytes", "classes")
 
 
-def build(model: Path | str, out: Path | str, lanes: int = 8) -> dict[str, Any]:
+def build(model: Path | str, out: Path | str, lanes: int = 8, *, without_idle: bool = False) -> dict[str, Any]:
     """Write Verilog, memory images, the integer network and a manifest.
 
     Parameters
@@ -30,6 +30,9 @@ def build(model: Path | str, out: Path | str, lanes: int = 8) -> dict[str, Any]:
         Folder to make.
     lanes : int
         One of `LANES`.
+    without_idle : bool
+        Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
+        manifest names them under `removed`, by their numbers in `model`.
 
     Returns
     -------
@@ -46,16 +49,21 @@ def build(model: Path | str, out: Path | str, lanes: int = 8) -> dict[str, Any]:
     model = Path(model)
     if lanes not in LANES:
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
-    network = load_model(model)
+    whole = load_model(model)
+    network, removed = prune(whole) if without_idle else (whole, {})
     core = pack(network, lanes)
     with atomic_dir(out) as folder:
         generated = generate(core, folder)
-        shutil.copyfile(model, folder / MODEL)
+        if network is whole:
+            shutil.copyfile(model, folder / MODEL)
+        else:
+            save_model(folder / MODEL, network, {"pruned_from_sha256": sha256(model)})
         manifest = {
             "format": FORMAT,
             "lanes": lanes,
             "model_sha256": sha256(folder / MODEL),
             "network": [network.inputs, *(layer.neurons for layer in network.layers)],
+            "removed": removed,
             "synapses": sum(layer.synapses for layer in network.layers),
             "weights": sum(layer.weights.size for layer in network.layers),
             "memory_bits": memory_bits(core, generated["images"]),

@@ -212,11 +212,25 @@ class LayerSpec:
         return value
 
     def bounds(self, timesteps: int) -> Bounds:
+        """Ranges over all neurons, see `neuron_bounds`."""
+        state_low, state_high, low, high, _ = self.neuron_bounds(timesteps)
+        return Bounds(
+            membrane=(int(state_low.min()), int(state_high.max())),
+            after_reset=(int(low.min()), int(high.max())),
+        )
+
+    def neuron_bounds(self, timesteps: int) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
         """Interval arithmetic over at most `timesteps` steps from v = 0.
 
         Decay, sums and resets are monotone, so the range of the membrane after a step follows from its range before.
         It grows from {0} to a fixed point, which a leaky neuron reaches after a few steps; iterating no further than
         `timesteps` bounds a neuron without leak too.
+
+        Returns
+        -------
+        tuple of (neurons,) integers
+            Lowest and highest state at any moment, lowest and highest membrane after a step, and the highest that is
+            ever compared with the threshold.
 
         Raises
         ------
@@ -227,11 +241,13 @@ class LayerSpec:
         low = np.zeros(self.neurons, dtype=np.int64)
         high = np.zeros(self.neurons, dtype=np.int64)
         state_low, state_high = np.minimum(low, self.bias), np.maximum(high, self.bias)
+        compared = np.full(self.neurons, -_MEMBRANE_LIMIT)
         for _ in range(timesteps):
             base_low = ((low * self.decay.multiplier) >> self.decay.shift) + self.bias
             base_high = ((high * self.decay.multiplier) >> self.decay.shift) + self.bias
             u_low, u_high = base_low + low_in, base_high + high_in
             state_low, state_high = np.minimum(state_low, u_low), np.maximum(state_high, u_high)
+            compared = np.maximum(compared, u_high)
             largest = max(-int(state_low.min()), int(state_high.max()))
             if largest >= _MEMBRANE_LIMIT:
                 raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
@@ -246,10 +262,7 @@ class LayerSpec:
             if np.array_equal(next_low, low) and np.array_equal(next_high, high):
                 break
             low, high = next_low, next_high
-        return Bounds(
-            membrane=(int(state_low.min()), int(state_high.max())),
-            after_reset=(int(low.min()), int(high.max())),
-        )
+        return state_low, state_high, low, high, compared
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from spikewright.build import build, memory_bits, open_build
 from spikewright.errors import InputError
 from spikewright.files import sha256
 from spikewright.model import load_info, load_model, save_model
-from spikewright.pack import pack
+from spikewright.pack import pack, prune
 from spikewright.spec import NetworkSpec
 
 
@@ -50,6 +51,25 @@ def test_the_folder_holds_what_the_manifest_says(folder: Path, model: Path, spec
         not spec.layers[1].recurrent
     )
     assert manifest["predicted_cycles"]["silent_sample"] > spec.timesteps
+
+
+def test_neurons_without_effect_are_left_out_on_request(spec: NetworkSpec, tmp_path: Path) -> None:
+    first, second, last = spec.layers
+    weights = last.weights.copy()
+    weights[:, :6] = 0
+    own = second.weights.copy()
+    own[:, second.inputs :] = 0
+    idle = replace(spec, layers=(first, replace(second, weights=own), replace(last, weights=weights)))
+    save_model(tmp_path / "idle.safetensors", idle)
+    manifest = build(tmp_path / "idle.safetensors", tmp_path / "build", lanes=2, without_idle=True)
+    smaller, removed = prune(idle)
+    assert manifest["removed"] == removed
+    # All but the seventh reach nobody; one of them stays if that one cannot fire.
+    assert len({*removed["dead"][1], *removed["silent"][1]}) == 6
+    assert manifest["network"] == [12, smaller.layers[0].neurons, 1, 5]
+    written = load_model(tmp_path / "build" / "model.safetensors")
+    assert [layer.neurons for layer in written.layers] == manifest["network"][1:]
+    assert open_build(tmp_path / "build")[1].network.layers[1].neurons == 1
 
 
 def test_memory_bits_add_up(folder: Path, spec: NetworkSpec) -> None:

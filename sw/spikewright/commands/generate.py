@@ -32,19 +32,43 @@ def add(subparsers: Subparsers[Parser]) -> None:
     parser.add_argument(
         "--lanes", type=_lanes, default=8, metavar="N", help="1, 2, 4, ... or 64 (default: %(default)s)"
     )
+    parser.add_argument(
+        "--without-idle",
+        action="store_true",
+        help="leave out neurons without effect on the scores, and those that can never fire, and tell how many",
+    )
+
+
+def _removed(removed: dict[str, list[list[int]]]) -> str:
+    counts = {why: sum(map(len, numbers)) for why, numbers in removed.items()}
+    return (
+        f"{counts['dead']} neurons without effect, {counts['silent']} that cannot fire; "
+        f"{counts['inputs']} inputs have no synapses"
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.build import build
 
     with step("Generating Verilog and memory images"):
-        manifest = build(args.model, args.out, args.lanes)
-    keys = ("lanes", "network", "weights", "synapses", "memory_bits", "state_bits", "predicted_cycles", "stream")
+        manifest = build(args.model, args.out, args.lanes, without_idle=args.without_idle)
+    keys = (
+        "lanes",
+        "network",
+        "removed",
+        "weights",
+        "synapses",
+        "memory_bits",
+        "state_bits",
+        "predicted_cycles",
+        "stream",
+    )
     report = {"build_dir": str(args.out), **{key: manifest[key] for key in keys}}
     bits = manifest["memory_bits"]
     rows = [
         ("network", "-".join(map(str, manifest["network"]))),
         ("lanes", str(manifest["lanes"])),
+        *((("removed", _removed(manifest["removed"])),) if args.without_idle else ()),
         ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
         ("memory", f"{thousands(sum(bits.values()))} bits"),
         *((f"  {name.replace('_', ' ')}", thousands(value)) for name, value in bits.items()),

@@ -37,6 +37,63 @@ class Port:
         return cls((payload,), getattr(dut, f"{name}__valid"), getattr(dut, f"{name}__ready"))
 
 
+class StreamRules:
+    """Checks one stream of any simulator, cycle by cycle: what is offered stays, unchanged, until it is taken.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    stable : bool
+        Whether an offered payload must stay; what is offered may never be withdrawn.
+    keep : bool
+        Keep all beats that were taken.
+
+    Attributes
+    ----------
+    taken : int
+        Number of beats that were transferred.
+    beats : list
+        These beats, if they are kept: those of the two ends of a chain must be equal, or else something was lost,
+        doubled or changed between them.
+    """
+
+    def __init__(self, name: str, *, stable: bool = True, keep: bool = False) -> None:
+        self.name = name
+        self.taken = 0
+        self.beats: list[Any] = []
+        self._stable = stable
+        self._keep = keep
+        self._waiting: Any = None
+        self._waits = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether a beat was offered in the last cycle and not taken."""
+        return self._waits
+
+    def cycle(self, valid: bool, ready: bool, payload: Any) -> bool:
+        """What a clock edge sees; True if a beat is transferred.
+
+        Raises
+        ------
+        AssertionError
+            If a rule is broken.
+        """
+        if self._waits and not valid:
+            raise AssertionError(f"{self.name}: a beat was withdrawn before it was taken: {self._waiting}")
+        if self._waits and self._stable and payload != self._waiting:
+            raise AssertionError(f"{self.name}: a beat must stay until it is taken: {self._waiting} became {payload}")
+        self._waits = valid and not ready
+        self._waiting = payload if self._waits else None
+        if not (valid and ready):
+            return False
+        self.taken += 1
+        if self._keep:
+            self.beats.append(payload)
+        return True
+
+
 class StreamDriver:
     """Offers beats in order, pausing at random; an offered beat stays until it is taken.
 
@@ -117,7 +174,7 @@ class StreamMonitor:
         self._rng = rng
         self._ready = False
         port.ready.value = False
-        self._waiting: tuple[int, ...] | None = None
+        self._rules = StreamRules(str(getattr(port.valid, "_name", "stream")))
 
     def step(self) -> tuple[int, ...] | None:
         """Once a cycle; the beat that is taken in it."""
@@ -133,12 +190,6 @@ class StreamMonitor:
     def given(self) -> tuple[int, ...] | None:
         """Second half of `step`."""
         port = self._port
-        if not int(port.valid.value):
-            if self._waiting is not None:
-                raise AssertionError(f"a beat was withdrawn before it was taken: {self._waiting}")
-            return None
-        beat = tuple(int(handle.value) for handle in port.payload)
-        if self._waiting is not None and beat != self._waiting:
-            raise AssertionError(f"a beat must stay until it is taken: {self._waiting} became {beat}")
-        self._waiting = None if self._ready else beat
-        return beat if self._ready else None
+        valid = bool(int(port.valid.value))
+        beat = tuple(int(handle.value) for handle in port.payload) if valid else ()
+        return beat if self._rules.cycle(valid, self._ready, beat) else None

@@ -9,6 +9,8 @@ from typing import Any
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
+from spikewright_sim.stream import StreamRules
+
 Beat = int | tuple[int, ...]
 
 
@@ -88,7 +90,7 @@ def play(
     seen.watched = {name: [] for name in watch or {}}
     gates = gate or {}
     offering = dict.fromkeys(waiting, False)
-    kept: dict[str, Beat | None] = dict.fromkeys(outputs)
+    rules = {name: StreamRules(name, stable=stable) for name in outputs}
 
     def timed(beat: Any) -> tuple[int, Beat]:
         return beat if isinstance(beat, tuple) and len(beat) == 2 and isinstance(beat[1], tuple) else (0, beat)
@@ -107,15 +109,10 @@ def play(
                 ctx.set(_port(dut, name).ready, ready(cycle) and not pause())
             for name in outputs:
                 port = _port(dut, name)
-                if not ctx.get(port.valid):
-                    assert kept[name] is None, f"{name}: withdrew {kept[name]}"
-                    continue
-                beat = _get(ctx, port.payload)
-                if kept[name] is None:
+                valid, beat = bool(ctx.get(port.valid)), _get(ctx, port.payload)
+                if valid and not rules[name].waits:
                     seen.offered[name].append(cycle)
-                assert not stable or kept[name] in (None, beat), f"{name}: {kept[name]} became {beat}"
-                kept[name] = None if ctx.get(port.ready) else beat
-                if kept[name] is None:
+                if rules[name].cycle(valid, bool(ctx.get(port.ready)), beat):
                     seen.given[name].append((cycle, beat))
             for name, beats in waiting.items():
                 if offering[name] and ctx.get(_port(dut, name).ready):

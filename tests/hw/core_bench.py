@@ -48,6 +48,7 @@ def run(
     idle: int = 300,
     stall_input: Callable[[], bool] = lambda: False,
     stall_output: Callable[[], bool] = lambda: False,
+    attach: Callable[[Simulator], None] = lambda simulator: None,
 ) -> Recording:
     """Feed `samples` (B, T, inputs) back to back, after `idle` cycles in which the core clears its memories."""
     dut = Core(core)
@@ -113,6 +114,7 @@ def run(
     simulator.add_clock(1e-8)
     # The first test bench counts: the others, resumed after it, see the number of the cycle that follows the edge.
     simulator.add_testbench(watch, background=True)
+    attach(simulator)
     simulator.add_testbench(drive)
     simulator.add_testbench(collect)
     simulator.run()

@@ -162,6 +162,7 @@ def test_the_commands_are_the_pipeline() -> None:
         "report",
         "evaluate",
         "quantize",
+        "explore",
         "generate",
         "simulate",
         "synth",

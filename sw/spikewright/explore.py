@@ -1,0 +1,199 @@
+"""Design space exploration: latency, resources and accuracy of a network over lanes and weight bits, in under a minute.
+
+Nothing is simulated or synthesized: cycles are those of `CycleModel`, exact for every sample; resources are those of
+`spikewright.resources`, estimated.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .cycles import CycleModel
+from .data.shd import SpikeData
+from .errors import InputError
+from .files import atomic_dir, write_json, write_manifest
+from .integer import IntegerNetwork, Trace
+from .pack import pack
+from .resources import DEVICES, Resources, estimate
+from .spec import LANES, CoreSpec, NetworkSpec
+
+COLUMNS = (
+    "weight_bits",
+    "lanes",
+    "accuracy",
+    "cycles",
+    "microseconds",
+    "luts",
+    "ffs",
+    "brams",
+    "dsps",
+    "fits",
+    "front",
+)
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Design:
+    """A core for one network.
+
+    Parameters
+    ----------
+    weight_bits : int
+    lanes : int
+        Of the largest layer.
+    accuracy : float
+        Of the integer network, on the samples.
+    cycles : (least, mean, most)
+        Of an inference.
+    resources : Resources
+    fits : bool
+        On the device.
+    """
+
+    weight_bits: int
+    lanes: int
+    accuracy: float
+    cycles: tuple[int, float, int]
+    resources: Resources
+    fits: bool
+
+    def costs(self) -> tuple[float, ...]:
+        """What shall be small: cycles, block RAMs, LUTs, errors."""
+        return self.cycles[1], self.resources.brams, self.resources.luts, -self.accuracy
+
+
+def front(designs: Sequence[Design]) -> list[Design]:
+    """The Pareto front: designs than which no other is better in one cost and as good in all."""
+    return [
+        design
+        for design in designs
+        if not any(_dominates(other.costs(), design.costs()) for other in designs if other is not design)
+    ]
+
+
+def _dominates(a: Sequence[float], b: Sequence[float]) -> bool:
+    return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
+
+
+def explore(
+    networks: Mapping[int, NetworkSpec],
+    data: SpikeData,
+    board: str,
+    *,
+    progress: Callable[[Design], None] = lambda design: None,
+) -> list[Design]:
+    """Every design of the space.
+
+    Parameters
+    ----------
+    networks : mapping
+        Integer networks by their weight bits.
+    data : SpikeData
+        At least one sample; all are counted.
+    board : str
+        A name of `DEVICES`.
+    progress : callable, optional
+        Is given each design as it is found.
+
+    Raises
+    ------
+    InputError
+        If the board is not known, there is no sample, or the samples do not fit the networks.
+    """
+    if board not in DEVICES:
+        raise InputError(f"board must be one of {', '.join(DEVICES)}, not {board!r}")
+    if not len(data):
+        raise InputError("data must hold at least one sample, not 0")
+    device = DEVICES[board]
+    designs = []
+    for weight_bits, network in networks.items():
+        traces = _run(network, data)
+        classes = torch.cat([trace.classes for trace in traces]).numpy()
+        accuracy = float((classes == data.labels).mean())
+        for lanes in lanes_of(network):
+            core = pack(network, lanes)
+            resources = estimate(core, board)
+            design = Design(weight_bits, lanes, accuracy, _cycles(core, data, traces), resources, resources.fit(device))
+            progress(design)
+            designs.append(design)
+    return designs
+
+
+def lanes_of(network: NetworkSpec) -> list[int]:
+    """Numbers of lanes that make sense: up to the neurons of the largest layer."""
+    most = max(layer.neurons for layer in network.layers)
+    return [lanes for lanes in LANES if lanes == 1 or lanes <= most]
+
+
+def _run(network: NetworkSpec, data: SpikeData) -> list[Trace]:
+    golden = IntegerNetwork(network)
+    return [
+        golden.run(torch.from_numpy(data.counts[first : first + _BATCH]).permute(1, 0, 2))
+        for first in range(0, len(data), _BATCH)
+    ]
+
+
+def _cycles(core: CoreSpec, data: SpikeData, traces: Sequence[Trace]) -> tuple[int, float, int]:
+    """Least, mean and most cycles of a sample that finds the core idle."""
+    model = CycleModel(core)
+    start = 0
+    latencies = []
+    for index, counts in enumerate(data.counts):
+        spikes = [layer[:, index % _BATCH].numpy() for layer in traces[index // _BATCH].spikes]
+        sample = model.run(counts, spikes, start)
+        # Long after: what the last sweep still prepares is done.
+        start = sample.done + 10_000
+        latencies.append(sample.latency)
+    return min(latencies), float(np.mean(latencies)), max(latencies)
+
+
+def rows(designs: Sequence[Design], clock_mhz: float) -> list[dict[str, Any]]:
+    """The designs as a table, JSON-ready, those of the front marked."""
+    best = front(designs)
+    return [
+        {
+            "weight_bits": design.weight_bits,
+            "lanes": design.lanes,
+            "accuracy": design.accuracy,
+            "cycles": dict(zip(("min", "mean", "max"), design.cycles, strict=True)),
+            "microseconds": design.cycles[1] / clock_mhz,
+            "luts": design.resources.luts,
+            "ffs": design.resources.ffs,
+            "brams": design.resources.brams,
+            "dsps": design.resources.dsps,
+            "fits": design.fits,
+            "front": any(design is other for other in best),
+        }
+        for design in designs
+    ]
+
+
+def write(out: Path, report: dict[str, Any]) -> None:
+    """Write `report` as `explore.json`, its points as `front.csv`, and the figure, into a new folder, or nothing."""
+    from .reports.front import draw_front
+
+    drawing = draw_front(report)
+    with atomic_dir(out) as folder:
+        write_json(folder / "explore.json", report)
+        (folder / "front.csv").write_text(_table(report["points"]), "utf-8", newline="")
+        (folder / "front.svg").write_text(drawing.svg, "utf-8")
+        (folder / "front.png").write_bytes(drawing.png)
+        write_manifest(folder, {"format": "spikewright-exploration-1", "board": report["board"]})
+
+
+def _table(points: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for point in points:
+        writer.writerow({**point, "cycles": point["cycles"]["mean"]})
+    return text.getvalue()

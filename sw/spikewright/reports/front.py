@@ -1,0 +1,69 @@
+"""The figure of `spikewright explore`: latency against block RAMs and against LUTs."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from spikewright.reports.plots import _SETTINGS, INK, Drawing
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
+"""Okabe and Ito's palette."""
+
+
+def draw_front(report: dict[str, Any]) -> Drawing:
+    """Draw the points of a report by `explore`: filled on the Pareto front, crossed out where the device is too small.
+
+    The same report gives the same bytes.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.lines import Line2D
+
+    points = report["points"]
+    widths = sorted({point["weight_bits"] for point in points}, reverse=True)
+    looks = {bits: (_COLORS[k % len(_COLORS)], _MARKERS[k % len(_MARKERS)]) for k, bits in enumerate(widths)}
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS}):
+        canvas = Canvas(figsize=(8.6, 3.6), layout="constrained")
+        for axes, key, name in zip(
+            canvas.subplots(1, 2, sharey=True), ("brams", "luts"), ("Block RAMs", "LUTs"), strict=True
+        ):
+            for bits in widths:
+                color, marker = looks[bits]
+                of_width = [point for point in points if point["weight_bits"] == bits]
+                x, y = [[point[field] for point in of_width] for field in (key, "microseconds")]
+                axes.plot(x, y, color=color, linewidth=0.6, alpha=0.5)
+                for point in of_width:
+                    place = point[key], point["microseconds"]
+                    axes.plot(*place, color=color, marker=marker, markerfacecolor=color if point["front"] else "none")
+                    if not point["fits"]:
+                        axes.plot(*place, color=INK, marker="x", markersize=8)
+                    axes.annotate(str(point["lanes"]), place, (4, 4), textcoords="offset points", fontsize=7)
+            limit = report["available"][key]
+            axes.set_yscale("log")
+            if max(point[key] for point in points) > limit / 2:
+                axes.axvline(limit, color=INK, linestyle=":", linewidth=1)
+            axes.set_xlabel(f"{name} (of {limit:,})")
+            axes.grid(visible=True, which="major")
+        canvas.axes[0].set_ylabel(f"Latency at {report['clock_mhz']:g} MHz (µs)")
+        handles = [
+            Line2D([], [], color=color, marker=marker, linewidth=0.6, label=_label(report, bits))
+            for bits, (color, marker) in looks.items()
+        ]
+        handles.append(
+            Line2D([], [], color=INK, marker="o", markerfacecolor="none", linestyle="", label="not on the front")
+        )
+        if not all(point["fits"] for point in points):
+            handles.append(Line2D([], [], color=INK, marker="x", linestyle="", label="does not fit"))
+        canvas.legend(handles=handles, title="Weights; lanes beside", loc="outside right upper", alignment="left")
+        svg, png = io.BytesIO(), io.BytesIO()
+        nothing: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        canvas.savefig(svg, format="svg", metadata=nothing)
+        canvas.savefig(png, format="png", dpi=160, metadata={"Software": None})
+    return Drawing(svg.getvalue().decode(), png.getvalue(), {})
+
+
+def _label(report: dict[str, Any], bits: int) -> str:
+    accuracy = next(point["accuracy"] for point in report["points"] if point["weight_bits"] == bits)
+    return f"{bits} bits ({100 * accuracy:.1f} %)"

@@ -249,6 +249,10 @@ def _layer(core: CoreSpec, index: int) -> tuple[float, float]:
     queue = 3 * unsigned_bits(core.queue_depth - 1) + 2
 
     # A lane: queue, issue, fetch, multiply, add; update of a neuron.
+    lane_luts: float
+    lane_ffs: float
+    luts: float
+    ffs: float
     lane_ffs = queue + start + length + value + row + 16
     lane_ffs += 2 + 2 * value + row + spec.weight_bits + 2 + 2 * row
     lane_ffs += 2 + row + product + state
@@ -293,8 +297,8 @@ def _serializer(image: LayerImage, depth: int) -> tuple[float, float]:
     width = min(image.lanes, 8)
     event = unsigned_bits(image.rows * image.lanes - 1) + 4
     pointer = unsigned_bits(depth)
-    luts = 6 * pointer + 4 * width + 3 * event + 10
-    ffs = 3 * pointer + width + image.row_bits + 6 + 2 * event
+    luts: float = 6 * pointer + 4 * width + 3 * event + 10
+    ffs: float = 3 * pointer + width + image.row_bits + 6 + 2 * event
     if image.lanes > width:
         groups = image.lanes // width
         luts += image.lanes + 4 * groups + image.lanes / 2

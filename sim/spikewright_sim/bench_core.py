@@ -73,7 +73,7 @@ async def run_job(dut: Any) -> None:
                     row, v = rows[k]
                     spikes = fired[k]
                     seen.rows[k].append(
-                        (cycle, int(row.value), int(spikes.value) if spikes is not None else 0, v.value.to_unsigned())
+                        (cycle, int(row.value), int(spikes.value) if spikes is not None else 0, int(v.value))
                     )
         await FallingEdge(dut.clk)
         cycle += 1

@@ -56,8 +56,8 @@ def test_returned_shapes(core: CoreSpec, built: tuple[Path, dict]) -> None:
 def test_a_file_per_image_with_the_announced_words(core: CoreSpec, built: tuple[Path, dict]) -> None:
     folder, manifest = built
     layers = {
-        0: ("rows", "synapses0", "synapses1", "neurons", "delays"),
-        1: ("rows", "synapses0", "synapses1", "neurons"),
+        0: ("rows", "synapses0", "synapses1", "neurons0", "neurons1", "delays"),
+        1: ("rows", "synapses0", "neurons0"),  # three classes keep up with one lane
     }
     names = {f"layer{k}_{memory}" for k, memories in layers.items() for memory in memories}
     assert set(manifest["images"]) == names
@@ -68,8 +68,19 @@ def test_a_file_per_image_with_the_announced_words(core: CoreSpec, built: tuple[
         assert len(lines) == shape["words"] >= 2
         assert all(0 <= int(line, 16) < 1 << shape["width"] for line in lines)
     assert manifest["images"]["layer0_rows"]["words"] == core.network.layers[0].axons
-    delays = [int(line, 16) for line in (folder / "layer0_delays.hex").read_text().splitlines()[1:]]
-    assert delays == core.layers[0].spec.delays[core.layers[0].order].tolist()
+    # Above the place in the ring, an entry has the delay, the row and the lanes of some neurons: all of them together.
+    image = core.layers[0]
+    shape = manifest["images"]["layer0_delays"]
+    delay_bits = int(image.spec.delays.max()).bit_length()
+    offset_bits = shape["width"] - delay_bits - image.row_bits - image.lanes
+    found = {}
+    for line in (folder / "layer0_delays.hex").read_text().splitlines()[1:]:
+        entry = int(line, 16) >> offset_bits
+        delay = entry & ((1 << delay_bits) - 1)
+        row = entry >> delay_bits & ((1 << image.row_bits) - 1)
+        mask = entry >> (delay_bits + image.row_bits)
+        found |= {row * image.lanes + lane: delay for lane in range(image.lanes) if mask >> lane & 1}
+    assert [found[position] for position in range(image.spec.neurons)] == image.spec.delays[image.order].tolist()
 
 
 def test_verilog_is_complete_and_plain(built: tuple[Path, dict]) -> None:

@@ -62,8 +62,8 @@ FAMILIES = {
         distributed=False,
         lut_factor=1.2,
         ff_factor=0.9,
-        top_luts=315,
-        top_ffs=219,
+        top_luts=290,
+        top_ffs=212,
     ),
 }
 

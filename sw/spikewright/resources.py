@@ -29,7 +29,8 @@ class Family:
     distributed : bool
         LUTs can be RAM: 16 words of 4 bits take six, two of them to write.
     lut_factor, ff_factor : float
-        What optimization leaves of the LUTs and flip-flops that are described.
+        What optimization and carry chains make of the LUTs and flip-flops that are described. A LUT of iCE40 is a
+        logic cell, which many flip-flops have for themselves.
     top_luts, top_ffs : int
         Of the serial line and the lights around a core.
     """
@@ -60,9 +61,9 @@ FAMILIES = {
         block_cost=64,
         rom_cost=64,
         distributed=False,
-        lut_factor=1.2,
+        lut_factor=1.68,
         ff_factor=0.9,
-        top_luts=290,
+        top_luts=380,
         top_ffs=212,
     ),
 }

@@ -1,27 +1,39 @@
 // Native loop around a Verilated core: streams samples in, compares every traced row, every score and every cycle with
 // what the integer network and the cycle model expect, and writes what differs. No interpreter, no file per cycle.
 //
-//     spikewright_core STIMULUS EXPECTED REPORT PROGRESS SETTLE PATIENCE
+//     spikewright_core name=value ...
 //
-// The first two files are streams of little-endian words; written by `native.py`, which reads the report:
+// Files, streams of little-endian words written by `native.py`, which reads the report:
 //
-// STIMULUS   per sample: uint32 beats, then per beat a uint64, tdata with tlast in bit 63.
-// EXPECTED   per sample and layer: per step a uint32, the cycle of its first row counted from the start of the sample;
-//            then per traced row the spikes and the words of the membranes, uint32 each. Per sample: per output beat a
-//            uint64 of tdata; uint32 cycles in which the last beat is taken and the class is.
-// PATIENCE   cycles without any sign of life after which a core is given up.
-// REPORT     lines of text, see `report` and `difference`.
+// stimulus   per sample: uint32 beats, then per beat a uint64, tdata with tlast in bit 63.
+// expected   per sample: uint32 steps; per layer and traced row the spikes and the words of the membranes, uint32 each;
+//            per output beat a uint64 of tdata.
+// timing     per sample, in cycles from the one in which its first beat is offered: per layer and step a uint32, that
+//            of the first row; two uint32, in which the last beat is taken and the class is. Empty: not compared.
+// report     lines of text, see `difference` and "sample".
+// progress   number of samples that are through.
+//
+// Numbers: `settle` idle cycles before the first sample and, unless `close` is 1, between samples (a sample otherwise
+// follows at once, while the one before is still in the core); `patience` cycles without any sign of life after which a
+// core is given up; `stall` of 1024 cycles of input and output pause, drawn from `seed`; `repeat` passes over the files;
+// `false_start` cycles of the first sample are cut off by a reset before all. A loop compiled with traces writes `wave`
+// of the sample number `dump`, and ends with it.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <string>
 #include <vector>
 
 #include "Vtop.h"
 #include "layers.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
-static const uint64_t DESCRIBED = 20;  // differences that are described; all are counted
+static const uint64_t DESCRIBED = 20;  // differences of a sample that are described; all are counted
 
 template <class T>
 static void words_of(const T& value, uint32_t* out, int words) {
@@ -30,13 +42,6 @@ static void words_of(const T& value, uint32_t* out, int words) {
         for (int w = 0; w < words; ++w) out[w] = uint32_t(wide >> (32 * w));
     } else {
         for (int w = 0; w < words; ++w) out[w] = value[w];
-    }
-}
-
-static void read_or_die(void* to, size_t size, size_t count, FILE* file) {
-    if (count && fread(to, size, count, file) != count) {
-        fprintf(stderr, "native: a file ends early\n");
-        exit(3);
     }
 }
 
@@ -49,135 +54,268 @@ static uint64_t field(const uint32_t* words, int bits, int index) {
     return value;
 }
 
-struct Expected {
-    std::vector<uint32_t> cycles[LAYERS];
-    std::vector<uint32_t> rows[LAYERS];
-    std::vector<uint64_t> beats;
-    uint32_t accepted, done;
+static std::string option(int argc, char** argv, const char* name, const char* absent = "") {
+    const size_t length = strlen(name);
+    for (int k = 1; k < argc; ++k)
+        if (!strncmp(argv[k], name, length) && argv[k][length] == '=') return argv[k] + length + 1;
+    return absent;
+}
+
+static uint64_t number(int argc, char** argv, const char* name, const char* absent = "0") {
+    return strtoull(option(argc, argv, name, absent).c_str(), nullptr, 10);
+}
+
+struct Sample {
+    uint64_t number, start = 0;
+    std::vector<uint64_t> input, beats;
+    std::vector<uint32_t> cycles[LAYERS], rows[LAYERS];
+    uint32_t steps, accepted, done;
+    bool timed = false;
+    size_t seen[LAYERS] = {}, received = 0;
+    uint64_t mismatches = 0, cycle_mismatches = 0, described[2] = {};
+};
+
+// The files, read sample after sample, and from the beginning again `repeat` times.
+struct Source {
+    FILE *stimulus, *expected, *timing;
+    uint64_t passes, next = 0;
+
+    static void read(void* to, size_t size, size_t count, FILE* file) {
+        if (count && fread(to, size, count, file) != count) {
+            fprintf(stderr, "native: a file ends early\n");
+            exit(3);
+        }
+    }
+    static bool begins(uint32_t& first, FILE* file) { return fread(&first, 4, 1, file) == 1; }
+
+    bool load(Sample& sample) {
+        uint32_t beats = 0;
+        if (!begins(beats, stimulus)) {
+            if (passes <= 1 || next == 0) return false;
+            --passes;
+            rewind(stimulus), rewind(expected);
+            if (!begins(beats, stimulus)) return false;
+        }
+        sample.number = next++;
+        sample.input.resize(beats);
+        read(sample.input.data(), 8, beats, stimulus);
+        read(&sample.steps, 4, 1, expected);
+        for (int k = 0; k < LAYERS; ++k) {
+            sample.rows[k].resize(size_t(sample.steps) * ROWS[k] * (1 + WORDS[k]));
+            read(sample.rows[k].data(), 4, sample.rows[k].size(), expected);
+        }
+        sample.beats.resize(CLASSES + 1);
+        read(sample.beats.data(), 8, CLASSES + 1, expected);
+        uint32_t first = 0;
+        sample.timed = begins(first, timing);
+        if (!sample.timed) rewind(timing), sample.timed = begins(first, timing);
+        if (!sample.timed) return true;
+        fseek(timing, -4, SEEK_CUR);
+        for (int k = 0; k < LAYERS; ++k) {
+            sample.cycles[k].resize(sample.steps);
+            read(sample.cycles[k].data(), 4, sample.steps, timing);
+        }
+        read(&sample.accepted, 4, 1, timing);
+        read(&sample.done, 4, 1, timing);
+        return true;
+    }
 };
 
 int main(int argc, char** argv) {
-    if (argc < 7) return 3;
     VerilatedContext context;
     context.commandArgs(argc, argv);
+    const uint64_t settle = number(argc, argv, "settle"), patience = number(argc, argv, "patience", "1000000");
+    const uint64_t stall = number(argc, argv, "stall"), close = number(argc, argv, "close");
+    const uint64_t false_start = number(argc, argv, "false_start");
+    FILE* report = fopen(option(argc, argv, "report").c_str(), "w");
+    Source source{fopen(option(argc, argv, "stimulus").c_str(), "rb"), fopen(option(argc, argv, "expected").c_str(), "rb"),
+                  fopen(option(argc, argv, "timing").c_str(), "rb"), number(argc, argv, "repeat", "1")};
+    if (!source.stimulus || !source.expected || !source.timing || !report) return 3;
+#if VM_TRACE
+    const uint64_t dump = number(argc, argv, "dump");
+    VerilatedVcdC wave;
+    context.traceEverOn(true);
+#endif
     Vtop top(&context);
-    FILE* stimulus = fopen(argv[1], "rb");
-    FILE* expected_file = fopen(argv[2], "rb");
-    FILE* report = fopen(argv[3], "w");
-    if (!stimulus || !expected_file || !report) return 3;
-    const uint64_t settle = strtoull(argv[5], nullptr, 10);
-    const uint64_t patience = strtoull(argv[6], nullptr, 10);
-
-    const auto cycle_low = [&] { top.clk = 0; top.eval(); };
-    const auto cycle_high = [&] { top.clk = 1; top.eval(); };
-    top.s_axis_tvalid = 0;
-    top.m_axis_tready = 1;
-    top.rst = 1;
-    for (int k = 0; k < 3; ++k) cycle_low(), cycle_high();
-    top.rst = 0;
-    for (uint64_t k = 0; k < settle; ++k) cycle_low(), cycle_high();
-
-    uint32_t beats = 0;
-    uint32_t got[MAX_WORDS];
-    for (uint32_t sample = 0; fread(&beats, 4, 1, stimulus) == 1; ++sample) {
-        std::vector<uint64_t> input(beats);
-        read_or_die(input.data(), 8, beats, stimulus);
-        uint32_t steps = 0;
-        read_or_die(&steps, 4, 1, expected_file);
-        Expected expected;
-        for (int k = 0; k < LAYERS; ++k) {
-            expected.cycles[k].resize(steps);
-            expected.rows[k].resize(size_t(steps) * ROWS[k] * (1 + WORDS[k]));
-            read_or_die(expected.cycles[k].data(), 4, steps, expected_file);
-            read_or_die(expected.rows[k].data(), 4, expected.rows[k].size(), expected_file);
-        }
-        expected.beats.resize(CLASSES + 1);
-        read_or_die(expected.beats.data(), 8, CLASSES + 1, expected_file);
-        read_or_die(&expected.accepted, 4, 1, expected_file);
-        read_or_die(&expected.done, 4, 1, expected_file);
-
-        uint64_t mismatches = 0, cycle_mismatches = 0, described[2] = {};
-        uint64_t cycle = 0, last_sign = 0;
-        size_t seen[LAYERS] = {};
-        size_t sent = 0, received = 0;
-        uint64_t accepted = 0, done = 0, last_data = 0;
-        bool finished = false;
-        // difference <sample> <kind> <layer> <step> <position or beat> <expected> <got>
-        const auto difference = [&](const char* kind, int layer, uint64_t step, uint64_t index, uint64_t want, uint64_t is) {
-            // A wrong value soon makes every cycle wrong: neither may crowd out the other.
-            const bool of_cycles = !strcmp(kind, "cycle") || !strcmp(kind, "accepted") || !strcmp(kind, "done");
-            if (described[of_cycles]++ < DESCRIBED)
-                fprintf(report, "difference %u %s %d %llu %llu %llu %llu\n", sample, kind, layer, (unsigned long long)step,
-                        (unsigned long long)index, (unsigned long long)want, (unsigned long long)is);
-        };
-        while (!finished && cycle - last_sign < patience) {
-            const bool offered = sent < input.size();
-            top.s_axis_tvalid = offered;
-            if (offered) {
-                top.s_axis_tdata = input[sent] & ~(1ull << 63);
-                top.s_axis_tlast = input[sent] >> 63;
-            }
-            cycle_low();
-            if (offered && top.s_axis_tready) {
-                accepted = cycle;
-                last_sign = cycle;
-                ++sent;
-            }
-            const uint32_t valid = top.trace_valid;
-            for (int k = 0; k < LAYERS; ++k) {
-                if (!(valid >> k & 1)) continue;
-                last_sign = cycle;
-                uint32_t row = 0, spikes = 0;
-                read_trace(top, k, row, spikes, got);
-                const size_t index = seen[k]++;
-                const uint64_t step = index / ROWS[k];
-                if (step >= steps) {
-                    ++mismatches, difference("extra", k, step, row, 0, 1);
-                    continue;
-                }
-                if (row != index % ROWS[k]) ++mismatches, difference("row", k, step, 0, index % ROWS[k], row);
-                if (index % ROWS[k] == 0 && cycle != expected.cycles[k][step])
-                    ++cycle_mismatches, difference("cycle", k, step, 0, expected.cycles[k][step], cycle);
-                const uint32_t* want = &expected.rows[k][index * (1 + WORDS[k])];
-                if (spikes == want[0] && !memcmp(got, want + 1, 4 * WORDS[k])) continue;
-                for (int lane = 0; lane < LANES[k]; ++lane) {
-                    const uint64_t position = index % ROWS[k] * LANES[k] + lane;
-                    if ((spikes ^ want[0]) >> lane & 1)
-                        ++mismatches, difference("spike", k, step, position, want[0] >> lane & 1, spikes >> lane & 1);
-                    const uint64_t a = field(want + 1, BITS[k], lane), b = field(got, BITS[k], lane);
-                    if (a != b) ++mismatches, difference("membrane", k, step, position, a, b);
-                }
-            }
-            if (top.m_axis_tvalid) {
-                last_sign = cycle;
-                last_data = top.m_axis_tdata;
-                const uint64_t want = received < expected.beats.size() ? expected.beats[received] : 0;
-                const bool last = received + 1 == expected.beats.size();
-                if (last_data != want || bool(top.m_axis_tlast) != last)
-                    ++mismatches, difference(last ? "class" : "score", 0, 0, received, want, last_data);
-                ++received;
-                if (top.m_axis_tlast) finished = true, done = cycle;
-            }
-            cycle_high();
-            ++cycle;
-        }
+#if VM_TRACE
+    top.trace(&wave, 99);
+    const auto record = [&] { if (wave.isOpen()) wave.dump(context.time()); };
+#else
+    const auto record = [] {};
+#endif
+    const auto cycle_low = [&] { top.clk = 0, top.eval(), record(), context.timeInc(1); };
+    const auto cycle_high = [&] { top.clk = 1, top.eval(), record(), context.timeInc(1); };
+    uint64_t random = number(argc, argv, "seed") * 0x9E3779B97F4A7C15u + 1;
+    const auto pauses = [&] {  // xorshift64 (Marsaglia 2003)
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        return (random >> 20) % 1024 < stall;
+    };
+    const auto offer = [&](uint64_t beat) {
+        top.s_axis_tvalid = 1;
+        top.s_axis_tdata = beat & ~(1ull << 63);
+        top.s_axis_tlast = beat >> 63;
+    };
+    const auto reset = [&] {
         top.s_axis_tvalid = 0;
-        if (!finished) ++mismatches, difference("hung", 0, 0, 0, 0, cycle);
+        top.rst = 1;
+        for (int k = 0; k < 3; ++k) cycle_low(), cycle_high();
+        top.rst = 0;
+    };
+
+    std::deque<Sample> window(1);  // in the core, or next: oldest first
+    bool more = source.load(window.back());
+    if (!more) window.clear();
+    top.m_axis_tready = 1;
+    reset();
+    if (false_start && more) {
+        const std::vector<uint64_t>& input = window.front().input;
+        for (uint64_t k = 0, sent = 0; k < false_start && sent < input.size(); ++k) {
+            offer(input[sent]);
+            cycle_low();
+            sent += top.s_axis_tready;
+            cycle_high();
+        }
+        reset();
+    }
+
+    uint64_t cycle = 0, last_sign = 0, idle = settle, finished = 0;
+    size_t feeding = 0, sent = 0;  // sample of the window that is sent, and its beats that were taken
+    size_t tracing[LAYERS] = {};   // sample of the window that a layer is in
+    bool offered = false, waiting = false;
+    uint64_t waiting_data = 0, waiting_last = 0;
+    uint32_t got[MAX_WORDS];
+    // difference <sample> <kind> <layer> <step> <position or beat> <expected> <got>
+    const auto difference = [&](Sample& sample, const char* kind, int layer, uint64_t step, uint64_t index, uint64_t want,
+                                uint64_t is) {
+        // A wrong value soon makes every cycle wrong: neither may crowd out the other.
+        const bool of_cycles = !strcmp(kind, "cycle") || !strcmp(kind, "accepted") || !strcmp(kind, "done");
+        ++(of_cycles ? sample.cycle_mismatches : sample.mismatches);
+        if (sample.described[of_cycles]++ < DESCRIBED)
+            fprintf(report, "difference %llu %s %d %llu %llu %llu %llu\n", (unsigned long long)sample.number, kind, layer,
+                    (unsigned long long)step, (unsigned long long)index, (unsigned long long)want, (unsigned long long)is);
+    };
+    const auto finish = [&](Sample& sample, uint64_t cycles, uint64_t data) {
         for (int k = 0; k < LAYERS; ++k)
-            if (seen[k] < size_t(steps) * ROWS[k]) ++mismatches, difference("missing", k, seen[k] / ROWS[k], 0, 1, 0);
-        if (accepted != expected.accepted)
-            ++cycle_mismatches, difference("accepted", 0, 0, 0, expected.accepted, accepted);
-        if (done != expected.done) ++cycle_mismatches, difference("done", 0, 0, 0, expected.done, done);
+            if (sample.seen[k] < size_t(sample.steps) * ROWS[k])
+                difference(sample, "missing", k, sample.seen[k] / ROWS[k], 0, 1, 0);
         // sample <number> <mismatches> <cycle mismatches> <cycles> <data of the last beat>
-        fprintf(report, "sample %u %llu %llu %llu %llu\n", sample, (unsigned long long)mismatches,
-                (unsigned long long)cycle_mismatches, (unsigned long long)(done + 1), (unsigned long long)last_data);
-        if (FILE* progress = fopen(argv[4], "w")) {
-            fprintf(progress, "%u", sample + 1);
+        fprintf(report, "sample %llu %llu %llu %llu %llu\n", (unsigned long long)sample.number,
+                (unsigned long long)sample.mismatches, (unsigned long long)sample.cycle_mismatches,
+                (unsigned long long)cycles, (unsigned long long)data);
+        ++finished;
+        if (FILE* progress = fopen(option(argc, argv, "progress").c_str(), "w")) {
+            fprintf(progress, "%llu", (unsigned long long)finished);
             fclose(progress);
         }
-        if (!finished) break;  // whatever a core does after it hung says nothing
-        for (uint64_t k = 0; k < settle; ++k) cycle_low(), cycle_high();
+    };
+    while (!window.empty() && cycle - last_sign < patience) {
+        // A sample begins in an idle core, or right behind the one before.
+        bool begin = idle == 0 && !offered && (sent || feeding == 0 || close);
+        if (idle) --idle, last_sign = cycle;
+        if (begin && feeding == window.size()) {
+            window.emplace_back();
+            more = more && source.load(window.back());
+            if (!more) window.pop_back();
+            begin = more;
+        }
+        if (begin && (!stall || !pauses())) {
+            Sample& sample = window[feeding];
+            if (!sent) {
+                sample.start = cycle;
+#if VM_TRACE
+                if (sample.number == dump && !wave.isOpen()) wave.open(option(argc, argv, "wave").c_str());
+#endif
+            }
+            offer(sample.input[sent]);
+            offered = true;
+        }
+        if (!offered) top.s_axis_tvalid = 0;
+        const bool ready = !stall || !pauses();
+        top.m_axis_tready = ready;
+        cycle_low();
+        if (offered && top.s_axis_tready) {
+            Sample& sample = window[feeding];
+            last_sign = cycle;
+            offered = false;
+            if (++sent == sample.input.size()) {
+                if (sample.timed && cycle - sample.start != sample.accepted)
+                    difference(sample, "accepted", 0, 0, 0, sample.accepted, cycle - sample.start);
+                ++feeding, sent = 0;
+            }
+        }
+        const uint32_t valid = top.trace_valid;
+        for (int k = 0; k < LAYERS; ++k) {
+            if (!(valid >> k & 1)) continue;
+            last_sign = cycle;
+            uint32_t row = 0, spikes = 0;
+            read_trace(top, k, row, spikes, got);
+            if (tracing[k] == window.size()) {
+                difference(window.back(), "extra", k, window.back().steps, row, 0, 1);
+                continue;
+            }
+            Sample& sample = window[tracing[k]];
+            const size_t index = sample.seen[k]++;
+            const uint64_t step = index / ROWS[k];
+            if (index + 1 == size_t(sample.steps) * ROWS[k]) ++tracing[k];
+            if (row != index % ROWS[k]) difference(sample, "row", k, step, 0, index % ROWS[k], row);
+            if (index % ROWS[k] == 0 && sample.timed && cycle - sample.start != sample.cycles[k][step])
+                difference(sample, "cycle", k, step, 0, sample.cycles[k][step], cycle - sample.start);
+            const uint32_t* want = &sample.rows[k][index * (1 + WORDS[k])];
+            if (spikes == want[0] && !memcmp(got, want + 1, 4 * WORDS[k])) continue;
+            for (int lane = 0; lane < LANES[k]; ++lane) {
+                const uint64_t position = index % ROWS[k] * LANES[k] + lane;
+                if ((spikes ^ want[0]) >> lane & 1)
+                    difference(sample, "spike", k, step, position, want[0] >> lane & 1, spikes >> lane & 1);
+                const uint64_t a = field(want + 1, BITS[k], lane), b = field(got, BITS[k], lane);
+                if (a != b) difference(sample, "membrane", k, step, position, a, b);
+            }
+        }
+        Sample& oldest = window.front();
+        if (waiting && (!top.m_axis_tvalid || top.m_axis_tdata != waiting_data || top.m_axis_tlast != waiting_last))
+            difference(oldest, "unstable", 0, 0, oldest.received, waiting_data, top.m_axis_tdata);
+        waiting = top.m_axis_tvalid && !ready;
+        waiting_data = top.m_axis_tdata;
+        waiting_last = top.m_axis_tlast;
+        if (top.m_axis_tvalid && ready) {
+            last_sign = cycle;
+            const uint64_t want = oldest.received < oldest.beats.size() ? oldest.beats[oldest.received] : 0;
+            const bool last = oldest.received + 1 == oldest.beats.size();
+            if (waiting_data != want || bool(waiting_last) != last)
+                difference(oldest, last ? "class" : "score", 0, 0, oldest.received, want, waiting_data);
+            ++oldest.received;
+            if (waiting_last) {
+                const uint64_t done = cycle - oldest.start;
+                if (oldest.timed && done != oldest.done) difference(oldest, "done", 0, 0, 0, oldest.done, done);
+                // An answer before the last beat: what is left of the sample would be taken for the next one.
+                if (!feeding) difference(oldest, "early", 0, 0, sent, oldest.input.size(), sent);
+                finish(oldest, done + 1, waiting_data);
+#if VM_TRACE
+                if (oldest.number == dump) break;
+#endif
+                if (!feeding) break;
+                window.pop_front();
+                --feeding;
+                for (size_t& index : tracing) index -= index > 0;
+                if (!close) idle = settle;
+                if (window.empty() && more) {
+                    window.emplace_back();
+                    more = source.load(window.back());
+                    if (!more) window.pop_back();
+                }
+            }
+        }
+        cycle_high();
+        ++cycle;
     }
+    if (!window.empty() && cycle - last_sign >= patience) {
+        // Whatever a core does after it hung says nothing.
+        difference(window.front(), "hung", 0, 0, 0, 0, cycle - window.front().start);
+        finish(window.front(), 0, 0);
+    }
+#if VM_TRACE
+    if (wave.isOpen()) wave.close();
+#endif
+    top.final();
     fprintf(report, "end\n");
     return fclose(report) ? 3 : 0;
 }

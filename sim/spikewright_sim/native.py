@@ -1,18 +1,19 @@
 """Whole test sets: a C++ loop around the Verilated core, which compares on the fly what Python expects.
 
-The loop in `native.cpp` runs a sample after the other, each in an idle core, and compares spikes and membranes of
-every neuron at every step, scores, class, and the cycle of every step: the same as the cocotb bench, much
-faster, without its pauses and samples back to back.
+The loop in `native.cpp` runs a sample after the other, each in an idle core or right behind the one before. It compares
+spikes and membranes of every neuron at every step, scores, class, and the cycle of every step: the same as the cocotb
+bench, much faster. A core is reset once, in the middle of a sample, and never again.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.cycles import CycleModel, SampleCycles
+from spikewright.files import atomic_path
 from spikewright.integer import Trace
 from spikewright.spec import CoreSpec, LayerImage
 
@@ -111,29 +113,46 @@ def expected_rows(
     return out
 
 
-def run_native(
-    executable: Path,
-    images: Path,
-    core: CoreSpec,
-    stimuli: Callable[[int], list[tuple[int, int]]],
-    values: npt.NDArray[np.integer],
-    trace: Trace,
-    *,
-    output_bytes: int,
-    settle: int,
-    patience: int,
-    seed: int,
-    first: int = 0,
-    progress: Callable[[str], None],
-    processes: int | None = None,
-) -> Report:
-    """Run samples (T, B, inputs) through a core compiled with `native.cpp`, on all processors.
+@dataclass(frozen=True)
+class Drive:
+    """How samples follow each other.
 
     Parameters
     ----------
-    executable : Path
-    images : Path
-        Folder of the memory images.
+    close : bool
+        Right behind each other, rather than each in an idle core.
+    stall : float
+        Probability of a pause of the input, and of one of the output, each cycle; cycles are not compared then.
+    repeat : int
+        How often all of them run, without a reset.
+    label : str
+        Behind the name of a sample in messages.
+    """
+
+    close: bool = False
+    stall: float = 0.0
+    repeat: int = 1
+    label: str = ""
+
+    @property
+    def timed(self) -> bool:
+        return not self.stall
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Where the waveform of the first sample with a difference goes, and how a loop that writes it is compiled."""
+
+    path: Path
+    compile: Callable[[], Path]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Samples (T, B, inputs) for a core, and what it shall answer.
+
+    Parameters
+    ----------
     core : CoreSpec
     stimuli : callable
         The input beats (tdata, tlast) of a sample.
@@ -141,87 +160,146 @@ def run_native(
         As for `scoreboard.compare`.
     output_bytes : int
         Of an output beat.
+    flagged : set of int
+        Samples with events that break the rules: they change nothing but the error flag, and no cycles are compared.
+    """
+
+    core: CoreSpec
+    stimuli: Callable[[int], list[tuple[int, int]]]
+    values: npt.NDArray[np.integer]
+    trace: Trace
+    output_bytes: int
+    flagged: frozenset[int] = frozenset()
+
+    def first(self, samples: int) -> Job:
+        """The first so many samples."""
+        return replace(self, values=self.values[:, :samples])
+
+    def write(self, folder: Path, shard: npt.NDArray[np.int64], drive: Drive) -> list[SampleCycles]:
+        """Write the files of `native.cpp`; returns the predicted cycles of all samples, in the order of the passes."""
+        mask = (1 << 8 * self.output_bytes) - 1
+        layers = layers_of(self.core)
+        with (folder / "stimulus").open("wb") as stimulus, (folder / "expected").open("wb") as expected:
+            for b in shard.tolist():
+                beats = np.array([data | last << 63 for data, last in self.stimuli(b)], dtype="<u8")
+                stimulus.write(np.array(len(beats), dtype="<u4").tobytes() + beats.tobytes())
+                expected.write(np.array(len(self.values), dtype="<u4").tobytes())
+                for k, layer in enumerate(layers):
+                    fired = None if layer.image.spec.readout else self.trace.spikes[k][:, b].numpy()
+                    rows = expected_rows(layer, fired, self.trace.membranes[k][:, b].numpy())
+                    expected.write(rows.astype("<u4").tobytes())
+                output = [int(score) & mask for score in self.trace.scores[b]]
+                output.append(int(self.trace.classes[b]) | (b in self.flagged) << (8 * self.output_bytes - 1))
+                expected.write(np.array(output, dtype="<u8").tobytes())
+        predicted: list[SampleCycles] = []
+        with (folder / "timing").open("wb") as timing:
+            if not drive.timed or self.flagged:
+                return predicted
+            # Samples in an idle core take the same cycles in every pass: the loop reads the file again.
+            for b in shard.tolist() * (drive.repeat if drive.close else 1):
+                if not predicted or not drive.close:
+                    model, start = CycleModel(self.core), 0
+                else:
+                    start = predicted[-1].accepted + 1
+                spikes = [layer[:, b].numpy() for layer in self.trace.spikes]
+                cycles = model.run(self.values[:, b], spikes, start)
+                predicted.append(cycles)
+                ends = [cycles.accepted - start, cycles.done - start]
+                timing.write((cycles.steps - start).astype("<u4").tobytes() + np.array(ends, dtype="<u4").tobytes())
+        return predicted if drive.close else predicted * drive.repeat
+
+
+def run_native(
+    executable: Path,
+    images: Path,
+    job: Job,
+    *,
+    settle: int,
+    patience: int,
+    seed: int,
+    first: int = 0,
+    progress: Callable[[str], None],
+    processes: int | None = None,
+    drive: Drive | None = None,
+    wave: Wave | None = None,
+) -> Report:
+    """Run samples through a core compiled with `native.cpp`, on all processors.
+
+    Parameters
+    ----------
+    executable : Path
+    images : Path
+        Folder of the memory images.
+    job : Job
     settle : int
-        Idle cycles between samples.
+        Idle cycles after a reset and, where they are not close, between samples.
     patience : int
         Cycles without any sign of life after which a core is given up.
     seed : int
-        Of the registers' contents before reset.
+        Of the registers' contents before reset, of the reset in the middle of a sample, and of pauses.
     first : int
         Number of the first sample, for messages.
     processes : int, optional
-        How many at once; default: one per processor.
+        How many at once, each with a part of the samples; default: one per processor.
+    drive : Drive, optional
+    wave : Wave, optional
+        Written if something differs.
+
+    Returns
+    -------
+    Report
+        Differences of all passes; classes, latencies and predicted cycles of the first one.
     """
-    samples = values.shape[1]
+    drive = drive or Drive()
+    samples = job.values.shape[1]
     shards = [shard for shard in np.array_split(np.arange(samples), processes or os.cpu_count() or 1) if len(shard)]
     done = [0] * len(shards)
     report = Report()
     with tempfile.TemporaryDirectory(prefix="spikewright-") as name, ThreadPoolExecutor(len(shards)) as pool:
+        folders = [Path(name, str(number)) for number in range(len(shards))]
+        options = {
+            **{file: file for file in ("stimulus", "expected", "timing", "report", "progress")},
+            **{"settle": settle, "patience": patience, "seed": 1 + seed % (1 << 30), "close": int(drive.close)},
+            **{"stall": round(1024 * drive.stall), "repeat": drive.repeat},
+            "false_start": 1 + random.Random(seed).randrange(4 * settle),
+        }
         futures = []
-        for number, shard in enumerate(shards):
-            folder = Path(name, str(number))
+        for shard, folder in zip(shards, folders, strict=True):
             folder.mkdir()
             for image in images.glob("*.hex"):
                 (folder / image.name).symlink_to(image.resolve())
 
             def write_and_run(shard: npt.NDArray[np.int64] = shard, folder: Path = folder) -> list[SampleCycles]:
-                predicted = _write_job(folder, core, stimuli, values, trace, shard, output_bytes)
-                command = [
-                    str(executable.resolve()),
-                    "stimulus",
-                    "expected",
-                    "report",
-                    "progress",
-                    str(settle),
-                    str(patience),
-                ]
-                command += ["+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % (1 << 30)}"]
-                finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-                if finished.returncode:
-                    raise RuntimeError(f"the native simulation failed: {finished.stderr[-2000:]}")
+                predicted = job.write(folder, shard, drive)
+                _run(executable, folder, options)
                 return predicted
 
             futures.append(pool.submit(write_and_run))
+        total = samples * drive.repeat
         while wait(futures, timeout=5).not_done:
-            for number in range(len(shards)):
-                file = Path(name, str(number), "progress")
+            for number, folder in enumerate(folders):
+                file = folder / "progress"
                 text = file.read_text() if file.is_file() else ""
                 done[number] = int(text) if text else done[number]
-            progress(f"simulated {sum(done)} of {samples} samples, from sample {first} on")
-        for number, (shard, future) in enumerate(zip(shards, futures, strict=True)):
-            report.predicted += future.result()
-            _read_report(report, core, Path(name, str(number), "report"), first + shard, output_bytes)
+            progress(f"simulated {sum(done)} of {total} samples, from sample {first} on")
+        for shard, folder, future in zip(shards, folders, futures, strict=True):
+            report.predicted += future.result()[: len(shard)]
+            worst = _read_report(report, job, folder / "report", first + shard, drive)
+            if worst is not None and wave is not None:
+                progress(f"writing the waveform of sample {first + shard[worst % len(shard)]} to {wave.path}")
+                with atomic_path(wave.path) as temporary:
+                    dump = {"dump": worst, "wave": temporary.resolve(), "report": "again"}
+                    _run(wave.compile(), folder, {**options, **dump})
+                wave = None
     return report
 
 
-def _write_job(
-    folder: Path,
-    core: CoreSpec,
-    stimuli: Callable[[int], list[tuple[int, int]]],
-    values: npt.NDArray[np.integer],
-    trace: Trace,
-    shard: npt.NDArray[np.int64],
-    output_bytes: int,
-) -> list[SampleCycles]:
-    mask = (1 << 8 * output_bytes) - 1
-    predicted = []
-    layers = layers_of(core)
-    with (folder / "stimulus").open("wb") as stimulus, (folder / "expected").open("wb") as expected:
-        for b in shard.tolist():
-            beats = np.array([data | last << 63 for data, last in stimuli(b)], dtype="<u8")
-            stimulus.write(np.array(len(beats), dtype="<u4").tobytes() + beats.tobytes())
-            spikes = [layer[:, b].numpy() for layer in trace.spikes]
-            cycles = CycleModel(core).run(values[:, b], spikes, 0)
-            predicted.append(cycles)
-            expected.write(np.array(len(values), dtype="<u4").tobytes())
-            for k, layer in enumerate(layers):
-                expected.write(cycles.steps[k].astype("<u4").tobytes())
-                fired = None if layer.image.spec.readout else spikes[k]
-                expected.write(expected_rows(layer, fired, trace.membranes[k][:, b].numpy()).astype("<u4").tobytes())
-            output = [int(score) & mask for score in trace.scores[b]] + [int(trace.classes[b])]
-            expected.write(np.array(output, dtype="<u8").tobytes())
-            expected.write(np.array([cycles.accepted, cycles.done], dtype="<u4").tobytes())
-    return predicted
+def _run(executable: Path, folder: Path, options: dict[str, Any]) -> None:
+    command = [str(executable.resolve()), *(f"{name}={value}" for name, value in options.items())]
+    command += ["+verilator+rand+reset+2", f"+verilator+seed+{options['seed']}"]
+    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if finished.returncode:
+        raise RuntimeError(f"the native simulation failed: {finished.stderr[-2000:]}")
 
 
 @dataclass
@@ -252,26 +330,35 @@ class _Reader:
             return f"{where}, traced rows: {kind}"
         if kind == "hung":
             return f"{name}: no sign of life any more after {got} cycles"
-        if kind in ("score", "class"):
+        if kind == "early":
+            return f"{name}: answered after {got} of {expected} beats"
+        if kind in ("score", "class", "unstable"):
             return f"{name}, {kind} (beat {place}): expected {expected:#x}, got {got:#x}"
         return f"{name}, {kind} in cycle: expected {expected}, got {got}"
 
 
-def _read_report(report: Report, core: CoreSpec, file: Path, shard: npt.NDArray[np.int64], output_bytes: int) -> None:
-    reader = _Reader(core)
+def _read_report(report: Report, job: Job, file: Path, shard: npt.NDArray[np.int64], drive: Drive) -> int | None:
+    """Add what a loop found; the number, in the order of the loop, of the first sample that differs."""
+    reader = _Reader(job.core)
     lines = file.read_text().splitlines()
     finished = 0
+    worst = None
     for line in lines:
         kind, *words = line.split()
+        number = int(words[0]) if words else 0
         if kind == "difference":
             described = report.cycles if words[1] in ("cycle", "accepted", "done") else report.values
-            described.append(reader.describe(f"sample {shard[int(words[0])]}", words[1:]))
+            again = f", pass {number // len(shard)}" if drive.repeat > 1 else ""
+            described.append(reader.describe(f"sample {shard[number % len(shard)]}{drive.label}{again}", words[1:]))
+            worst = number if worst is None else min(worst, number)
         elif kind == "sample":
-            _, mismatches, cycle_mismatches, cycles, last = map(int, words)
+            mismatches, cycle_mismatches, cycles, last = map(int, words[1:])
             report.mismatches += mismatches
             report.cycle_mismatches += cycle_mismatches
-            report.latencies.append(cycles)
-            report.classes.append(last & (1 << (8 * output_bytes - 1)) - 1)
+            if number < len(shard):
+                report.latencies.append(cycles)
+                report.classes.append(last & (1 << (8 * job.output_bytes - 1)) - 1)
             finished += 1
-    if lines[-1:] != ["end"] or finished < len(shard):
-        report.differ("results", len(shard), finished)
+    if lines[-1:] != ["end"] or finished < len(shard) * drive.repeat:
+        report.differ("results", len(shard) * drive.repeat, finished)
+    return worst

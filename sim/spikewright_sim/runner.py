@@ -31,6 +31,8 @@ from .toolchain import cocotb_main, compile_model, environment
 TOP = "spikewright_core"
 CHUNK = 128
 """Samples whose traces are held at once."""
+BEHIND_EACH_OTHER = 3
+"""Samples that the native loop also runs back to back, and with pauses."""
 
 Progress = Callable[[str], None]
 Engine = Literal["cocotb", "native"]
@@ -67,10 +69,10 @@ def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple
     return words
 
 
-def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress) -> Path:
-    """The simulation of a build folder, compiled unless its Verilog was before."""
+def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress, *, waves: bool = False) -> Path:
+    """The simulation of a build folder, compiled unless its Verilog was before; the native one perhaps with waves."""
     environment()  # tells what is missing before anything is written
-    folder = build_dir / f"simulation-{engine}"
+    folder = build_dir / f"simulation-{engine}{'-waves' if waves else ''}"
     header = native.header(core)
     stamp = (
         f"{__version__} {sha256(build_dir / f'{TOP}.v')} {sha256(native.MAIN)} {header if engine == 'native' else ''}"
@@ -81,7 +83,7 @@ def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress
             if engine == "native":
                 (part / "layers.h").write_text(header)
                 main = native.MAIN
-                options: dict[str, Any] = {"vpi": False}
+                options: dict[str, Any] = {"vpi": False, "waves": waves}
             else:
                 main, ldflags = cocotb_main()
                 options = {"ldflags": ldflags}
@@ -111,8 +113,8 @@ def record(
         job = {
             "seed": seed,
             "layers": len(core.layers),
-            "settle": _settle(core),
-            "patience": _patience(core),
+            "settle": settle(core),
+            "patience": patience(core),
             "samples": [
                 {"beats": beats(item.values, stream), "isolated": item.isolated, "stall": item.stall}
                 for item in stimuli
@@ -156,7 +158,7 @@ def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: di
     return log.read_text(errors="replace")
 
 
-def _settle(core: CoreSpec) -> int:
+def settle(core: CoreSpec) -> int:
     """Cycles in which a core surely finishes what it does after a result: a sweep, and a program of delays."""
     longest = 0
     for layer in core.layers:
@@ -164,7 +166,7 @@ def _settle(core: CoreSpec) -> int:
     return longest + 64
 
 
-def _patience(core: CoreSpec) -> int:
+def patience(core: CoreSpec) -> int:
     """Cycles without any sign of life after which a core is given up.
 
     More than the longest step of any layer takes, in which every axon has an event.
@@ -173,7 +175,7 @@ def _patience(core: CoreSpec) -> int:
     for layer in core.layers:
         synapses = max(len(data) for data in layer.data)
         longest = max(longest, synapses + 8 * layer.spec.axons)
-    return 4 * (longest + _settle(core)) + 1000
+    return 4 * (longest + settle(core)) + 1000
 
 
 @contextmanager
@@ -205,14 +207,14 @@ def simulate(
     *,
     engine: Engine = "cocotb",
     seed: int = 0,
+    repeat: int = 1,
     progress: Progress = lambda message: None,
 ) -> dict[str, Any]:
     """Compare the Verilog of a build folder with the integer network and the cycle model.
 
-    Every sample runs alone in an idle core, which gives its latency. With cocotb, a few then run back to back, and a
-    few with random pauses at both ends; the native loop leaves these out, and is made for whole test sets. All are
-    compared: spikes and membranes of every neuron at every step, scores and class, and, where nothing paused, the
-    cycle of every step of every layer.
+    Every sample runs alone in an idle core, which gives its latency; a few then run back to back, and a few with random
+    pauses at both ends. The native loop is made for whole test sets. All are compared: spikes and membranes of every
+    neuron at every step, scores and class, and, where nothing paused, the cycle of every step of every layer.
 
     Parameters
     ----------
@@ -223,6 +225,9 @@ def simulate(
     engine : "cocotb" or "native"
     seed : int
         Of the pauses, and of what registers hold before the reset.
+    repeat : int
+        Native only: how often all samples run back to back through the same core, without a reset. From 2 on, all of
+        them do, else only the first few.
     progress : callable
         Is told what is going on, a line at a time.
 
@@ -232,7 +237,8 @@ def simulate(
         JSON-ready: `engine`, `samples`, `mismatches`, `cycle_mismatches`, `details` (the first differences),
         `accuracy` (of the simulated hardware), `cycles_per_inference` and `predicted_cycles_per_inference` (`min`,
         `mean`, `max`), `synaptic_ops` (additions of a synapse) and `dense_synaptic_ops` (what the same events would
-        cost if no weight were zero), both over all `samples`.
+        cost if no weight were zero), both over all `samples`; `waveform`, a file with the first sample that differs,
+        or None.
 
     Raises
     ------
@@ -248,10 +254,19 @@ def simulate(
     operations = [0, 0]
     # The trace of a whole test set would not fit into memory.
     chunks = range(0, samples, CHUNK) if engine == "native" else [0]
+    if engine == "cocotb" and repeat != 1:
+        raise InputError(f"repeat must be 1 for the engine cocotb, not {repeat}")
+    waveform = build_dir / "mismatch.vcd"
+    waveform.unlink(missing_ok=True)
     for begin in chunks:
         chunk = counts[begin : begin + CHUNK] if engine == "native" else counts
-        compare_chunk = _native if engine == "native" else _cocotb
-        report, chunk_operations = compare_chunk(build_dir, core, manifest["stream"], chunk, begin, seed, progress)
+        if engine == "native":
+            wanted = None if total.mismatches or total.cycle_mismatches else waveform
+            report, chunk_operations = _native(
+                build_dir, core, manifest["stream"], chunk, begin, seed, repeat, wanted, progress
+            )
+        else:
+            report, chunk_operations = _cocotb(build_dir, core, manifest["stream"], chunk, begin, seed, progress)
         total.add(report)
         operations = [a + b for a, b in zip(operations, chunk_operations, strict=True)]
     complete = len(total.classes) >= samples
@@ -266,6 +281,7 @@ def simulate(
         "predicted_cycles_per_inference": _spread([item.latency for item in total.predicted[:samples]]),
         "synaptic_ops": operations[0],
         "dense_synaptic_ops": operations[1],
+        "waveform": str(waveform) if engine == "native" and total.mismatches + total.cycle_mismatches else None,
     }
 
 
@@ -309,24 +325,34 @@ def _native(
     counts: npt.NDArray[np.integer],
     begin: int,
     seed: int,
+    repeat: int,
+    waveform: Path | None,
     progress: Progress,
 ) -> tuple[Report, tuple[int, int]]:
     values = counts.transpose(1, 0, 2).astype(np.int64)
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values))
-    report = native.run_native(
-        compiled(build_dir, core, "native", progress),
-        build_dir,
-        core,
-        lambda b: beats(counts[b], stream),
-        values,
-        trace,
-        output_bytes=stream["output_bytes"],
-        settle=_settle(core),
-        patience=_patience(core),
-        seed=seed,
-        first=begin,
-        progress=progress,
-    )
+    job = native.Job(core, lambda b: beats(counts[b], stream), values, trace, stream["output_bytes"])
+    executable = compiled(build_dir, core, "native", progress)
+    wave = None
+    if waveform is not None:
+        wave = native.Wave(waveform, lambda: compiled(build_dir, core, "native", progress, waves=True))
+    options: dict[str, Any] = {"settle": settle(core), "patience": patience(core), "seed": seed, "first": begin}
+    report = native.run_native(executable, build_dir, job, **options, progress=progress, wave=wave)
+    few = len(counts) if repeat > 1 else BEHIND_EACH_OTHER if begin == 0 else 0
+    drives = [native.Drive(close=True, repeat=repeat, label=" back to back")]
+    drives += [native.Drive(close=True, stall=0.3, label=" with pauses")] if begin == 0 else []
+    for drive in drives if few else ():
+        found = native.run_native(
+            executable,
+            build_dir,
+            job.first(few if drive.timed else BEHIND_EACH_OTHER),
+            **options,
+            processes=None if repeat > 1 else 1,
+            drive=drive,
+            progress=progress,
+            wave=None if report.mismatches or report.cycle_mismatches else wave,
+        )
+        report.add_differences(found)
     return report, synaptic_operations(core.network, values, trace)
 
 

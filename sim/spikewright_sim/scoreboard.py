@@ -51,13 +51,17 @@ class Report:
 
     def add(self, other: Report) -> None:
         """Append what was found in later samples."""
+        self.add_differences(other)
+        self.classes += other.classes
+        self.predicted += other.predicted
+        self.latencies += other.latencies
+
+    def add_differences(self, other: Report) -> None:
+        """Append what was found in other runs of the same samples."""
         self.mismatches += other.mismatches
         self.cycle_mismatches += other.cycle_mismatches
         self.values = (self.values + other.values)[:SHOWN]
         self.cycles = (self.cycles + other.cycles)[:SHOWN]
-        self.classes += other.classes
-        self.predicted += other.predicted
-        self.latencies += other.latencies
 
 
 def unpack_signed(words: list[int], bits: int, fields: int) -> IntArray:

@@ -43,8 +43,15 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "--engine",
         choices=("cocotb", "native"),
         default="cocotb",
-        help="cocotb adds samples back to back and with pauses; native is a C++ loop for whole test sets "
+        help="native is a C++ loop for whole test sets; both run some samples back to back and with pauses "
         "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--repeat",
+        type=integer(1),
+        default=1,
+        metavar="N",
+        help="native: run all samples back to back N times, without a reset (default: only a few, once)",
     )
     parser.add_argument(
         "--seed",
@@ -67,7 +74,8 @@ def run(args: argparse.Namespace) -> Outcome:
     model = args.build_dir / MODEL
     at_most = SAMPLES if args.samples is None else None
     data = load(args.data, args.split, core.network, load_info(model), args.samples, at_most, model=model)
-    report = simulate(args.build_dir, data.counts, data.labels, engine=args.engine, seed=args.seed, progress=say)
+    options = {"seed": args.seed, "repeat": args.repeat, "progress": say}
+    report = simulate(args.build_dir, data.counts, data.labels, engine=args.engine, **options)
     return Outcome(report, rows(report), failure(report))
 
 
@@ -84,6 +92,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             f"{thousands(report['synaptic_ops'])} ({thousands(report['dense_synaptic_ops'])} if no weight were zero)",
         ),
         *(("difference", line) for line in report["details"]),
+        *([("waveform", report["waveform"])] if report.get("waveform") else []),
     ]
 
 

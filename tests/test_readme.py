@@ -55,7 +55,20 @@ def test_commands_parse(words: list[str]) -> None:
 
 def test_every_command_is_shown() -> None:
     shown = {" ".join(words[1:3]) if words[1] == "data" else words[1] for words in SPIKEWRIGHT}
-    assert shown == {"data synth", "data info", "train", "evaluate", "quantize", "generate", "simulate", "synth"}
+    assert shown == {
+        "data synth",
+        "data info",
+        "train",
+        "evaluate",
+        "sweep",
+        "report",
+        "quantize",
+        "generate",
+        "simulate",
+        "explore",
+        "synth",
+    }
+    assert "`spikewright data fetch shd" in README
 
 
 def test_links_lead_somewhere() -> None:
@@ -90,7 +103,20 @@ def subparsers(parser: argparse.ArgumentParser) -> Iterable[tuple[str, argparse.
 QUICKER = {
     "data synth": ["--samples-per-class", "2"],
     "train": ["--set", "epochs=1", "--set", "validation_speakers=[]"],
+    "sweep": [
+        "--set",
+        "epochs=1",
+        "--set",
+        "validation_speakers=[]",
+        "--lambdas",
+        "0.03",
+        "--seeds",
+        "0",
+        "--jobs",
+        "1",
+    ],
     "simulate": ["--samples", "1"],
+    "explore": ["--samples", "1"],
 }
 
 

@@ -1,16 +1,61 @@
-"""Proofs about what changes the form of a stream: merge and gate."""
+"""Proofs about what changes the form of a stream: serializer, merge and gate."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from amaranth.hdl import Cat, Mux, Signal
+from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib import data
 
 from spikewright.spec import Decay, LayerSpec, NetworkSpec
 from spikewright_hw.guard import InputGuard
 from spikewright_hw.merge import EventMerge
+from spikewright_hw.serializer import BitSerializer
 
 from .stage import Stage
+
+
+def serializer(rows: int, width: int) -> Stage:
+    """`BitSerializer`: exactly the set bits of every row, lowest first, and every mark, in order and without a gap."""
+    dut = BitSerializer(rows=rows, width=width, depth=rows + 1)
+    stage = Stage(dut)
+    m = stage.m
+    stage.source(dut.rows)
+    m.d.comb += dut.o.ready.eq(stage.free(1))
+    # Both queues have proofs of their own: the serializer is between them.
+    row = data.View(dut.rows.payload.shape(), stage.inner("queue", "o__payload"))
+    beat = data.View(dut.o.payload.shape(), stage.inner("out", "i__payload"))
+    offered, fetches = stage.inner("queue", "o__valid"), stage.inner("queue", "o__ready")
+    sends, room = stage.inner("out", "i__valid"), stage.inner("out", "i__ready")
+    stage.assume(~offered | row.mark | ((row.bits != 0) & (row.index < rows)))
+    busy = Signal()
+    current = Signal(dut.rows.payload.shape())
+    left = Signal(width)
+    rest = left & (left - 1)
+    done = ~busy | (room & (rest == 0))
+    with m.If(offered & fetches):
+        m.d.sync += [busy.eq(1), current.eq(row), left.eq(Mux(row.mark, 0, row.bits))]
+    with m.Elif(room):
+        m.d.sync += [busy.eq(busy & (rest != 0)), left.eq(rest)]
+    bit: Any = 0
+    for k in reversed(range(width)):
+        bit = Mux(left[k], k, bit)
+    stage.claim(fetches == done, "a row is fetched when the one before has been sent, at once")
+    stage.claim(sends == busy, "a beat a cycle, while there is a row")
+    with m.If(sends):
+        stage.claim(beat.mark == current.mark, "marks and bits are told apart")
+        with m.If(current.mark):
+            stage.claim((beat.last == current.last) & (beat.error == current.error), "the mark has its flags")
+        with m.Else():
+            stage.claim((beat.axon == current.index * width + bit) & (beat.value == 1), "the lowest bit that is left")
+    stage.claim(~busy | current.mark | (left != 0), "invariant: a row that is sent has bits left")
+    stage.claim(stage.inner("full") == busy, "invariant: busy")
+    stage.claim(~busy | (stage.inner("bits") == left), "invariant: the bits that are left")
+    kept = data.View(current.shape(), stage.inner("current"))
+    stage.claim(~busy | (Value.cast(kept) == Value.cast(current)), "invariant: the row")
+    stage.reachable(sends & room & ~current.mark & (rest != 0) & stage.ever(sends & current.mark), "several bits")
+    return stage
 
 
 def merge() -> Stage:
@@ -49,6 +94,8 @@ def merge() -> Stage:
         stage.claim(Cat(out.value, out.mark, out.last, out.error) == Cat(feed.value, feed.mark, feed.last, feed.error),
                     "a beat of the layer before passes as it is")  # fmt: skip
         stage.claim(out.axon == feed.axon, "the axons of the layer before come first")
+    stage.claim(dut.mark == (fed & feed.mark), "the mark that passes is told")
+    stage.claim(~dut.mark | (dut.last == feed.last), "and whether it ends the sample")
     stage.claim(~(fed & feed.mark) | complete, "the mark waits for the delayed spikes")
     stage.claim(stage.inner("complete") == complete, "invariant: the mark of the delayed spikes is remembered")
     waits = dut.o.ready & dut.feed.valid & ~dut.feed.ready

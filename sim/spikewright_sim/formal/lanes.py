@@ -1,0 +1,192 @@
+"""Proofs about what a lane is made of: row fetch, walker, membranes and update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+
+from spikewright.pack import pack
+from spikewright.spec import CoreSpec, Decay, LayerSpec, NetworkSpec, Reset
+from spikewright_hw.lane import Lane
+from spikewright_hw.rows import RowFetch
+from spikewright_hw.update import NeuronUpdate
+
+from .stage import Stage
+
+WIDE = 20
+"""Bits of the references: far more than a membrane of these layers can take."""
+
+
+class AnyWords(wiring.Component):
+    """Stands in for a read-only memory: every word is free, and stays what it is."""
+
+    def __init__(self, rom: Any) -> None:
+        Fragment.get(rom, None)  # Amaranth warns of what is never used
+        self.words: list[Any] = [Signal(len(rom.data), name=f"word{k}") for k in range(1 << len(rom.addr))]
+        super().__init__(dict(rom.signature.members))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        with m.If(self.en):
+            m.d.sync += self.data.eq(Array(self.words)[self.addr])
+        return m
+
+
+def small_core(*, reset: Reset = "hard") -> CoreSpec:
+    """Four inputs of two bits, two neurons in one lane, weights of three bits, a leak of 3/4."""
+    layer = LayerSpec(
+        inputs=4,
+        neurons=2,
+        weights=np.array([[3, -3, 1, 2], [2, 0, -1, 3]]),
+        bias=np.array([2, -3]),
+        threshold=np.array([5, 3]),
+        delays=None,
+        decay=Decay(3, 2),
+        reset=reset,
+        weight_bits=3,
+        value_bits=2,
+    )
+    readout = LayerSpec(
+        inputs=2,
+        neurons=1,
+        weights=np.ones((1, 2), dtype=np.int64),
+        bias=np.zeros(1, dtype=np.int64),
+        threshold=None,
+        delays=None,
+        decay=Decay(1, 1),
+    )
+    return pack(NetworkSpec(layers=(layer, readout), timesteps=4), 1)
+
+
+def lane(*, reset: Reset = "hard") -> Stage:
+    """`Lane`: walks exactly the stored runs, each synapse once and in order, adding each to its membrane."""
+    core = small_core(reset=reset)
+    image = core.layers[0]
+    spec = image.spec
+    bits = spec.bounds(core.network.timesteps).state_bits
+    dut = Lane(image, lane=0, state_bits=bits, queue_depth=8, name="proof")
+    dut.rom = rom = AnyWords(dut.rom)
+    stage = Stage(dut)
+    m = stage.m
+    m.d.comb += [word.eq(stage.constant(len(word))) for word in rom.words]
+    m.d.comb += [
+        dut.runs.valid.eq(stage.free(1)),
+        Value.cast(dut.runs.payload).eq(stage.free(len(Value.cast(dut.runs.payload)))),
+    ]
+    m.d.comb += [dut.clear.eq(stage.free(1)), dut.row.eq(stage.free(len(dut.row)))]
+    # The queue has a proof of its own: what counts is what leaves it.
+    entry = data.View(dut.runs.payload.shape(), stage.inner("queue", "o__payload"))
+    taken = stage.inner("queue", "o__valid") & stage.inner("queue", "o__ready")
+    stage.assume(~stage.inner("queue", "o__valid") | entry.mark | (entry.length != 0))
+    left, where = Signal.like(Value.cast(entry.length)), Signal.like(Value.cast(entry.start))
+    value = Signal(spec.value_bits)
+    with m.If(taken):
+        m.d.sync += [left.eq(Mux(entry.mark, 0, entry.length)), where.eq(entry.start), value.eq(entry.value)]
+    with m.Elif(left != 0):
+        m.d.sync += [left.eq(left - 1), where.eq(where + 1)]
+    walks = left != 0
+    stage.claim(~taken | (left <= 1), "a run is walked to its end")
+    stage.claim(stage.inner("remaining") == left, "invariant: what remains of a run")
+    stage.claim(~walks | ((rom.addr == where) & (stage.inner("value") == value)), "the next synapse of the run is read")
+    # Three cycles later the synapse is added to its membrane; any one membrane is followed.
+    synapse = data.View(data.StructLayout({"row": image.row_bits, "weight": signed(spec.weight_bits)}),
+                        stage.past(Array(rom.words)[where], 3))  # fmt: skip
+    added = stage.past(walks, 3)
+    product = Signal(signed(WIDE))
+    m.d.comb += product.eq((synapse.weight * stage.past(value, 3)) << spec.weight_shift)
+    row = stage.constant(image.row_bits)
+    membrane = Signal(signed(bits))
+    update, write_row = stage.inner("update", "write"), stage.inner("update", "write_row")
+    next_state = stage.inner("update", "next_state")
+    with m.If(added & (synapse.row == row)):
+        m.d.sync += membrane.eq(membrane + product)
+    with m.If(update & (write_row == row)):
+        m.d.sync += membrane.eq(next_state)
+    words = Array(stage.inner("membranes", f"word{k}") for k in range(image.rows))
+    stage.assume(row < image.rows)
+    stage.assume(~added | (synapse.row < image.rows))
+    stage.claim(stage.inner("add") == added, "a synapse that was read is added, no other")
+    known = stage.ever(update & (write_row == row))
+    stage.claim(~known | (words[row] == membrane[:bits]), "the membrane is what was added to it")
+    stage.claim(~(added & (synapse.row == row)) | known, "nothing is added before the first sweep")
+    stage.claim(~(added & update), "synapses and sweeps never meet")
+    stage.reachable(stage.ever(added & (synapse.row == row)) & stage.ever(update & (write_row == row)), "both happen")
+    stage.reachable(added & stage.past(added) & (synapse.row == row) & (stage.past(synapse.row) == row), "two in a row")
+    return stage
+
+
+def row_fetch() -> Stage:
+    """`RowFetch`: three cycles after an event was taken, its run leaves if there is one, and a mark in any case."""
+    core = small_core()
+    dut = RowFetch(core.layers[0], name="proof")
+    dut.rom = rom = AnyWords(dut.rom)
+    stage = Stage(dut)
+    m = stage.m
+    m.d.comb += [word.eq(stage.constant(len(word))) for word in rom.words]
+    m.d.comb += dut.room.eq(stage.free(len(dut.room)))
+    event = dut.events.payload
+    taken = stage.source(dut.events)
+    stage.claim(dut.events.ready == stage.past(dut.room.all()), "an event is taken if there was room for it")
+    then = data.View(event.shape(), stage.past(event, RowFetch.LATENCY))
+    arrives = stage.past(taken, RowFetch.LATENCY)
+    image = core.layers[0]
+    pointer = data.View(data.StructLayout({"start": image.start_bits, "length": image.length_bits}),
+                        Array(rom.words)[then.axon])  # fmt: skip
+    runs = dut.runs[0]
+    stage.claim(runs.valid == (arrives & (then.mark | (pointer.length != 0))), "a run leaves if there is one")
+    with m.If(runs.valid):
+        stage.claim(runs.payload.mark == then.mark, "marks and runs are told apart")
+        with m.If(then.mark):
+            flags = (runs.payload.start[0] == then.last) & (runs.payload.length[0] == then.error)
+            stage.claim(flags, "the mark has its flags")
+        with m.Else():
+            where = (runs.payload.start == pointer.start) & (runs.payload.length == pointer.length)
+            stage.claim(where & (runs.payload.value == then.value), "the run of the axon leaves")
+    stage.reachable(runs.valid & ~then.mark & stage.past(runs.valid), "one a cycle")
+    stage.reachable(runs.valid & then.mark, "a mark")
+    return stage
+
+
+def update(*, reset: Reset) -> Stage:
+    """`NeuronUpdate`: spike, reset, leak and bias by the equations, for every membrane in its bounds; no overflow."""
+    core = small_core(reset=reset)
+    image = core.layers[0]
+    spec = image.spec
+    assert spec.threshold is not None
+    bounds = spec.bounds(core.network.timesteps)
+    bits = bounds.state_bits
+    dut = NeuronUpdate(image, lane=0, state_bits=bits, name="proof")
+    stage = Stage(dut)
+    m = stage.m
+    for port in (dut.read, dut.row, dut.last, dut.silent, dut.state):
+        m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
+    low, high = bounds.membrane
+    stage.assume((dut.state >= low) & (dut.state <= high) & (dut.row < image.rows))
+    asked = stage.past(dut.read, 3)
+    row = stage.past(dut.row, 3)
+    state = Signal(signed(WIDE))
+    v = Signal(signed(WIDE))
+    m.d.comb += state.eq(stage.past(dut.state, 2))
+    order = image.order.tolist()
+    threshold = Array(Const(int(spec.threshold[neuron]), signed(WIDE)) for neuron in order)[row]
+    bias = Array(Const(int(spec.bias[neuron]), signed(WIDE)) for neuron in order)[stage.past(row)]
+    silent = stage.past(dut.silent, 3)
+    fires = state >= threshold
+    m.d.comb += v.eq(Mux(fires, state - threshold if reset == "soft" else 0, state))
+    stage.claim(dut.done == asked, "a neuron is done three cycles after it was read")
+    with m.If(asked):
+        stage.claim(dut.done_row == row, "of the row that was read")
+        stage.claim(dut.spike == (fires & ~silent), "it fires from the threshold on")
+        stage.claim(dut.v == v, "what remains of the membrane does not overflow")
+    forget = stage.past(dut.silent | dut.last, 4)
+    wanted = Mux(forget, 0, (stage.past(v) * spec.decay.multiplier) >> spec.decay.shift) + bias
+    stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
+    with m.If(stage.past(asked)):
+        stage.claim(dut.write_row == stage.past(row), "into the row that was read")
+        stage.claim(dut.next_state == wanted, "the next state does not overflow")
+    stage.reachable(asked & dut.spike, "a spike")
+    stage.reachable(stage.past(asked) & (dut.next_state < 0), "a negative membrane")
+    return stage

@@ -51,8 +51,8 @@ def stored_bits(core: CoreSpec) -> int:
     """Bits of the row and synapse memories of all lanes, as `spikewright generate` writes them."""
     bits = 0
     for image in core.layers:
-        # A pointer has a bit that says whether the row has synapses at all; a memory has two words at least.
-        pointers = image.spec.axons * image.lanes * (image.start_bits + image.length_bits + 1)
+        pointers = image.spec.axons * image.lanes * (image.start_bits + image.length_bits)
+        # A memory has two words at least.
         synapses = sum(max(2, len(data)) for data in image.data)
         bits += pointers + synapses * (image.row_bits + image.spec.weight_bits)
     return bits

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from spikewright.cluster import connect
 from spikewright.errors import InputError
 from spikewright.sweep_worker import Ending, Job, Training
 
-_CONNECT_SECONDS = 10
 _STOP_SECONDS = 20
 
 
@@ -50,17 +50,8 @@ class DaskExecutor:
     """
 
     def __init__(self, scheduler: str) -> None:
-        try:
-            distributed: Any = importlib.import_module("distributed")
-        except ImportError:
-            raise InputError(
-                "a sweep on a cluster needs dask.distributed, which is not installed: pip install 'spikewright[dask]'"
-            ) from None
-        try:
-            self._client = distributed.Client(scheduler, timeout=_CONNECT_SECONDS)
-        except (OSError, ValueError, TimeoutError):
-            raise InputError(f"scheduler must be the address of a running Dask scheduler, not {scheduler}") from None
-        self._distributed = distributed
+        self._client = connect(scheduler, "a sweep")
+        self._distributed: Any = importlib.import_module("distributed")
         self._stop_event = f"spikewright-stop-{secrets.token_hex(8)}"
         self._futures: dict[str, Any] = {}
 

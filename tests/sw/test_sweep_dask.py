@@ -1,10 +1,6 @@
-import sys
-
 import pytest
 
-from spikewright import sweep_dask
 from spikewright.config import load_config
-from spikewright.errors import InputError
 from spikewright.sweep import Grid, sweep
 from spikewright.sweep_dask import DaskExecutor
 from spikewright.sweep_worker import Job
@@ -44,19 +40,3 @@ def test_a_stopped_sweep_stops_its_trainings(tiny, cluster, tmp_path):
     epochs = log.read_bytes().count(b"\n")
     assert not (tmp_path / "endless" / "result.json").exists()
     assert log.read_bytes().count(b"\n") == epochs
-
-
-def test_no_scheduler_there(monkeypatch):
-    monkeypatch.setattr(sweep_dask, "_CONNECT_SECONDS", 0.2)
-    with pytest.raises(InputError) as error:
-        DaskExecutor("tcp://127.0.0.1:1")
-    assert str(error.value) == "scheduler must be the address of a running Dask scheduler, not tcp://127.0.0.1:1"
-
-
-def test_dask_is_not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError) as error:
-        DaskExecutor("tcp://127.0.0.1:8786")
-    assert str(error.value) == (
-        "a sweep on a cluster needs dask.distributed, which is not installed: pip install 'spikewright[dask]'"
-    )

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 def say(message: str) -> None:
@@ -39,3 +40,18 @@ def step(message: str, *, quiet_for: float = 2.0) -> Iterator[None]:
         timer.cancel()
     if shown.is_set():
         say(f"{message}: done in {time.monotonic() - begin:.1f} s")
+
+
+def bar(*things: Any, show: bool = True, **settings: Any) -> Any:
+    """A bar of `tqdm`, in a terminal: a file or a pipe would get a line for every move of it.
+
+    Parameters
+    ----------
+    things, settings
+        Of `tqdm`.
+    show : bool
+        False for none at all.
+    """
+    from tqdm import tqdm
+
+    return tqdm(*things, file=sys.stderr, leave=False, disable=None if show else True, **settings)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from spikewright.errors import InputError
 from spikewright.files import atomic_dir, write_manifest
+from spikewright.progress import bar
 from spikewright.reports.accuracy import against_cost, against_lambda
 from spikewright.reports.cost import SAMPLES, Cost, Meter
 from spikewright.reports.curves import curves
@@ -76,8 +76,6 @@ def report(
     InputError
         If there is no run, a file of a run is damaged, or the recordings are not those of the runs.
     """
-    from tqdm import tqdm
-
     if test and data_dir is None:
         raise InputError("data must be given for test accuracies, not left out")
     if lanes not in LANES:
@@ -89,7 +87,7 @@ def report(
         facts = [_summary(runs), *_missed(runs), *_measurement(meter, weight_bits, lanes)]
         costs: dict[str, Cost] = {}
         finished = [run for run in runs if run.status == "finished"]
-        for run in tqdm(finished, desc="measuring", unit="run", file=sys.stderr, leave=False, disable=not finished):
+        for run in bar(finished, desc="Measuring", unit="run", show=bool(finished)):
             if run.config.network.readout == "sum":
                 costs[run.name] = meter.measure(run)
             else:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from spikewright.config import Config, from_dict, load_config, override
 from spikewright.errors import InputError
 from spikewright.files import read_json
+from spikewright.progress import bar
 from spikewright.settings import brief, difference
 from spikewright.sweep_worker import DIVERGED, RESULT, Ending, Job, Training
 
@@ -276,8 +277,6 @@ class _Sweep:
     """Points that wait, run and have ended, and the progress line."""
 
     def __init__(self, points: list[Point], data_dir: Path, out_dir: Path, retry: bool, device: str) -> None:
-        from tqdm import tqdm
-
         self.points, self.data_dir, self.out_dir, self.device = points, data_dir, out_dir, device
         self.endings: dict[str, Ending] = {}
         for point in points:
@@ -289,7 +288,7 @@ class _Sweep:
         self.found = len(self.endings)
         self.shown = (-1, "")
         total = sum(point.config.training.epochs for point in self.waiting)
-        self.bar = tqdm(total=total, unit="epoch", file=sys.stderr, leave=False, disable=not self.waiting)
+        self.bar = bar(total=total, unit="epoch", show=bool(self.waiting))
 
     def train(self, executor: Executor, threads: int) -> None:
         waiting = list(self.waiting)

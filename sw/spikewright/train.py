@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
 from spikewright.augment import Augmenter
 from spikewright.checkpoint import check_tensors, load_tensors, save_checkpoint, save_tensors
@@ -28,7 +26,7 @@ from spikewright.files import atomic_path, write_json
 from spikewright.networks import SpikingNetwork, Trace
 from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
 from spikewright.parallel import Part, Processes, choose_device, processes
-from spikewright.progress import say
+from spikewright.progress import bar, say
 from spikewright.regularizers import L1
 
 STATE_FORMAT = "spikewright-training-1"
@@ -283,7 +281,7 @@ class _Run:
         self.seconds = 0.0
         self.state_path = out_dir / "state.safetensors"
         self.log_path = out_dir / "log.jsonl"
-        self.bar = tqdm(disable=True)
+        self.bar = bar(show=False)
 
     # ---- one epoch
 
@@ -297,13 +295,7 @@ class _Run:
         self.network.set_sigma(sigma)
         self.network.train()
         order = torch.randperm(len(self.training), generator=generator)
-        self.bar = tqdm(
-            total=self.steps,
-            desc=f"epoch {epoch + 1}/{settings.epochs}",
-            file=sys.stderr,
-            leave=False,
-            disable=not self.group.primary,
-        )
+        self.bar = bar(total=self.steps, desc=f"epoch {epoch + 1}/{settings.epochs}", show=self.group.primary)
         total = correct = 0.0
         for number, index in enumerate(torch.split(order, settings.batch)):
             if len(index) < 2:

@@ -1,9 +1,11 @@
+import io
 import re
+import sys
 import time
 
 import pytest
 
-from spikewright.progress import step
+from spikewright.progress import bar, step
 
 
 def test_a_long_step_is_announced_and_timed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,3 +32,22 @@ def test_a_failed_step_is_not_done(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError), step("Baking", quiet_for=0):
         raise RuntimeError
     assert capsys.readouterr().err == "Baking ...\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "drawn"), [(Terminal(), True), (io.StringIO(), False)])
+def test_a_bar_is_for_terminals(stream: io.StringIO, drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    list(bar(range(3), desc="Baking"))
+    assert ("Baking" in stream.getvalue()) == drawn
+
+
+def test_no_bar_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    list(bar(range(3), show=False))
+    assert terminal.getvalue() == ""

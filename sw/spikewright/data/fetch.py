@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from spikewright import __version__
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path
+from spikewright.progress import bar
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 30.0
@@ -237,11 +236,11 @@ def _continue(url: str, part: Path) -> None:
 def _append(answer: Any, part: Path, start: int, total: int | None) -> None:
     with (
         part.open("ab" if start else "wb") as file,
-        tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, leave=False) as bar,
+        bar(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem) as moved,
     ):
         while chunk := answer.read(_CHUNK):
             file.write(chunk)
-            bar.update(len(chunk))
+            moved.update(len(chunk))
         size = file.tell()
     # A connection that is cut looks like the end of the file.
     if total is not None and size < total:

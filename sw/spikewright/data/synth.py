@@ -15,12 +15,12 @@ from typing import Any
 import h5py
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from spikewright.data.cochlea import hear
 from spikewright.data.speech import Speech
 from spikewright.errors import InputError
 from spikewright.files import atomic_dir, atomic_path, sha256, write_manifest
+from spikewright.progress import bar
 
 KEYS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -178,14 +178,14 @@ def synth(
     total = sum(map(len, utterances.values()))
     with (
         atomic_dir(Path(out_dir)) as folder,
-        tqdm(total=total, desc="Speaking", mininterval=0.5, disable=not progress) as bar,
+        bar(total=total, desc="Speaking", mininterval=0.5, show=progress) as spoken,
     ):
         rows = recordings(utterances, lambda split, row: True)
         for split in SPLITS:
             heard = []
             for _ in utterances[split]:
                 heard.append(next(rows)[2:])
-                bar.update()
+                spoken.update()
             write(folder / f"shd_{split}.h5", utterances[split], heard)
             report[split] = {
                 "samples": len(heard),
@@ -253,12 +253,12 @@ def make_sample(
     source = f"make_sample(per_class={per_class}, samples_per_class={samples_per_class}, seed={seed})"
     with (
         atomic_path(Path(path)) as temporary,
-        tqdm(total=len(chosen), desc="Speaking", mininterval=0.5, disable=not progress) as bar,
+        bar(total=len(chosen), desc="Speaking", mininterval=0.5, show=progress) as spoken,
     ):
         heard = []
         for _, _, times, units in recordings(utterances, lambda split, row: split == "test" and row in chosen):
             heard.append((times, units))
-            bar.update()
+            spoken.update()
         write(temporary, [utterances["test"][row] for row in chosen], heard, source=f"spikewright.data.synth.{source}")
 
 

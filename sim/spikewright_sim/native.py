@@ -219,6 +219,7 @@ def run_native(
     seed: int,
     first: int = 0,
     progress: Callable[[str], None],
+    advance: Callable[[int], object] = lambda samples: None,
     processes: int | None = None,
     drive: Drive | None = None,
     wave: Wave | None = None,
@@ -239,6 +240,8 @@ def run_native(
         Of the registers' contents before reset, of the reset in the middle of a sample, and of pauses.
     first : int
         Number of the first sample, for messages.
+    progress, advance : callables
+        Are told what is going on, a line at a time, and how many samples are through since they were told last.
     processes : int, optional
         How many at once, each with a part of the samples; default: one per processor.
     drive : Drive, optional
@@ -275,13 +278,14 @@ def run_native(
                 return predicted
 
             futures.append(pool.submit(write_and_run))
-        total = samples * drive.repeat
-        while wait(futures, timeout=5).not_done:
+        while wait(futures, timeout=1).not_done:
+            before = sum(done)
             for number, folder in enumerate(folders):
                 file = folder / "progress"
                 text = file.read_text() if file.is_file() else ""
                 done[number] = int(text) if text else done[number]
-            progress(f"simulated {sum(done)} of {total} samples, from sample {first} on")
+            advance(sum(done) - before)
+        advance(samples * drive.repeat - sum(done))
         for shard, folder, future in zip(shards, folders, futures, strict=True):
             report.predicted += future.result()[: len(shard)]
             worst = _read_report(report, job, folder / "report", first + shard, drive)

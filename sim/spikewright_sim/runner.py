@@ -6,9 +6,10 @@ import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,11 +27,10 @@ from spikewright.spec import CoreSpec, NetworkSpec
 from . import native
 from .recording import Recording
 from .scoreboard import Report, compare
+from .testset import Found, TestSet
 from .toolchain import cocotb_main, compile_model, environment
 
 TOP = "spikewright_core"
-CHUNK = 128
-"""Samples whose traces are held at once."""
 BEHIND_EACH_OTHER = 3
 """Samples that the native loop also runs back to back, and with pauses."""
 
@@ -208,6 +208,8 @@ def simulate(
     engine: Engine = "cocotb",
     seed: int = 0,
     repeat: int = 1,
+    scheduler: str | None = None,
+    bar: bool = False,
     progress: Progress = lambda message: None,
 ) -> dict[str, Any]:
     """Compare the Verilog of a build folder with the integer network and the cycle model.
@@ -228,6 +230,11 @@ def simulate(
     repeat : int
         Native only: how often all samples run back to back through the same core, without a reset. From 2 on, all of
         them do, else only the first few.
+    scheduler : str, optional
+        Native only: address of a Dask scheduler whose workers simulate instead of the processors of this machine. They
+        must see `build_dir` under the same name; each thread of a worker then has its own core.
+    bar : bool
+        Native only: show a progress bar, in a terminal.
     progress : callable
         Is told what is going on, a line at a time.
 
@@ -252,23 +259,27 @@ def simulate(
         raise InputError("samples must be at least 1, not 0")
     total = Report()
     operations = [0, 0]
-    # The trace of a whole test set would not fit into memory.
-    chunks = range(0, samples, CHUNK) if engine == "native" else [0]
     if engine == "cocotb" and repeat != 1:
         raise InputError(f"repeat must be 1 for the engine cocotb, not {repeat}")
+    if engine == "cocotb" and scheduler is not None:
+        raise InputError("a scheduler must not be given for the engine cocotb")
     waveform = build_dir / "mismatch.vcd"
     waveform.unlink(missing_ok=True)
-    for begin in chunks:
-        chunk = counts[begin : begin + CHUNK] if engine == "native" else counts
-        if engine == "native":
-            wanted = None if total.mismatches or total.cycle_mismatches else waveform
-            report, chunk_operations = _native(
-                build_dir, core, manifest["stream"], chunk, begin, seed, repeat, wanted, progress
-            )
-        else:
-            report, chunk_operations = _cocotb(build_dir, core, manifest["stream"], chunk, begin, seed, progress)
+    found: Iterable[Found]
+    if engine == "native":
+        compiled(build_dir, core, engine, progress)  # once, before the work is shared out
+        test_set = TestSet(build_dir.resolve(), counts, partial(_runs, repeat), waveform, bar)
+        part = partial(_native, build_dir.resolve(), core, manifest["stream"], seed, repeat)
+        found = (
+            test_set.here(partial(part, progress=progress))
+            if scheduler is None
+            else test_set.on_cluster(part, scheduler)
+        )
+    else:
+        found = [_cocotb(build_dir, core, manifest["stream"], counts, seed, progress)]
+    for report, part_operations in found:
         total.add(report)
-        operations = [a + b for a, b in zip(operations, chunk_operations, strict=True)]
+        operations = [a + b for a, b in zip(operations, part_operations, strict=True)]
     complete = len(total.classes) >= samples
     return {
         "engine": engine,
@@ -281,7 +292,7 @@ def simulate(
         "predicted_cycles_per_inference": _spread([item.latency for item in total.predicted[:samples]]),
         "synaptic_ops": operations[0],
         "dense_synaptic_ops": operations[1],
-        "waveform": str(waveform) if engine == "native" and total.mismatches + total.cycle_mismatches else None,
+        "waveform": str(waveform) if engine == "native" and total.different else None,
     }
 
 
@@ -290,16 +301,15 @@ def _cocotb(
     core: CoreSpec,
     stream: dict[str, int],
     counts: npt.NDArray[np.integer],
-    begin: int,
     seed: int,
     progress: Progress,
 ) -> tuple[Report, tuple[int, int]]:
     samples = len(counts)
-    alone = [Stimulus(counts[b], f"sample {begin + b}", isolated=True) for b in range(samples)]
+    alone = [Stimulus(counts[b], f"sample {b}", isolated=True) for b in range(samples)]
     few = list(range(min(samples, 3)))
-    back_to_back = [Stimulus(counts[b], f"sample {begin + b} back to back") for b in few]
+    back_to_back = [Stimulus(counts[b], f"sample {b} back to back") for b in few]
     # The first of these is isolated, so that its pauses do not delay the result of the sample before.
-    paused = [Stimulus(counts[b], f"sample {begin + b} with pauses", isolated=b == 0, stall=0.3) for b in few[:2]]
+    paused = [Stimulus(counts[b], f"sample {b} with pauses", isolated=b == 0, stall=0.3) for b in few[:2]]
     stimuli = alone + back_to_back + paused
     values = np.stack([item.values for item in stimuli], axis=1)
     progress(f"running {samples} samples through the integer network")
@@ -318,17 +328,26 @@ def _cocotb(
     return report, synaptic_operations(core.network, values[:, :samples], trace)
 
 
+def _runs(repeat: int, samples: int, begin: int) -> int:
+    """Simulations of a part: alone, back to back, and with pauses, see `_native`."""
+    few = min(samples, BEHIND_EACH_OTHER) if begin == 0 else 0
+    return samples + (repeat * samples if repeat > 1 else few) + few
+
+
 def _native(
     build_dir: Path,
     core: CoreSpec,
     stream: dict[str, int],
-    counts: npt.NDArray[np.integer],
-    begin: int,
     seed: int,
     repeat: int,
-    waveform: Path | None,
-    progress: Progress,
-) -> tuple[Report, tuple[int, int]]:
+    counts: npt.NDArray[np.integer],
+    begin: int,
+    *,
+    waveform: Path | None = None,
+    processes: int | None = None,
+    advance: Callable[[int], object] = lambda samples: None,
+    progress: Progress = lambda message: None,
+) -> Found:
     values = counts.transpose(1, 0, 2).astype(np.int64)
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values))
     job = native.Job(core, lambda b: beats(counts[b], stream), values, trace, stream["output_bytes"])
@@ -337,8 +356,9 @@ def _native(
     if waveform is not None:
         wave = native.Wave(waveform, lambda: compiled(build_dir, core, "native", progress, waves=True))
     options: dict[str, Any] = {"settle": settle(core), "patience": patience(core), "seed": seed, "first": begin}
-    report = native.run_native(executable, build_dir, job, **options, progress=progress, wave=wave)
-    few = len(counts) if repeat > 1 else BEHIND_EACH_OTHER if begin == 0 else 0
+    options |= {"progress": progress, "advance": advance}
+    report = native.run_native(executable, build_dir, job, **options, processes=processes, wave=wave)
+    few = len(counts) if repeat > 1 else min(len(counts), BEHIND_EACH_OTHER) if begin == 0 else 0
     drives = [native.Drive(close=True, repeat=repeat, label=" back to back")]
     drives += [native.Drive(close=True, stall=0.3, label=" with pauses")] if begin == 0 else []
     for drive in drives if few else ():
@@ -347,10 +367,9 @@ def _native(
             build_dir,
             job.first(few if drive.timed else BEHIND_EACH_OTHER),
             **options,
-            processes=None if repeat > 1 else 1,
+            processes=processes if repeat > 1 else 1,
             drive=drive,
-            progress=progress,
-            wave=None if report.mismatches or report.cycle_mismatches else wave,
+            wave=None if report.different else wave,
         )
         report.add_differences(found)
     return report, synaptic_operations(core.network, values, trace)

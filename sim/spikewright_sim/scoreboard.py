@@ -39,6 +39,10 @@ class Report:
         """The first differences; values first, as a wrong value soon makes every cycle wrong."""
         return (self.values + self.cycles)[:SHOWN]
 
+    @property
+    def different(self) -> bool:
+        return self.mismatches > 0 or self.cycle_mismatches > 0
+
     def differ(self, what: str, expected: Any, got: Any) -> None:
         self.mismatches += 1
         self.values.append(f"{what}: expected {expected}, got {got}")

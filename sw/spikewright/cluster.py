@@ -41,7 +41,7 @@ def connect(scheduler: str, what: str) -> Any:
 
 def threads(client: Any) -> int:
     """Threads of all workers together, which is how many calls run at once; at least 1."""
-    return max(1, sum(client.nthreads().values()))
+    return max(1, sum(map(int, client.nthreads().values())))
 
 
 def call_all(

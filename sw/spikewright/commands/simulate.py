@@ -53,6 +53,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="N",
         help="native: run all samples back to back N times, without a reset (default: only a few, once)",
     )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="native: simulate on the Dask cluster of this scheduler")
     parser.add_argument(
         "--seed",
         type=integer(0, 2**31 - 1),
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> Outcome:
     model = args.build_dir / MODEL
     at_most = SAMPLES if args.samples is None else None
     data = load(args.data, args.split, core.network, load_info(model), args.samples, at_most, model=model)
-    options = {"seed": args.seed, "repeat": args.repeat, "progress": say}
+    options = {"seed": args.seed, "repeat": args.repeat, "scheduler": args.scheduler, "bar": True, "progress": say}
     report = simulate(args.build_dir, data.counts, data.labels, engine=args.engine, **options)
     return Outcome(report, rows(report), failure(report))
 

@@ -13,10 +13,11 @@ from spikewright.spec import CoreSpec, unsigned_bits
 from .guard import InputGuard
 from .layer import ReadoutLayer, SpikingLayer
 from .layouts import event
+from .shared import SharedEngine
 
 
 class Core(wiring.Component):
-    """All layers of a network at work at once, on successive steps.
+    """All layers of a network, at work at once on successive steps, or one after the other on a shared engine.
 
     Runs sample after sample without a reset. Every join is a stream, so any stall at either end only delays.
 
@@ -38,13 +39,20 @@ class Core(wiring.Component):
         self._spec = spec
         network = spec.network
         self.guard = InputGuard(network)
-        self.layers: list[Any] = [SpikingLayer(spec, index) for index in range(len(network.layers) - 1)]
-        self.layers.append(ReadoutLayer(spec))
+        self.layers: list[Any] = []
+        if spec.engine is None:
+            self.layers = [SpikingLayer(spec, index) for index in range(len(network.layers) - 1)]
+            self.layers.append(ReadoutLayer(spec))
+            traces = [layer.signature.members["trace"] for layer in self.layers]
+            self._last: Any = self.layers[-1]
+        else:
+            self._last = SharedEngine(spec)
+            traces = [self._last.signature.members[f"trace{index}"] for index in range(len(network.layers))]
         super().__init__(
             {
                 "events": In(stream.Signature(event(network.inputs, network.value_bits))),
-                "results": self.layers[-1].signature.members["results"],
-                **{f"trace{index}": layer.signature.members["trace"] for index, layer in enumerate(self.layers)},
+                "results": self._last.signature.members["results"],
+                **{f"trace{index}": trace for index, trace in enumerate(traces)},
             }
         )
 
@@ -61,13 +69,19 @@ class Core(wiring.Component):
         m.submodules.guard = self.guard
         wiring.connect(m, wiring.flipped(self.events), self.guard.i)
         events = self.guard.o
+        if self._spec.engine is not None:
+            m.submodules.engine = engine = self._last
+            wiring.connect(m, events, engine.events)
+            for index in range(len(self._spec.layers)):
+                name = f"trace{index}"
+                wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
         for index, layer in enumerate(self.layers):
             m.submodules[f"layer{index}"] = layer
             wiring.connect(m, events, layer.events)
             wiring.connect(m, layer.trace, wiring.flipped(getattr(self, f"trace{index}")))
             if index + 1 < len(self.layers):
                 events = layer.spikes
-        wiring.connect(m, self.layers[-1].results, wiring.flipped(self.results))
+        wiring.connect(m, self._last.results, wiring.flipped(self.results))
         return m
 
 
@@ -108,11 +122,11 @@ class AxiCore(wiring.Component):
             "m_axis_tvalid": Out(1),
             "m_axis_tready": In(1),
             "m_axis_tlast": Out(1),
-            "trace_valid": Out(len(self.core.layers)),
+            "trace_valid": Out(len(spec.layers)),
         }
-        for index, layer in enumerate(self.core.layers):
-            for name in self._trace_names(layer):
-                members[f"trace{index}_{name}"] = Out(layer.trace.signature.members[name].shape)
+        for index, trace in enumerate(self._traces()):
+            for name in self._trace_names(trace):
+                members[f"trace{index}_{name}"] = Out(trace.signature.members[name].shape)
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
@@ -134,13 +148,15 @@ class AxiCore(wiring.Component):
         ]
         with m.If(scores.last):
             m.d.comb += self.m_axis_tdata[-1].eq(scores.error)
-        for index, layer in enumerate(core.layers):
-            trace = getattr(core, f"trace{index}")
+        for index, trace in enumerate(self._traces()):
             m.d.comb += self.trace_valid[index].eq(trace.valid)
-            for name in self._trace_names(layer):
+            for name in self._trace_names(trace):
                 m.d.comb += getattr(self, f"trace{index}_{name}").eq(getattr(trace, name))
         return m
 
+    def _traces(self) -> list[Any]:
+        return [getattr(self.core, f"trace{index}") for index in range(len(self.core.spec.layers))]
+
     @staticmethod
-    def _trace_names(layer: Any) -> list[str]:
-        return [name for name in layer.trace.signature.members if name != "valid"]
+    def _trace_names(trace: Any) -> list[str]:
+        return [name for name in trace.signature.members if name != "valid"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -10,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.spec import unsigned_bits
 
-from .layouts import MARK, delayed
+from .layouts import MARK, by_layer, delayed
 
 
 class StepJoin(wiring.Component):
@@ -22,7 +23,9 @@ class StepJoin(wiring.Component):
 
     Parameters
     ----------
-    rows, lanes : int
+    rows : int or sequence of int
+        Several: of the layers that take turns, a step each.
+    lanes : int
 
     Members
     -------
@@ -38,13 +41,16 @@ class StepJoin(wiring.Component):
         `index` is the row that was read. All rows of a step are valid, those without spikes too.
     mark : Out(1)
         The step is complete; `last` and `error` as in `MARK`.
+    layer : Out(range(layers))
+        Whose step it is, from `begin` to `mark`; only where several take turns.
     """
 
     GAP = 4
 
-    def __init__(self, *, rows: int, lanes: int) -> None:
-        self._rows = rows
-        row = unsigned_bits(rows - 1)
+    def __init__(self, *, rows: int | Sequence[int], lanes: int) -> None:
+        self._rows = [rows] if isinstance(rows, int) else list(rows)
+        row = unsigned_bits(max(self._rows) - 1)
+        layers = len(self._rows)
         super().__init__(
             {
                 "started": In(lanes),
@@ -57,6 +63,7 @@ class StepJoin(wiring.Component):
                 "mark": Out(1),
                 "last": Out(1),
                 "error": Out(1),
+                **({"layer": Out(range(layers))} if layers > 1 else {}),
             }
         )
 
@@ -66,9 +73,14 @@ class StepJoin(wiring.Component):
         reading = Signal()
         at_end = Signal()
         tail = Signal(self.GAP - 1)
+        last_row: Any = self._rows[0] - 1
+        if len(self._rows) > 1:
+            last_row = by_layer(self.layer, [rows - 1 for rows in self._rows])
+            with m.If(tail[-1]):
+                m.d.sync += self.layer.eq(Mux(self.layer == len(self._rows) - 1, 0, self.layer + 1))
         m.d.comb += [
             self.begin.eq(complete & self.room & ~reading & ~tail.any()),
-            at_end.eq(reading & (self.row == self._rows - 1)),
+            at_end.eq(reading & (self.row == last_row)),
         ]
         m.d.sync += [complete.eq(self.started.all()), tail.eq(Cat(at_end, tail))]
         with m.If(self.begin):

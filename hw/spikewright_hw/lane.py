@@ -67,7 +67,7 @@ class Lane(wiring.Component):
         self, image: LayerImage, *, lane: int, state_bits: int, queue_depth: int, name: str, score_bits: int = 1
     ) -> None:
         spec = image.spec
-        self._rows = image.rows
+        self._rows = self._depth = image.rows
         self._spec = spec
         self._state_bits = state_bits
         self._run = run(image.start_bits, image.length_bits, spec.value_bits)
@@ -79,14 +79,9 @@ class Lane(wiring.Component):
             for index, weight in zip(image.indices[lane].tolist(), image.data[lane].tolist(), strict=True)
         ]
         self.rom = Rom(name=f"{name}_synapses{lane}", width=self._synapse.size, words=words)
-        self.update: Any
-        result: dict[str, Any]
-        if spec.readout:
-            self.update = ReadoutUpdate(image, lane=lane, state_bits=state_bits, score_bits=score_bits, name=name)
-            result = {"score_row": In(image.row_bits), "score": Out(signed(score_bits))}
-        else:
-            self.update = NeuronUpdate(image, lane=lane, state_bits=state_bits, name=name)
-            result = {"spike": Out(1)}
+        self.update = self._make_update(image, lane=lane, state_bits=state_bits, score_bits=score_bits, name=name)
+        members = self.update.signature.members
+        self._fires, self._scores = "spike" in members, "score" in members
         super().__init__(
             {
                 "runs": In(stream.Signature(self._run, always_ready=True)),
@@ -96,15 +91,40 @@ class Lane(wiring.Component):
                 "flags": Out(MARK),
                 "row": In(image.row_bits),
                 "v": Out(signed(state_bits)),
-                **result,
+                **({"score_row": In(image.row_bits), "score": Out(signed(score_bits))} if self._scores else {}),
+                **({"spike": Out(1)} if self._fires else {}),
             }
         )
+
+    # What differs in a lane that layers take turns on, see `SharedLane`.
+
+    def _make_update(self, image: LayerImage, *, score_bits: int, **options: Any) -> Any:
+        """Of the neurons of the lane."""
+        if image.spec.readout:
+            return ReadoutUpdate(image, score_bits=score_bits, **options)
+        return NeuronUpdate(image, **options)
+
+    def _last_row(self) -> Any:
+        """Of a sweep."""
+        return self._rows - 1
+
+    def _end_sweep(self, m: Module, sweeping: Signal, silent: Signal) -> None:
+        """In the cycle of the last row."""
+        m.d.sync += sweeping.eq(0)
+
+    def _address(self, row: Any) -> Any:
+        """Of a membrane, two cycles after its synapse or row was issued."""
+        return row
+
+    def _shifted(self, product: Any) -> Any:
+        """What is added to the membrane, three cycles after the synapse was issued."""
+        return product.shift_left(self._spec.weight_shift)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.queue = queue = RamQueue(self._run, depth=self._queue_depth)
         m.submodules.rom = rom = self.rom
-        m.submodules.membranes = membranes = Ram(width=self._state_bits, depth=self._rows)
+        m.submodules.membranes = membranes = Ram(width=self._state_bits, depth=self._depth)
         m.submodules.update = update = self.update
         m.d.comb += [
             queue.i.valid.eq(self.runs.valid),
@@ -144,8 +164,9 @@ class Lane(wiring.Component):
             ]
         with m.Elif(sweeping):
             m.d.sync += row.eq(row + 1)
-            with m.If(row == self._rows - 1):
-                m.d.sync += [sweeping.eq(0), row.eq(0)]
+            with m.If(row == self._last_row()):
+                m.d.sync += row.eq(0)
+                self._end_sweep(m, sweeping, silent)
         starting = delayed(m, load_mark, 4, name="starting")
         with m.If(starting[-1]):
             m.d.sync += self.started.eq(1)
@@ -167,7 +188,7 @@ class Lane(wiring.Component):
         swept_row = delayed(m, row, 2, name="swept_row")[-1]
         m.d.comb += [
             membranes.read_en.eq(1),
-            membranes.read_addr.eq(Mux(swept, swept_row, synapse.row)),
+            membranes.read_addr.eq(self._address(Mux(swept, swept_row, synapse.row))),
             update.read.eq(swept),
             update.row.eq(swept_row),
             update.last.eq(self.flags.last),
@@ -177,7 +198,7 @@ class Lane(wiring.Component):
         # Add, or give to the update. The membrane that the synapse just ahead writes in this cycle is not yet seen by
         # the read of the stage before, so the sum is handed over directly.
         add = Signal()
-        add_row = Signal.like(synapse.row)
+        add_row = Signal.like(membranes.read_addr)
         add_product = Signal.like(product)
         same = Signal()
         current = Signal(signed(self._state_bits))
@@ -185,14 +206,14 @@ class Lane(wiring.Component):
         previous = Signal.like(current)
         m.d.sync += [
             add.eq(multiply),
-            add_row.eq(synapse.row),
+            add_row.eq(self._address(synapse.row)),
             add_product.eq(product),
             same.eq(add & (add_row == membranes.read_addr)),
             previous.eq(total),
         ]
         m.d.comb += [
             current.eq(Mux(same, previous, membranes.read_data.as_signed())),
-            total.eq(current + add_product.shift_left(self._spec.weight_shift)),
+            total.eq(current + self._shifted(add_product)),
             update.state.eq(current),
             membranes.write_en.eq(add | update.write),
             membranes.write_addr.eq(Mux(update.write, update.write_row, add_row)),
@@ -202,9 +223,9 @@ class Lane(wiring.Component):
         # Results wait for the other lanes.
         m.submodules.trace = trace = Ram(width=self._state_bits, depth=self._rows)
         results = [(trace, update.v, self.v)]
-        if self._spec.readout:
+        if self._scores:
             m.d.comb += [update.score_row.eq(self.score_row), self.score.eq(update.score)]
-        else:
+        if self._fires:
             m.submodules.spikes = spikes = Ram(width=1, depth=self._rows)
             results.append((spikes, update.spike, self.spike))
         for memory, written, read in results:

@@ -27,6 +27,21 @@ def trace_ports(image: LayerImage, state_bits: int) -> wiring.Signature:
     return wiring.Signature(ports if image.spec.readout else {**ports, "spikes": Out(image.lanes)})
 
 
+def hold_scores(m: Module, *, begin: Any, final: Any, room: Any, clear: Any, taken: Any) -> None:
+    """Let the lanes keep the scores of a sample until its class is taken.
+
+    `room` and `clear` are driven; `begin` and `final` come from a join, `taken` from a `ScoreSender`.
+    """
+    sending = Signal()
+    sent = Signal()  # the join still sees that the lanes had started
+    m.d.sync += sent.eq(taken)
+    m.d.comb += [room.eq(~sending & ~sent), clear.eq((begin & ~final) | taken)]
+    with m.If(final):
+        m.d.sync += sending.eq(1)
+    with m.Elif(taken):
+        m.d.sync += sending.eq(0)
+
+
 class SynapsePath(wiring.Component):
     """Row fetch, lanes and join: adds the events of a step to the membranes, and shows what the sweeps gave.
 
@@ -233,20 +248,18 @@ class ReadoutLayer(wiring.Component):
         wiring.connect(m, wiring.flipped(self.events), synapses.events)
         wiring.connect(m, synapses.trace, wiring.flipped(self.trace))
         wiring.connect(m, sender.results, wiring.flipped(self.results))
-        # The lanes keep the scores of a sample until its class is taken.
-        sending = Signal()
-        sent = Signal()  # the join still sees that the lanes had started
-        m.d.sync += sent.eq(sender.taken)
+        hold_scores(
+            m,
+            begin=synapses.begin,
+            final=synapses.final,
+            room=synapses.room,
+            clear=synapses.clear,
+            taken=sender.taken,
+        )
         m.d.comb += [
-            synapses.room.eq(~sending & ~sent),
-            synapses.clear.eq((synapses.begin & ~synapses.final) | sender.taken),
             sender.start.eq(synapses.mark & synapses.last),
             sender.error.eq(synapses.error),
             synapses.score_row.eq(sender.row),
             *(sender.scores[lane].eq(score) for lane, score in enumerate(synapses.scores)),
         ]
-        with m.If(synapses.final):
-            m.d.sync += sending.eq(1)
-        with m.Elif(sender.taken):
-            m.d.sync += sending.eq(0)
         return m

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from amaranth.hdl import Signal
+from amaranth.hdl import Mux, Signal
 from amaranth.lib import data
 
 from spikewright.spec import unsigned_bits
@@ -54,3 +54,12 @@ def delayed(m: Any, signal: Any, cycles: int, *, name: str) -> list[Any]:
         m.d.sync += stage.eq(stages[-1])
         stages.append(stage)
     return stages
+
+
+def by_layer(layer: Any, values: Sequence[int]) -> Any:
+    """What of `values` belongs to `layer`; no logic if they are all the same."""
+    chosen: Any = values[-1]
+    for index in reversed(range(len(values) - 1)):
+        if any(value != values[index] for value in values[index + 1 :]):
+            chosen = Mux(layer == index, values[index], chosen)
+    return chosen

@@ -361,7 +361,10 @@ class CycleModel:
     """
 
     def __init__(self, core: CoreSpec) -> None:
+        from .cycles_shared import run_shared  # made of what is defined here
+
         self._images = core.layers
+        self._run = _run if core.engine is None else run_shared
         self._lanes_before = np.cumsum([0, *(image.lanes for image in core.layers)])
         layers, runs, run_lanes, run_lengths = [], [np.zeros(1, dtype=np.int64)], [], []
         program: list[tuple[int, int, int]] = []
@@ -407,7 +410,8 @@ class CycleModel:
         cycles = np.full((count, 6), _LONG_AGO, dtype=np.int64)
         cycles[:, _ROWS_SENT] = 0
         cycles[:, _FIRST] = _NEVER
-        lanes = np.full((int(self._lanes_before[-1]), 3), _LONG_AGO, dtype=np.int64)
+        count_lanes = int(self._lanes_before[-1]) if core.engine is None else core.engine.lanes
+        lanes = np.full((count_lanes, 4), _LONG_AGO, dtype=np.int64)
         lanes[:, _GIVEN_RUNS] = 0
         self._state = (
             np.full(5, _LONG_AGO, dtype=np.int64),
@@ -448,7 +452,7 @@ class CycleModel:
             base += by_position.size
         began = np.zeros((len(layers), steps), dtype=np.int64)
         integrating = np.zeros(len(layers), dtype=np.int64)
-        done = _run(
+        done = self._run(
             start,
             beats,
             axons,

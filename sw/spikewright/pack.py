@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from .spec import LANES, CoreSpec, IntArray, LayerImage, LayerSpec, NetworkSpec
+from .spec import LANES, CoreSpec, Decay, IntArray, LayerImage, Layers, LayerSpec, NetworkSpec
 
 
 def balanced_order(spec: LayerSpec, lanes: int, rates: npt.NDArray[np.floating] | None = None) -> IntArray:
@@ -151,8 +151,8 @@ def layer_lanes(network: NetworkSpec, lanes: int) -> list[int]:
     return fitting
 
 
-def pack(network: NetworkSpec, lanes: int = 8) -> CoreSpec:
-    """Lay `network` out for a core of `lanes` lanes.
+def pack(network: NetworkSpec, lanes: int = 8, *, layers: Layers = "parallel") -> CoreSpec:
+    """Lay `network` out for a core of `lanes` lanes, where every layer has its own, or all share them.
 
     Raises
     ------
@@ -163,13 +163,48 @@ def pack(network: NetworkSpec, lanes: int = 8) -> CoreSpec:
         raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     images: list[LayerImage] = []
     feed = np.arange(network.inputs)
-    for spec, of_layer in zip(network.layers, layer_lanes(network, lanes), strict=True):
+    of_layers = layer_lanes(network, lanes)
+    if layers == "shared":
+        of_layers = [max(of_layers)] * len(of_layers)
+    for spec, of_layer in zip(network.layers, of_layers, strict=True):
         image = _pack_layer(spec, of_layer, feed)
         images.append(image)
         feed = image.order
     # Many lanes with short runs drift apart by more of them.
     queue_depth = 32 if lanes >= 16 else 16
-    return CoreSpec(network=network, lanes=lanes, layers=tuple(images), queue_depth=queue_depth)
+    return CoreSpec(
+        network=network,
+        lanes=lanes,
+        layers=tuple(images),
+        queue_depth=queue_depth,
+        engine=_pack_engine(images) if layers == "shared" else None,
+    )
+
+
+def _pack_engine(images: list[LayerImage]) -> LayerImage:
+    """The synapses of all layers in the memories of the lanes they share, layer after layer."""
+    lanes = images[0].lanes
+    rows = max(image.rows for image in images)
+    weights = np.zeros((rows * lanes, sum(image.spec.axons for image in images)), dtype=np.int64)
+    axon = 0
+    feed = np.arange(images[0].spec.inputs)
+    for image in images:
+        spec = image.spec
+        weights[: spec.neurons, axon : axon + spec.axons] = _by_position(spec, image.order, feed)
+        axon += spec.axons
+        feed = image.order
+    together = LayerSpec(
+        inputs=axon,
+        neurons=len(weights),
+        weights=weights,
+        bias=np.zeros(len(weights), dtype=np.int64),
+        threshold=None,
+        delays=None,
+        decay=Decay(0, 0),
+        weight_bits=max(image.spec.weight_bits for image in images),
+        value_bits=max(image.spec.value_bits for image in images),
+    )
+    return _pack_layer(together, lanes, np.arange(axon))
 
 
 def _pack_layer(spec: LayerSpec, lanes: int, feed: IntArray) -> LayerImage:

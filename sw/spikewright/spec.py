@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
 Reset = Literal["hard", "soft"]
+Layers = Literal["parallel", "shared"]
+"""Whether every layer has lanes of its own, or all take turns on the same ones."""
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
 MAX_DELAY = 4095
@@ -438,15 +440,41 @@ class CoreSpec:
         One per layer of the network.
     queue_depth : int
         Runs that wait in front of a lane: 8 .. 64.
+    engine : LayerImage, optional
+        Where the layers take turns on the same lanes: the synapses of all of them, as those of one layer with the
+        axons of all. Which neuron a row means depends on the layer whose turn it is.
     """
 
     network: NetworkSpec
     lanes: int
     layers: tuple[LayerImage, ...]
     queue_depth: int = 16
+    engine: LayerImage | None = None
 
     def __post_init__(self) -> None:
         if self.lanes not in LANES:
             raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes}")
         if not 8 <= self.queue_depth <= 64:
             raise ValueError(f"queue_depth must be 8 .. 64, not {self.queue_depth}")
+
+    @property
+    def axon_bases(self) -> list[int]:
+        """First axon of every layer in the engine."""
+        axons = [image.spec.axons for image in self.layers]
+        return [sum(axons[:index]) for index in range(len(axons))]
+
+    @property
+    def row_bases(self) -> list[int]:
+        """Where the rows of every layer begin in the memories of the engine: a row joins its base without a carry."""
+        bases = [0] * len(self.layers)
+        end = 0
+        # The largest first: each then begins at a multiple of its own size.
+        for index in sorted(range(len(bases)), key=lambda index: -self.layers[index].row_bits):
+            bases[index] = end
+            end += 1 << self.layers[index].row_bits
+        return bases
+
+    @property
+    def engine_rows(self) -> int:
+        """Words of a memory of the engine with a word per row."""
+        return max(base + image.rows for base, image in zip(self.row_bases, self.layers, strict=True))

@@ -9,14 +9,22 @@ from random_networks import TAU_1_05, TAU_2, random_counts, random_network
 from spikewright.cycles import CycleModel
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
-from spikewright.spec import NetworkSpec
+from spikewright.spec import Layers, NetworkSpec
 
 
-def check(spec: NetworkSpec, lanes: int, seed: int, *, samples: int = 2, stalls: float = 0.0) -> None:
+def check(
+    spec: NetworkSpec,
+    lanes: int,
+    seed: int,
+    *,
+    samples: int = 2,
+    stalls: float = 0.0,
+    layers: Layers = "parallel",
+) -> None:
     """Spikes, membranes, scores, classes and, without stalls, cycles of a few samples back to back."""
     counts = random_counts(seed, spec, samples)
     trace = IntegerNetwork(spec).run(torch.from_numpy(counts).transpose(0, 1))
-    core = pack(spec, lanes)
+    core = pack(spec, lanes, layers=layers)
     rng = random.Random(seed)
     stall = (lambda: rng.random() < stalls) if stalls else (lambda: False)
     seen = run(core, counts, stall_input=stall, stall_output=stall)

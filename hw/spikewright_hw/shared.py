@@ -1,0 +1,313 @@
+"""The engine of small devices: one set of lanes on which the layers take turns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.spec import CoreSpec, signed_bits, unsigned_bits
+
+from .delay import DelayBuffer
+from .join import StepJoin
+from .lane import Lane
+from .layer import hold_scores, trace_ports
+from .layouts import assign_fields, by_layer, event
+from .readout import ScoreSender, result
+from .rows import RowFetch
+from .serializer import BitSerializer
+from .shared_update import SharedUpdate, engine_address
+
+
+class SharedLane(Lane):
+    """A lane for the neurons of all layers: a mark is followed by the sweep of the layer whose turn it is.
+
+    Takes a step of the first layer, one of the second, and so on. Contract and latencies are those of `Lane`; `row` and
+    `score_row` count within a layer. After a reset it sweeps all layers.
+
+    Parameters
+    ----------
+    core : CoreSpec
+        With an engine.
+    others
+        See `Lane`.
+    """
+
+    def __init__(self, core: CoreSpec, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
+        assert core.engine is not None
+        self._core = core
+        # Whose synapses or rows are issued, and up to three cycles later.
+        self._stages = [Signal(range(len(core.layers)), name=f"layer{k}") for k in range(4)]
+        super().__init__(
+            core.engine,
+            lane=lane,
+            state_bits=state_bits,
+            score_bits=score_bits,
+            queue_depth=core.queue_depth,
+            name=name,
+        )
+        self._depth = core.engine_rows
+
+    def _make_update(self, image: Any, **options: Any) -> Any:
+        return SharedUpdate(self._core, **options)
+
+    def _last_row(self) -> Any:
+        return by_layer(self._stages[0], [image.rows - 1 for image in self._core.layers])
+
+    def _end_sweep(self, m: Module, sweeping: Signal, silent: Signal) -> None:
+        layer = self._stages[0]
+        at_end = layer == len(self._core.layers) - 1
+        m.d.sync += [sweeping.eq(silent & ~at_end), layer.eq(Mux(at_end, 0, layer + 1))]
+
+    def _address(self, row: Any) -> Any:
+        return engine_address(self._core, self._stages[2], row)
+
+    def _shifted(self, product: Any) -> Any:
+        shifts = [image.spec.weight_shift for image in self._core.layers]
+        shifted = product.shift_left(shifts[0])
+        for shift in dict.fromkeys(shifts[1:]):
+            theirs = by_layer(self._stages[3], [int(other == shift) for other in shifts])
+            shifted = Mux(theirs, product.shift_left(shift), shifted)
+        return shifted
+
+    def elaborate(self, platform: Any) -> Module:
+        m = super().elaborate(platform)
+        m.d.sync += [after.eq(before) for before, after in zip(self._stages[:-1], self._stages[1:], strict=True)]
+        m.d.comb += self.update.layer.eq(self._stages[2])
+        return m
+
+
+class TurnMerge(wiring.Component):
+    """One stream of events for layers that take turns: a step of each, from its source, numbered as the engine does.
+
+    No latency. Delayed spikes first, as in `EventMerge`: the mark of those is taken in the cycle in which it is offered
+    to the layer whose turn it is, and the mark of the step passes from the cycle after that on.
+
+    Parameters
+    ----------
+    core : CoreSpec
+        With an engine.
+
+    Members
+    -------
+    i : In(stream.Signature(event(inputs, value_bits)))
+        Of the first layer.
+    loop : In(stream.Signature(event(...)))
+        Of the others: spikes of the layer before.
+    delayed : In(stream.Signature(event(...))).array(layers)
+        Used of layers with recurrence.
+    o : Out(stream.Signature(event(axons of all layers, value_bits)))
+    mark : Out(1)
+        A step of `layer` ends; `last` belongs to it.
+    layer : Out(range(layers))
+    """
+
+    def __init__(self, core: CoreSpec) -> None:
+        assert core.engine is not None
+        self._core = core
+        network = core.network
+        layers = len(core.layers)
+        most = max(image.rows * image.lanes for image in core.layers)
+        self._spikes = event(most)
+        self._feed = event(max(network.inputs, most), network.value_bits)
+        super().__init__(
+            {
+                "i": In(stream.Signature(event(network.inputs, network.value_bits))),
+                "loop": In(stream.Signature(self._spikes)),
+                "delayed": In(stream.Signature(self._spikes)).array(layers),
+                "o": Out(stream.Signature(event(core.engine.spec.axons, core.engine.spec.value_bits))),
+                "mark": Out(1),
+                "last": Out(1),
+                "layer": Out(range(layers)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        specs = [image.spec for image in self._core.layers]
+        bases = self._core.axon_bases
+        layer = self.layer
+
+        # The sources of the layer whose turn it is.
+        feed = stream.Signature(self._feed).create(path=("feed",))
+        delayed = stream.Signature(self._spikes).create(path=("delayed",))
+        with m.If(layer == 0):
+            m.d.comb += [
+                feed.valid.eq(self.i.valid),
+                *assign_fields(feed.payload, self.i.payload),
+                self.i.ready.eq(feed.ready),
+            ]
+        with m.Else():
+            m.d.comb += [
+                feed.valid.eq(self.loop.valid),
+                *assign_fields(feed.payload, self.loop.payload),
+                self.loop.ready.eq(feed.ready),
+            ]
+        for index, spec in enumerate(specs):
+            if spec.recurrent:
+                with m.If(layer == index):
+                    m.d.comb += [
+                        delayed.valid.eq(self.delayed[index].valid),
+                        delayed.payload.eq(self.delayed[index].payload),
+                        self.delayed[index].ready.eq(delayed.ready),
+                    ]
+
+        complete = Signal()  # all delayed spikes of the step have passed
+        spike = Signal()
+        axon = Signal.like(feed.payload.axon)
+        m.d.comb += [
+            spike.eq(delayed.valid & ~delayed.payload.mark),
+            axon.eq(Mux(spike, delayed.payload.axon, feed.payload.axon)),
+            *assign_fields(self.o.payload, feed.payload),
+            self.o.payload.axon.eq(
+                axon
+                + Mux(
+                    spike,
+                    by_layer(layer, [base + spec.inputs for base, spec in zip(bases, specs, strict=True)]),
+                    by_layer(layer, bases),
+                )
+            ),
+            self.mark.eq(feed.valid & feed.ready & feed.payload.mark),
+            self.last.eq(feed.payload.last),
+        ]
+        with m.If(spike):
+            m.d.comb += [
+                self.o.valid.eq(1),
+                self.o.payload.value.eq(1),
+                self.o.payload.mark.eq(0),
+                delayed.ready.eq(self.o.ready),
+            ]
+        with m.Else():
+            passes = ~feed.payload.mark | complete | ~by_layer(layer, [int(spec.recurrent) for spec in specs])
+            m.d.comb += [
+                delayed.ready.eq(1),
+                self.o.valid.eq(feed.valid & passes),
+                feed.ready.eq(self.o.ready & passes),
+            ]
+            with m.If(delayed.valid):
+                m.d.sync += complete.eq(1)
+            with m.Elif(self.mark):
+                m.d.sync += complete.eq(0)
+        with m.If(self.mark):
+            m.d.sync += layer.eq(Mux(layer == len(specs) - 1, 0, layer + 1))
+        return m
+
+
+class SharedEngine(wiring.Component):
+    """All layers of a network, one after the other on the same lanes: for every step, a step of each.
+
+    A layer's events reach the queues of the lanes while these still sweep the layer before; nothing else overlaps. The
+    spikes of a step go through a serializer to the events of the next layer, or into the ring of delays of their own.
+
+    Parameters
+    ----------
+    core : CoreSpec
+        With an engine.
+
+    Members
+    -------
+    events : In(stream.Signature(event(inputs, value_bits)))
+    results : Out(stream.Signature(result(score_bits)))
+    trace0, trace1, ... : Out
+        See `SynapsePath`, one per layer.
+    """
+
+    def __init__(self, core: CoreSpec) -> None:
+        assert core.engine is not None
+        network = core.network
+        self._core = core
+        self._bits = [image.spec.bounds(network.timesteps).state_bits for image in core.layers]
+        # The class travels in the place of a score.
+        score_bits = max(signed_bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
+        self.merge = TurnMerge(core)
+        self.fetch = RowFetch(core.engine, name="engine")
+        self.lanes = [
+            SharedLane(core, lane=lane, state_bits=max(self._bits), score_bits=score_bits, name="engine")
+            for lane in range(core.engine.lanes)
+        ]
+        self.join = StepJoin(rows=[image.rows for image in core.layers], lanes=core.engine.lanes)
+        # A step is sent before the next one begins.
+        rows = max(image.rows for image in core.layers)
+        self.serializer = BitSerializer(rows=rows, width=core.engine.lanes, depth=rows + 1) if core.layers[1:] else None
+        self.delays = {
+            index: DelayBuffer(image, name=f"layer{index}", ahead=1)
+            for index, image in enumerate(core.layers)
+            if image.spec.recurrent
+        }
+        self.sender = ScoreSender(core.layers[-1], score_bits=score_bits)
+        super().__init__(
+            {
+                "events": In(stream.Signature(event(network.inputs, network.value_bits))),
+                "results": Out(stream.Signature(result(score_bits))),
+                **{
+                    f"trace{index}": Out(trace_ports(image, bits))
+                    for index, (image, bits) in enumerate(zip(core.layers, self._bits, strict=True))
+                },
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        readout = len(self._core.layers) - 1
+        m.submodules.merge = merge = self.merge
+        m.submodules.fetch = fetch = self.fetch
+        m.submodules.join = join = self.join
+        m.submodules.sender = sender = self.sender
+        wiring.connect(m, wiring.flipped(self.events), merge.i)
+        wiring.connect(m, merge.o, fetch.events)
+        wiring.connect(m, sender.results, wiring.flipped(self.results))
+        for index, lane in enumerate(self.lanes):
+            m.submodules[f"lane{index}"] = lane
+            wiring.connect(m, fetch.runs[index], lane.runs)
+            m.d.comb += [lane.row.eq(join.row), lane.score_row.eq(sender.row), sender.scores[index].eq(lane.score)]
+        layer = join.layer if readout else 0
+        spikes = Cat(lane.spike for lane in self.lanes)
+        m.d.comb += [
+            fetch.room.eq(Cat(lane.room for lane in self.lanes)),
+            join.started.eq(Cat(lane.started for lane in self.lanes)),
+            join.flags.eq(self.lanes[0].flags),
+            sender.error.eq(join.error),
+        ]
+        ends = Signal()
+        final = Signal()
+        clear = Signal()
+        m.d.comb += [ends.eq(join.flags.last & (layer == readout)), final.eq(join.begin & ends)]
+        m.d.comb += sender.start.eq(join.mark & join.last & (layer == readout))
+        hold_scores(m, begin=join.begin, final=final, room=join.room, clear=clear, taken=sender.taken)
+        m.d.comb += [lane.clear.eq(clear) for lane in self.lanes]
+
+        if self.serializer is not None:
+            m.submodules.serializer = serializer = self.serializer
+            wiring.connect(m, serializer.o, merge.loop)
+            m.d.comb += [
+                serializer.rows.valid.eq((layer != readout) & ((join.valid & spikes.any()) | join.mark)),
+                serializer.rows.payload.index.eq(join.index),
+                serializer.rows.payload.bits.eq(spikes),
+                serializer.rows.payload.mark.eq(join.mark),
+                serializer.rows.payload.last.eq(join.last),
+                serializer.rows.payload.error.eq(join.error),
+            ]
+        for index, delay in self.delays.items():
+            m.submodules[f"delay{index}"] = delay
+            m.d.comb += [
+                merge.delayed[index].valid.eq(delay.events.valid),
+                *assign_fields(merge.delayed[index].payload, delay.events.payload),
+                delay.events.ready.eq(merge.delayed[index].ready),
+                delay.mark.eq(merge.mark & (merge.layer == index)),
+                delay.last.eq(merge.last),
+                delay.valid.eq(join.valid & (layer == index)),
+                delay.bits.eq(spikes),
+                delay.complete.eq(join.mark & (layer == index)),
+            ]
+        for index, bits in enumerate(self._bits):
+            trace = getattr(self, f"trace{index}")
+            m.d.comb += [
+                trace.valid.eq(join.valid & (layer == index)),
+                trace.row.eq(join.index),
+                trace.v.eq(Cat(lane.v[:bits] for lane in self.lanes)),
+            ]
+            if index != readout:
+                m.d.comb += trace.spikes.eq(spikes)
+        return m

@@ -1,0 +1,141 @@
+"""End of a step in a lane that layers take turns on, the read-out among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.spec import CoreSpec, signed_bits, unsigned_bits
+
+from .arithmetic import leak
+from .layouts import by_layer, delayed
+from .ram import Ram
+from .rom import Rom
+from .update import update_ports
+
+
+def engine_address(core: CoreSpec, layer: Any, row: Any) -> Any:
+    """Of a row of a layer in the memories of the engine."""
+    return row | by_layer(layer, core.row_bases)
+
+
+class SharedUpdate(wiring.Component):
+    """Updates the neurons of one lane, one a cycle, by the rules of the layer they belong to.
+
+    Those of `NeuronUpdate` and, in the last layer, of `ReadoutUpdate`, at the same latencies. Leak and reset are
+    selected only where layers differ in them.
+
+    Parameters
+    ----------
+    core : CoreSpec
+        With an engine.
+    lane : int
+    state_bits : int
+    score_bits : int
+    name : str
+        Prefix of the memory image `<name>_neurons<lane>`: a word per row, `threshold` below `bias`; the rows of a
+        layer begin at `CoreSpec.row_bases`.
+
+    Members
+    -------
+    layer : In(range(layers))
+        With `read`: whose neuron is in `row`.
+    write_row : Out
+        In the memories of the engine.
+    others
+        See `NeuronUpdate` and `ReadoutUpdate`.
+    """
+
+    def __init__(self, core: CoreSpec, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
+        assert core.engine is not None
+        self._core = core
+        self._state_bits = state_bits
+        self._score_bits = score_bits
+        self._specs = [image.spec for image in core.layers]
+        biases = [int(bound) for spec in self._specs for bound in (spec.bias.min(), spec.bias.max())]
+        thresholds = [int(spec.threshold.max()) for spec in self._specs if spec.threshold is not None]
+        self._neuron = data.StructLayout(
+            {
+                "threshold": unsigned_bits(max(thresholds, default=1)),
+                "bias": signed(signed_bits(min(biases), max(biases))),
+            }
+        )
+        words = [0] * core.engine_rows
+        for base, image in zip(core.row_bases, core.layers, strict=True):
+            spec = image.spec
+            # A position without a neuron has no synapses and no bias: a threshold of 1 keeps it silent.
+            threshold = spec.bias * 0 + 1 if spec.threshold is None else spec.threshold
+            columns = (image.by_position(threshold, 1)[:, lane], image.by_position(spec.bias, 0)[:, lane])
+            for row, (of_row, bias) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+                words[base + row] = self._neuron.const({"threshold": of_row, "bias": bias}).as_bits()
+        self.rom = Rom(name=f"{name}_neurons{lane}", width=self._neuron.size, words=words)
+        row_bits = core.engine.row_bits
+        super().__init__(
+            {
+                **update_ports(core.engine, state_bits),
+                "layer": In(range(len(core.layers))),
+                "write_row": Out(unsigned_bits(core.engine_rows - 1)),
+                "spike": Out(1),
+                "score_row": In(row_bits),
+                "score": Out(signed(score_bits)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.rom = rom = self.rom
+        m.submodules.scores = scores = Ram(width=self._score_bits, depth=self._core.layers[-1].rows)
+        reads = delayed(m, self.read, 4, name="read")
+        rows = delayed(m, self.row, 4, name="row")
+        layers = delayed(m, self.layer, 4, name="layer")
+        lasts = delayed(m, self.last | self.silent, 3, name="last")
+        silents = delayed(m, self.silent, 3, name="silent")
+        value = signed(self._state_bits)
+        readout = len(self._specs) - 1
+
+        # Register what the memories gave.
+        neuron = Signal(self._neuron)
+        state = Signal(value)
+        m.d.comb += [rom.addr.eq(engine_address(self._core, self.layer, self.row)), rom.en.eq(1)]
+        m.d.sync += [neuron.eq(rom.data), state.eq(self.state)]
+
+        # Compare, fire and reset; read the score.
+        fires = Signal()
+        bias = Signal(self._neuron["bias"].shape)
+        soft = by_layer(layers[2], [int(spec.reset == "soft") for spec in self._specs[:-1]] or [0])
+        after_reset = Mux(soft, state - neuron.threshold, 0)
+        m.d.comb += [
+            fires.eq((layers[2] != readout) & (state >= neuron.threshold)),
+            scores.read_en.eq(1),
+            scores.read_addr.eq(Mux(reads[2], rows[2], self.score_row)),
+            self.score.eq(scores.read_data),
+        ]
+        m.d.sync += [
+            self.spike.eq(fires & ~silents[2]),
+            bias.eq(neuron.bias),
+            self.v.eq(Mux(fires, after_reset, state)),
+        ]
+
+        # Leak and add the bias; add to the score.
+        decays = list(dict.fromkeys(spec.decay for spec in self._specs))
+        leaked = leak(self.v, decays[0])
+        for decay in decays[1:]:
+            theirs = by_layer(layers[3], [int(spec.decay == decay) for spec in self._specs])
+            leaked = Mux(theirs, leak(self.v, decay), leaked)
+        m.d.sync += self.next_state.eq(Mux(lasts[3], 0, leaked) + bias)
+        first = Signal(init=1)
+        m.d.comb += [
+            scores.write_en.eq(reads[3] & ~silents[3] & (layers[3] == readout)),
+            scores.write_addr.eq(rows[3]),
+            scores.write_data.eq(Mux(first, 0, scores.read_data.as_signed()) + self.v),
+            self.done.eq(reads[3]),
+            self.done_row.eq(rows[3]),
+            self.write.eq(reads[4]),
+            self.write_row.eq(engine_address(self._core, layers[4], rows[4])),
+        ]
+        with m.If(scores.write_en & (rows[3] == self._core.layers[-1].rows - 1)):
+            m.d.sync += first.eq(lasts[3])
+        return m

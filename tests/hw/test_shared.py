@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+import pytest
+from test_core import check
+
+from random_networks import TAU_2, random_network
+from spikewright.spec import Decay, NetworkSpec
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 16])
+def test_equals_the_integer_network_and_the_cycle_model(lanes: int) -> None:
+    check(random_network(lanes), lanes, lanes, layers="shared")
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_layers_with_different_rules(lanes: int) -> None:
+    """Each rule holds in its own layer only: leak, reset, widths, fractional bits; the last row of one is alone."""
+    network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2)
+    changes = (
+        {"weight_shift": 3},
+        {"reset": "soft", "decay": Decay(3, 6)},
+        {"decay": Decay(1, 0)},
+        {"weight_shift": 1},
+    )
+    layers = tuple(replace(layer, **change) for layer, change in zip(network.layers, changes, strict=True))
+    check(NetworkSpec(layers=layers, timesteps=20), lanes, 3, layers="shared")
+
+
+def test_small_layers_behind_large_ones_and_before() -> None:
+    check(random_network(7, (5, 3, 40, 1, 12), recurrent=(True,), max_delay=3), 2, 7, layers="shared")
+
+
+def test_empty_and_dense_networks() -> None:
+    for density in (0.0, 1.0):
+        check(random_network(5, (10, 12, 9, 4), density=density), 4, 5, layers="shared")
+
+
+def test_read_out_alone() -> None:
+    check(random_network(6, (7, 3)), 2, 6, samples=3, layers="shared")
+
+
+def test_stalls_at_both_ends_change_nothing() -> None:
+    check(random_network(8, recurrent=(True,)), 4, 8, stalls=0.4, layers="shared")

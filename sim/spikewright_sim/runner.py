@@ -162,7 +162,7 @@ def settle(core: CoreSpec) -> int:
     """Cycles in which a core surely finishes what it does after a result: a sweep, and a program of delays."""
     longest = 0
     for layer in core.layers:
-        longest = max(longest, layer.rows + len(layer.program))
+        longest = max(longest, (layer.rows if core.engine is None else core.engine_rows) + len(layer.program))
     return longest + 64
 
 

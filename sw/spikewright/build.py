@@ -12,14 +12,17 @@ from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
-from spikewright.spec import LANES, CoreSpec, signed_bits, unsigned_bits
+from spikewright.spec import LANES, CoreSpec, Layers, signed_bits, unsigned_bits
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
+LAYERS = ("parallel", "shared")
 _STREAM = ("input_bytes", "axon_bits", "value_bits", "mark_bit", "output_bytes", "classes")
 
 
-def build(model: Path | str, out: Path | str, lanes: int = 8, *, without_idle: bool = False) -> dict[str, Any]:
+def build(
+    model: Path | str, out: Path | str, lanes: int = 8, *, layers: Layers = "parallel", without_idle: bool = False
+) -> dict[str, Any]:
     """Write Verilog, memory images, the integer network and a manifest.
 
     Parameters
@@ -30,6 +33,8 @@ def build(model: Path | str, out: Path | str, lanes: int = 8, *, without_idle: b
         Folder to make.
     lanes : int
         One of `LANES`.
+    layers : "parallel" or "shared"
+        Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
     without_idle : bool
         Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
         manifest names them under `removed`, by their numbers in `model`.
@@ -42,16 +47,18 @@ def build(model: Path | str, out: Path | str, lanes: int = 8, *, without_idle: b
     Raises
     ------
     InputError
-        If the model is damaged, `lanes` is not supported, or `out` is somebody else's folder.
+        If the model is damaged, `lanes` or `layers` is not supported, or `out` is somebody else's folder.
     """
     from spikewright_hw.verilog import generate
 
     model = Path(model)
     if lanes not in LANES:
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+    if layers not in LAYERS:
+        raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
     whole = load_model(model)
     network, removed = prune(whole) if without_idle else (whole, {})
-    core = pack(network, lanes)
+    core = pack(network, lanes, layers=layers)
     with atomic_dir(out) as folder:
         generated = generate(core, folder)
         if network is whole:
@@ -61,6 +68,7 @@ def build(model: Path | str, out: Path | str, lanes: int = 8, *, without_idle: b
         manifest = {
             "format": FORMAT,
             "lanes": lanes,
+            "layers": layers,
             "model_sha256": sha256(folder / MODEL),
             "network": [network.inputs, *(layer.neurons for layer in network.layers)],
             "removed": removed,
@@ -83,7 +91,12 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
     for index, layer in enumerate(core.layers):
         spec = layer.spec
         state_bits = spec.bounds(core.network.timesteps).state_bits
-        bits[f"layer{index}_membranes"] = layer.rows * layer.lanes * state_bits
+        if core.engine is None:
+            bits[f"layer{index}_membranes"] = layer.rows * layer.lanes * state_bits
+        else:
+            # As wide as the widest.
+            words = core.engine_rows * layer.lanes
+            bits["engine_membranes"] = max(words * state_bits, bits.get("engine_membranes", 0))
         if spec.delays is not None:
             bits[f"layer{index}_ring"] = layer.ring_words * layer.lanes
     return bits
@@ -130,7 +143,10 @@ def open_build(build_dir: Path | str) -> tuple[dict[str, Any], CoreSpec]:
     for name in _STREAM:
         if type(stream.get(name)) is not int or not 0 < stream[name] < 1 << 16:
             raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be 1 .. 65535, not {stream.get(name)!r:.60}")
-    core = pack(load_model(build_dir / MODEL), manifest["lanes"])
+    layers = manifest.get("layers", "parallel")
+    if layers not in LAYERS:
+        raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
+    core = pack(load_model(build_dir / MODEL), manifest["lanes"], layers=layers)
     network = core.network
     for name, value in (
         ("axon_bits", unsigned_bits(network.inputs - 1)),

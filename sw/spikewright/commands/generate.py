@@ -33,6 +33,13 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "--lanes", type=_lanes, default=8, metavar="N", help="1, 2, 4, ... or 64 (default: %(default)s)"
     )
     parser.add_argument(
+        "--layers",
+        choices=("parallel", "shared"),
+        default="parallel",
+        help="parallel: every layer has its lanes, all work at once; shared: they take turns on the same lanes, for "
+        "small FPGAs (default: %(default)s)",
+    )
+    parser.add_argument(
         "--without-idle",
         action="store_true",
         help="leave out neurons without effect on the scores, and those that can never fire, and tell how many",
@@ -51,9 +58,10 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.build import build
 
     with step("Generating Verilog and memory images"):
-        manifest = build(args.model, args.out, args.lanes, without_idle=args.without_idle)
+        manifest = build(args.model, args.out, args.lanes, layers=args.layers, without_idle=args.without_idle)
     keys = (
         "lanes",
+        "layers",
         "network",
         "removed",
         "weights",
@@ -67,7 +75,7 @@ def run(args: argparse.Namespace) -> Outcome:
     bits = manifest["memory_bits"]
     rows = [
         ("network", "-".join(map(str, manifest["network"]))),
-        ("lanes", str(manifest["lanes"])),
+        ("lanes", str(manifest["lanes"]) + (", shared by all layers" if args.layers == "shared" else "")),
         *((("removed", _removed(manifest["removed"])),) if args.without_idle else ()),
         ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
         ("memory", f"{thousands(sum(bits.values()))} bits"),

@@ -1,0 +1,29 @@
+"""Cores whose layers take turns on the same lanes: exact like the others, in both simulations."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from random_networks import TAU_2, random_counts, random_network
+from spikewright.build import build, open_build
+from spikewright.model import save_model
+from spikewright.spec import NetworkSpec
+from spikewright_sim.runner import Engine, simulate
+
+DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, reset="soft", weight_shift=2)
+PLAIN = random_network(12, (20, 30, 6), recurrent=(False,), density=0.3, timesteps=12)
+
+
+@pytest.mark.parametrize(("spec", "lanes", "engine"), [(DEEP, 1, "native"), (DEEP, 16, "cocotb"), (PLAIN, 2, "native")])
+def test_simulates_exactly(tmp_path: Path, spec: NetworkSpec, lanes: int, engine: Engine) -> None:
+    save_model(tmp_path / "model.safetensors", spec)
+    made = build(tmp_path / "model.safetensors", tmp_path / "build", lanes=lanes, layers="shared")
+    assert [name for name in made["images"] if "synapses" in name] == [f"engine_synapses{k}" for k in range(lanes)]
+    _, core = open_build(tmp_path / "build")
+    assert core.engine is not None
+    counts = random_counts(lanes, spec, 3)
+    result = simulate(tmp_path / "build", counts, np.zeros(3, dtype=np.int64), engine=engine, seed=lanes)
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+    assert result["cycles_per_inference"] == result["predicted_cycles_per_inference"]
+    assert result["cycles_per_inference"]["min"] > 0

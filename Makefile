@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint formal clean
+.PHONY: demo test lint formal fuzz clean
 
 demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
@@ -19,6 +19,10 @@ lint: $(STAMP)
 # Proofs of the components with SymbiYosys and z3; minutes.
 formal: $(STAMP)
 	@$(VENV)/bin/python -m spikewright_sim.formal
+
+# Random networks through Verilog: make fuzz FUZZ='--examples 5000 --minutes 600'.
+fuzz: $(STAMP)
+	@$(VENV)/bin/python tests/fuzz.py $(FUZZ)
 
 clean:
 	rm -rf $(VENV)

@@ -1,5 +1,4 @@
 import os
-import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,21 +7,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
-from random_networks import TAU_1_05, TAU_2, random_counts, random_network
+from random_networks import TAU_2, random_counts, random_network
 from spikewright.build import build
 from spikewright.errors import InputError
 from spikewright.model import load_model, save_model
-from spikewright.spec import LANES, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 from spikewright_sim.runner import Engine, simulate
+from strategies import Case, cases, describe
 
-# More networks: SPIKEWRIGHT_NETWORKS=100 make test. One of them again: pytest -k 'random_network and [17]'.
-NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "8"))
+# More networks: `make fuzz`, or SPIKEWRIGHT_NETWORKS=100 make test.
+NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "6"))
 
 
-def made(folder: Path, spec: NetworkSpec, lanes: int) -> Path:
+def made(folder: Path, spec: NetworkSpec, lanes: int, **options: Any) -> Path:
     save_model(folder / "model.safetensors", spec)
-    build(folder / "model.safetensors", folder / "build", lanes=lanes)
+    build(folder / "model.safetensors", folder / "build", lanes=lanes, **options)
     return folder / "build"
 
 
@@ -30,27 +31,19 @@ def outcome(build_dir: Path, counts: npt.NDArray[np.int64], seed: int = 0, engin
     return simulate(build_dir, counts, np.zeros(len(counts), dtype=np.int64), engine=engine, seed=seed)
 
 
-@pytest.mark.parametrize("seed", range(NETWORKS))
-def test_random_network_simulates_exactly(tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)
-    hidden = [rng.randint(1, 40) for _ in range(rng.randint(0, 3))]
-    lanes = LANES[seed % len(LANES)]
-    spec = random_network(
-        seed,
-        (rng.randint(1, 40), *hidden, rng.randint(1, 20)),
-        recurrent=[rng.random() < 0.7 for _ in hidden] or [False],
-        density=rng.choice([0.0, 0.05, 0.3, 0.5, 1.0]),
-        max_delay=rng.choice([0, 1, 7, 40]),
-        decay=rng.choice([TAU_1_05, TAU_2]),
-        reset=rng.choice(["hard", "soft"]),
-        weight_bits=rng.choice([2, 4, 8]),
-        weight_shift=rng.randint(0, 3),
-        value_bits=rng.choice([1, 3, 8]),
-        timesteps=rng.randint(1, 30),
-    )
-    counts = random_counts(seed, spec, 3, rate=rng.choice([0.05, 0.3, 1.0]))
-    result = outcome(made(tmp_path, spec, lanes), counts, seed)
-    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, []), f"seed {seed}"
+@settings(
+    max_examples=NETWORKS,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(case=cases(samples=3))
+def test_random_networks_simulate_exactly(tmp_path_factory: pytest.TempPathFactory, case: Case) -> None:
+    build_dir = made(tmp_path_factory.mktemp("random"), case.spec, **case.options)
+    result = outcome(build_dir, case.counts, case.seed)
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, []), describe(case)
     assert result["cycles_per_inference"] == result["predicted_cycles_per_inference"]
     assert result["cycles_per_inference"]["min"] > 0
 

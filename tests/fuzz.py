@@ -1,0 +1,114 @@
+"""`make fuzz`: random networks through Verilog without end; what fails becomes a file in `tests/cases`.
+
+    python tests/fuzz.py [--examples N] [--minutes M] [--jobs J] [--seed S]
+
+Every example draws a network and samples (`strategies.cases`), generates its core, compiles it with Verilator and runs
+it as `strategies.mismatches` says. A failure is shrunk, saved, and replayed by the test suite from then on. Exit status
+1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from strategies import Case, cases, describe, mismatches
+
+CASES = Path(__file__).with_name("cases")
+SHARE = 25
+"""Examples of one round; a round draws from a seed of its own."""
+SHRINKING_SECONDS = 300
+
+
+def keep(case: Case) -> Path:
+    """Save a case under the hash of its content."""
+    CASES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CASES) as name:
+        path = Path(name, "case.safetensors")
+        case.save(path)
+        return path.rename(CASES / f"{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.safetensors")
+
+
+def rounds(number: int, examples: int, until: float) -> tuple[int, list[str]]:
+    """Run a round of examples; how many ran, and what failed."""
+    ran = 0
+    smallest: tuple[Case, list[str]] | None = None
+    failed_at = 0.0
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases())
+    def check(case: Case) -> None:
+        nonlocal ran, smallest, failed_at
+        now = time.monotonic()
+        if now > until or (failed_at and now > failed_at + SHRINKING_SECONDS):
+            return  # time is up: all that is left passes
+        with tempfile.TemporaryDirectory(prefix="spikewright-fuzz-") as name:
+            try:
+                found = mismatches(case, Path(name))
+            except Exception as error:  # a crash of the generator or the simulator is a failure too
+                found = [f"{type(error).__name__}: {error}"]
+        ran += 1
+        if found:
+            smallest = case, found
+            failed_at = failed_at or now
+            raise AssertionError(found[0])
+
+    try:
+        check()
+    except Exception:  # the failure, or what Hypothesis says of one that time cut short
+        if smallest is None:
+            raise
+    if smallest is None:
+        return ran, []
+    case, found = smallest
+    return ran, [f"{keep(case)}: {describe(case)}: {found[0]}"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Random networks through Verilog, compared with the PyTorch model.")
+    parser.add_argument("--examples", type=int, default=1000, help="default: %(default)s")
+    parser.add_argument("--minutes", type=float, default=60.0, help="stop after so long (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at a time (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first round (default: %(default)s)")
+    args = parser.parse_args()
+    begin = time.monotonic()
+    until = begin + 60 * args.minutes
+    ran, failures = 0, []
+    with tempfile.TemporaryDirectory(prefix="spikewright-fuzz-") as name:
+        # Verilator's own objects are compiled once, by the first example, for all.
+        os.environ.setdefault("SPIKEWRIGHT_VERILATOR_CACHE", str(Path(name, "verilator")))
+        os.environ["OMP_NUM_THREADS"] = "1"
+        counts = [min(SHARE, args.examples - k) for k in range(0, args.examples, SHARE)]
+        with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+            futures = [pool.submit(rounds, args.seed + k, count, until) for k, count in enumerate(counts)]
+            for future in futures:
+                more, found = future.result()
+                ran += more
+                failures += found
+                for line in found:
+                    print(f"FAILED {line}", flush=True)
+                seconds = time.monotonic() - begin
+                print(f"{ran} networks in {seconds:.0f} s, {len(failures)} failures", file=sys.stderr, flush=True)
+    print(f"{ran} networks, {len(failures)} failures, seeds {args.seed} to {args.seed + len(counts) - 1}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,178 @@
+"""Hypothesis strategies over what the generator accepts, and the property that every core must have.
+
+`cases` draws parameters; `random_networks.random_network` makes the network of them, so that a failure shrinks to few
+neurons and steps. `mismatches` runs a case through the Verilog.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from hypothesis import strategies as st
+
+from random_networks import random_counts, random_network
+from spikewright.build import build, open_build
+from spikewright.integer import IntegerNetwork
+from spikewright.model import load_info, load_model, save_model
+from spikewright.pack import unpack
+from spikewright.spec import LANES, Decay, NetworkSpec
+from spikewright_sim import native, runner
+
+DECAYS = (Decay(3, 6), Decay(1, 1), Decay(0, 0), Decay(1, 0), Decay(61, 6), Decay(65535, 16), Decay(3, 2))
+
+
+@dataclass
+class Case:
+    """A network, a core's parameters, and samples (B, T, inputs).
+
+    `options` are what the generator takes beside the network. `broken` are samples into which events that break the
+    rules of the input are mixed.
+    """
+
+    spec: NetworkSpec
+    counts: npt.NDArray[np.int64]
+    options: dict[str, Any]
+    seed: int = 0
+    broken: tuple[int, ...] = field(default=())
+
+    def save(self, path: Path) -> None:
+        """One safetensors file, for `tests/cases`."""
+        info = {"counts": self.counts.tolist(), "options": self.options, "seed": self.seed, "broken": self.broken}
+        save_model(path, self.spec, info)
+
+    @classmethod
+    def load(cls, path: Path) -> Case:
+        info = load_info(path)
+        counts = np.array(info["counts"], dtype=np.int64)
+        return cls(load_model(path), counts, info["options"], info["seed"], tuple(info["broken"]))
+
+
+@st.composite
+def cases(draw: st.DrawFn, *, most_neurons: int = 40, samples: int = 4) -> Case:
+    """Networks of up to four layers with everything that a layer can have, and input for them."""
+    size = st.one_of(st.integers(1, 3), st.integers(1, most_neurons))
+    hidden = draw(st.lists(size, max_size=3))
+    sizes = (draw(size), *hidden, draw(st.integers(1, 12)))
+    seed = draw(st.integers(0, 1 << 20))
+    spec = random_network(
+        seed,
+        sizes,
+        recurrent=draw(st.lists(st.booleans(), min_size=len(hidden), max_size=len(hidden))) or [False],
+        density=draw(st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 1.0])),
+        max_delay=draw(st.sampled_from([0, 1, 2, 7, 31, 40])),
+        decay=draw(st.sampled_from(DECAYS)),
+        reset=draw(st.sampled_from(["hard", "soft"])),
+        weight_bits=draw(st.integers(2, 16)),
+        weight_shift=draw(st.sampled_from([0, 0, 1, 3, 8])),
+        value_bits=draw(st.one_of(st.integers(1, 5), st.integers(1, 16))),
+        timesteps=draw(st.integers(1, 24)),
+    )
+    spec = replace(spec, layers=tuple(_with_odd_rows(draw, layer) for layer in spec.layers))
+    steps = draw(st.one_of(st.just(spec.timesteps), st.integers(1, spec.timesteps)))
+    counts = random_counts(seed, spec, samples, steps=steps, rate=draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))
+    if draw(st.booleans()):
+        counts[draw(st.integers(0, samples - 1))] = draw(st.sampled_from([0, (1 << spec.value_bits) - 1]))
+    return Case(
+        spec,
+        counts,
+        {"lanes": draw(st.sampled_from(LANES)), "without_idle": draw(st.booleans())},
+        seed,
+        tuple(sorted(draw(st.sets(st.integers(0, samples - 1), max_size=2)))),
+    )
+
+
+def _with_odd_rows(draw: st.DrawFn, layer: Any) -> Any:
+    """Some axons without any synapse, some with all, a neuron without any, delays that are all the longest or none."""
+    weights = layer.weights.copy()
+    limit = (1 << (layer.weight_bits - 1)) - 1
+    for axon in draw(st.sets(st.integers(0, layer.axons - 1), max_size=3)):
+        weights[:, axon] = draw(st.sampled_from([0, 0, 1, -1, limit, -limit]))
+    for neuron in draw(st.sets(st.integers(0, layer.neurons - 1), max_size=2)):
+        weights[neuron] = 0
+    delays = layer.delays
+    if delays is not None and draw(st.integers(0, 3)) == 0:
+        delays = np.full_like(delays, draw(st.sampled_from([0, int(delays.max())])))
+    return replace(layer, weights=weights, delays=delays)
+
+
+def stimulus(case: Case, sample: int, stream: dict[str, int]) -> list[tuple[int, int]]:
+    """Input beats of a sample; in a broken one there are events that the core must drop and flag."""
+    words = runner.beats(case.counts[sample], stream)
+    if sample not in case.broken:
+        return words
+    rng = random.Random(case.seed + sample)
+    mark, axons = 1 << stream["mark_bit"], 1 << stream["axon_bits"]
+    begins = [0, *(index + 1 for index, (data, _) in enumerate(words[:-1]) if data & mark)]
+    for begin in sorted(rng.sample(begins, min(2, len(begins))), reverse=True):
+        # After all events of the step, an axon that is not above the last one, or beyond all.
+        end = next(index for index in range(begin, len(words)) if words[index][0] & mark)
+        last = words[end - 1][0] % axons if end > begin else -1
+        bad = [*range(min(last + 1, 2)), *range(case.spec.inputs, min(axons, case.spec.inputs + 2))]
+        if bad:
+            words.insert(end, (rng.choice(bad) | 1 << stream["axon_bits"], 0))
+    return words
+
+
+def mismatches(case: Case, folder: Path) -> list[str]:
+    """Everything in which the Verilog of a case differs from the model; empty if it is as it should be."""
+    save_model(folder / "model.safetensors", case.spec)
+    build(folder / "model.safetensors", folder / "build", **case.options)
+    manifest, core = open_build(folder / "build")
+    found = [] if _equal(unpack(core), core.network) else ["unpack(pack(network)) is another network"]
+    values = case.counts.transpose(1, 0, 2)
+    trace = IntegerNetwork(core.network).run(torch.from_numpy(values.copy()))
+    whole = IntegerNetwork(case.spec).run(torch.from_numpy(values.copy()))
+    if not torch.equal(whole.scores, trace.scores):
+        found.append("the network without idle neurons has other scores")
+    stream = manifest["stream"]
+    plain = native.Job(core, lambda b: runner.beats(case.counts[b], stream), values, trace, stream["output_bytes"])
+    flagged = frozenset(
+        b for b in case.broken if len(stimulus(case, b, stream)) > len(runner.beats(case.counts[b], stream))
+    )
+    broken = replace(plain, stimuli=lambda b: stimulus(case, b, stream), flagged=flagged)
+    executable = runner.compiled(folder / "build", core, "native", lambda message: None)
+    drives = [(plain, native.Drive()), (plain, native.Drive(close=True, repeat=2, label=" back to back"))]
+    drives += [(plain, native.Drive(close=True, stall=0.3, label=" with pauses"))]
+    drives += [(broken, native.Drive(close=True, stall=0.1, label=" with bad events"))] if flagged else []
+    for job, drive in drives:
+        report = native.run_native(
+            executable,
+            folder / "build",
+            job,
+            settle=runner.settle(core),
+            patience=runner.patience(core),
+            seed=case.seed,
+            progress=lambda message: None,
+            processes=1,
+            drive=drive,
+        )
+        found += report.details
+        if (report.mismatches or report.cycle_mismatches) and not report.details:
+            found.append(f"{report.mismatches} mismatches, {report.cycle_mismatches} cycle mismatches")
+    return found
+
+
+def _equal(one: NetworkSpec, other: NetworkSpec) -> bool:
+    return all(
+        np.array_equal(getattr(a, name), getattr(b, name))
+        for a, b in zip(one.layers, other.layers, strict=True)
+        for name in ("weights", "bias", "threshold", "delays")
+        if getattr(a, name) is not None
+    )
+
+
+def describe(case: Case) -> str:
+    """A case in a line."""
+    layers = [
+        f"{layer.inputs}-{layer.neurons}{' recurrent' if layer.recurrent else ''}, {layer.synapses} synapses of "
+        f"{layer.weight_bits} bits"
+        for layer in case.spec.layers
+    ]
+    return f"{json.dumps(case.options)}, T {case.counts.shape[1]}, {'; '.join(layers)}"

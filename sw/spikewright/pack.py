@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -151,8 +152,12 @@ def layer_lanes(network: NetworkSpec, lanes: int) -> list[int]:
     return fitting
 
 
-def pack(network: NetworkSpec, lanes: int = 8, *, layers: Layers = "parallel") -> CoreSpec:
+def pack(
+    network: NetworkSpec, lanes: int = 8, *, layers: Layers = "parallel", of_layers: Sequence[int] | None = None
+) -> CoreSpec:
     """Lay `network` out for a core of `lanes` lanes, where every layer has its own, or all share them.
+
+    `of_layers` are the lanes of the layers, if not by `layer_lanes`.
 
     Raises
     ------
@@ -163,7 +168,7 @@ def pack(network: NetworkSpec, lanes: int = 8, *, layers: Layers = "parallel") -
         raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     images: list[LayerImage] = []
     feed = np.arange(network.inputs)
-    of_layers = layer_lanes(network, lanes)
+    of_layers = of_layers or layer_lanes(network, lanes)
     if layers == "shared":
         of_layers = [max(of_layers)] * len(of_layers)
     for spec, of_layer in zip(network.layers, of_layers, strict=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .spec import CoreSpec, LayerImage, signed_bits, unsigned_bits
+from .spec import CoreSpec, LayerImage, unsigned_bits
 
 
 @dataclass(frozen=True)
@@ -147,13 +147,8 @@ def estimate(core: CoreSpec, board: str) -> Resources:
 
 def _widths(core: CoreSpec, index: int) -> tuple[int, int, int]:
     """Bits of a membrane, of the threshold and bias of a neuron, and of a score (0 where there is none)."""
-    spec = core.layers[index].spec
-    state = spec.bounds(core.network.timesteps).state_bits
-    constants = signed_bits(int(spec.bias.min()), int(spec.bias.max()))
-    if spec.threshold is not None:
-        return state, constants + unsigned_bits(int(spec.threshold.max())), 0
-    network = core.network
-    return state, constants, max(signed_bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
+    image = core.layers[index]
+    return core.state_bits(index), image.bias_bits + image.threshold_bits, core.score_bits if image.spec.readout else 0
 
 
 def _run_bits(image: LayerImage) -> int:
@@ -163,8 +158,7 @@ def _run_bits(image: LayerImage) -> int:
 
 def _ring_entry_bits(image: LayerImage) -> int:
     """Width of an entry of the program of delays."""
-    slots = image.ring_words // image.rows
-    return unsigned_bits(image.ring_words - 1) + unsigned_bits(slots - 1) + image.row_bits + image.lanes
+    return unsigned_bits(image.ring_words - 1) + unsigned_bits(image.slots - 1) + image.row_bits + image.lanes
 
 
 def memories(core: CoreSpec) -> list[Memory]:

@@ -351,6 +351,36 @@ class DelayEntry(NamedTuple):
     lanes: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class LayerCapacity:
+    """What the memories of a layer can hold where they are loaded at run time, see `capacity.Capacity`.
+
+    Parameters
+    ----------
+    lanes : int
+    synapses : int
+        Of the synapse memory of a lane.
+    run : int
+        Synapses of an axon in a lane.
+    entries : int
+        Of the program of delays; 0 without recurrence, as is `delay`.
+    delay : int
+        Steps.
+    threshold_bits : int
+        0 for a read-out.
+    bias_bits, state_bits : int
+    """
+
+    lanes: int
+    synapses: int
+    run: int
+    entries: int
+    delay: int
+    threshold_bits: int
+    bias_bits: int
+    state_bits: int
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LayerImage:
     """Memories of one layer, its neurons dealt out to lanes.
@@ -371,6 +401,8 @@ class LayerImage:
     indptr : (axons + 1, lanes) integers
     indices, data : per lane, (synapses of the lane,) integers
         Row within the lane, and weight (never 0).
+    capacity : LayerCapacity, optional
+        Of memories that are loaded at run time; without it, all sizes are those of the contents.
     """
 
     spec: LayerSpec
@@ -379,6 +411,7 @@ class LayerImage:
     indptr: IntArray
     indices: tuple[IntArray, ...]
     data: tuple[IntArray, ...]
+    capacity: LayerCapacity | None = None
 
     @property
     def rows(self) -> int:
@@ -398,12 +431,26 @@ class LayerImage:
     @property
     def start_bits(self) -> int:
         """Width of an address of a lane's synapse memory."""
-        return unsigned_bits(max(len(data) for data in self.data) - 1 if self.spec.synapses else 0)
+        words = self.capacity.synapses if self.capacity else max(len(data) for data in self.data)
+        return unsigned_bits(max(words - 1, 0))
 
     @property
     def length_bits(self) -> int:
         """Width of the number of synapses of an axon in a lane."""
-        return unsigned_bits(int(self.lengths.max(initial=0)))
+        return unsigned_bits(self.capacity.run if self.capacity else int(self.lengths.max(initial=0)))
+
+    @property
+    def threshold_bits(self) -> int:
+        """Width of a threshold; 0 for a read-out."""
+        if self.spec.threshold is None:
+            return 0
+        return self.capacity.threshold_bits if self.capacity else unsigned_bits(int(self.spec.threshold.max()))
+
+    @property
+    def bias_bits(self) -> int:
+        if self.capacity:
+            return self.capacity.bias_bits
+        return signed_bits(int(self.spec.bias.min()), int(self.spec.bias.max()))
 
     @property
     def program(self) -> list[DelayEntry]:
@@ -416,9 +463,21 @@ class LayerImage:
         return [DelayEntry(-delay, row, tuple(lanes)) for (delay, row), lanes in sorted(members.items())]
 
     @property
+    def entries(self) -> int:
+        """Most entries of the program."""
+        return self.capacity.entries if self.capacity else len(self.program)
+
+    @property
+    def slots(self) -> int:
+        """Steps whose spikes are kept for the delays."""
+        if self.spec.delays is None:
+            return 0
+        return 1 + (self.capacity.delay if self.capacity else int(self.spec.delays.max()))
+
+    @property
     def ring_words(self) -> int:
         """Rows of spikes that are kept for the delays: a slot for every step that may be asked for."""
-        return 0 if self.spec.delays is None else (int(self.spec.delays.max()) + 1) * self.rows
+        return self.slots * self.rows
 
     def by_position(self, per_neuron: IntArray, fill: int) -> IntArray:
         """(rows, lanes) from (neurons,), positions without a neuron filled."""
@@ -443,6 +502,8 @@ class CoreSpec:
     engine : LayerImage, optional
         Where the layers take turns on the same lanes: the synapses of all of them, as those of one layer with the
         axons of all. Which neuron a row means depends on the layer whose turn it is.
+    score_capacity : int, optional
+        Bits of a score where the memories are loaded at run time, as the `capacity` of the layers.
     """
 
     network: NetworkSpec
@@ -450,6 +511,7 @@ class CoreSpec:
     layers: tuple[LayerImage, ...]
     queue_depth: int = 16
     engine: LayerImage | None = None
+    score_capacity: int | None = None
 
     def __post_init__(self) -> None:
         if self.lanes not in LANES:
@@ -478,3 +540,20 @@ class CoreSpec:
     def engine_rows(self) -> int:
         """Words of a memory of the engine with a word per row."""
         return max(base + image.rows for base, image in zip(self.row_bases, self.layers, strict=True))
+
+    @property
+    def loadable(self) -> bool:
+        """Memories are loaded at run time."""
+        return self.score_capacity is not None
+
+    def state_bits(self, index: int) -> int:
+        """Width of a membrane of a layer."""
+        image = self.layers[index]
+        return image.capacity.state_bits if image.capacity else image.spec.bounds(self.network.timesteps).state_bits
+
+    @property
+    def score_bits(self) -> int:
+        """Width of a score, and of the class, which travels in the place of one."""
+        if self.score_capacity is not None:
+            return self.score_capacity
+        return max(signed_bits(*self.network.score_bounds), unsigned_bits(self.network.classes - 1) + 1)

@@ -1,0 +1,177 @@
+"""Capacities of a core whose memories are loaded at run time, and whether a network fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass, fields, replace
+from math import ceil
+from typing import Any
+
+from .errors import InputError
+from .pack import layer_lanes, pack
+from .spec import LANES, MAX_DELAY, CoreSpec, LayerCapacity, LayerImage, NetworkSpec, signed_bits, unsigned_bits
+
+_MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
+_MOST_BITS = 64
+_THINGS = {
+    "synapses": "synapses of a lane",
+    "run": "synapses of an axon in a lane",
+    "entries": "entries of the program of delays",
+    "delay": "longest delay",
+    "threshold_bits": "bits of a threshold",
+    "bias_bits": "bits of a bias",
+    "state_bits": "bits of a membrane",
+}
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a core can be loaded with.
+
+    Parameters
+    ----------
+    layers : tuple of LayerCapacity
+    score_bits : int
+    """
+
+    layers: tuple[LayerCapacity, ...]
+    score_bits: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"layers": [asdict(layer) for layer in self.layers], "score_bits": self.score_bits}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> Capacity:
+        """From what `as_dict` gave, after a way through a file.
+
+        Raises
+        ------
+        InputError
+            If something is missing, or no number that makes sense.
+        """
+        names = [field.name for field in fields(LayerCapacity)]
+        layers = value.get("layers") if isinstance(value, dict) else None
+        if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
+            raise InputError(f"capacity must be an object with a list of layers, not {value!r:.60}")
+        checked = []
+        for index, layer in enumerate(layers):
+            for name in names:
+                _check(f"capacity of layer {index}: {name}", layer.get(name), _MOST.get(name, _MOST_BITS))
+            if layer["lanes"] not in LANES:
+                allowed = ", ".join(map(str, LANES))
+                raise InputError(f"capacity of layer {index}: lanes must be one of {allowed}, not {layer['lanes']}")
+            checked.append(LayerCapacity(**{name: layer[name] for name in names}))
+        _check("capacity: score_bits", value.get("score_bits"), _MOST_BITS)
+        return cls(tuple(checked), value["score_bits"])
+
+
+def _check(name: str, value: Any, most: int) -> None:
+    if type(value) is not int or not 0 <= value <= most:
+        raise InputError(f"{name} must be 0 .. {most}, not {value!r:.60}")
+
+
+def capacity_for(networks: Sequence[NetworkSpec], lanes: int, margin: float = 0.0) -> Capacity:
+    """The least capacity that every one of `networks` fits, enlarged by `margin` times itself.
+
+    Numbers of synapses and of entries grow by that share, as do the ranges of thresholds, biases, membranes and scores
+    that widths are chosen for; nothing grows beyond what any network of the same shape needs.
+
+    Parameters
+    ----------
+    networks : sequence of NetworkSpec
+        Of one shape, see `check_shape`.
+    lanes : int
+    margin : float
+        At least 0.
+    """
+    of_layers = [max(several) for several in zip(*(layer_lanes(network, lanes) for network in networks), strict=True)]
+    needs = [_measure(pack(network, lanes, of_layers=of_layers), 1 + margin) for network in networks]
+    layers = tuple(
+        LayerCapacity(*(max(values) for values in zip(*map(astuple, several), strict=True)))
+        for several in zip(*(need.layers for need in needs), strict=True)
+    )
+    return Capacity(layers, max(need.score_bits for need in needs))
+
+
+def _measure(core: CoreSpec, factor: float) -> Capacity:
+    network = core.network
+
+    def grown(number: int, most: int) -> int:
+        return max(number, min(ceil(number * factor), most))
+
+    def bits(low: int, high: int) -> int:
+        return signed_bits(ceil(abs(low) * factor) * (-1 if low < 0 else 1), ceil(max(high, 0) * factor))
+
+    def of_layer(image: LayerImage) -> LayerCapacity:
+        spec = image.spec
+        bounds = spec.bounds(network.timesteps)
+        delay = 0 if spec.delays is None else int(spec.delays.max())
+        return LayerCapacity(
+            lanes=image.lanes,
+            synapses=grown(max(map(len, image.data)), image.rows * spec.axons),
+            run=grown(int(image.lengths.max(initial=0)), image.rows),
+            entries=grown(len(image.program), spec.neurons),
+            delay=grown(delay, MAX_DELAY),
+            threshold_bits=0 if spec.threshold is None else unsigned_bits(ceil(int(spec.threshold.max()) * factor)),
+            bias_bits=bits(int(spec.bias.min()), int(spec.bias.max())),
+            state_bits=bits(*bounds.membrane),
+        )
+
+    score = max(bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
+    return Capacity(tuple(of_layer(image) for image in core.layers), score)
+
+
+def capacity_of(core: CoreSpec) -> Capacity:
+    """What a core by `pack_into` can be loaded with."""
+    assert core.score_capacity is not None
+    return Capacity(tuple(image.capacity for image in core.layers if image.capacity), core.score_capacity)
+
+
+def check_shape(network: NetworkSpec, like: NetworkSpec) -> None:
+    """Raise an InputError unless the two differ in nothing that is wired: only in what was learned."""
+    for name, got, expected in (
+        ("network", _sizes(network), _sizes(like)),
+        ("timesteps", network.timesteps, like.timesteps),
+        ("readout", network.readout, like.readout),
+    ):
+        if got != expected:
+            raise InputError(f"{name} must be {expected}, not {got}")
+    for index, (layer, other) in enumerate(zip(network.layers, like.layers, strict=True)):
+        for name in ("recurrent", "decay", "reset", "weight_bits", "weight_shift", "value_bits"):
+            if layer.readout and name == "reset":
+                continue
+            got, expected = (_shown(getattr(of, name)) for of in (layer, other))
+            if got != expected:
+                raise InputError(f"layer {index} {name} must be {expected}, not {got}")
+
+
+def _sizes(network: NetworkSpec) -> str:
+    return "-".join(map(str, [network.inputs, *(layer.neurons for layer in network.layers)]))
+
+
+def _shown(value: Any) -> str:
+    return f"{value.multiplier}/{1 << value.shift}" if hasattr(value, "multiplier") else str(value).lower()
+
+
+def pack_into(network: NetworkSpec, lanes: int, capacity: Capacity) -> CoreSpec:
+    """Lay `network` out for a core of `capacity`.
+
+    Raises
+    ------
+    InputError
+        If it does not fit; names the layer, the limit and the value.
+    """
+    if len(capacity.layers) != len(network.layers):
+        raise InputError(f"capacity must have {len(network.layers)} layers, not {len(capacity.layers)}")
+    core = pack(network, lanes, of_layers=[layer.lanes for layer in capacity.layers])
+    needs = _measure(core, 1)
+    for index, (need, limit) in enumerate(zip(needs.layers, capacity.layers, strict=True)):
+        for name, thing in _THINGS.items():
+            if getattr(need, name) > getattr(limit, name):
+                raise InputError(
+                    f"layer {index}, {thing} must be at most {getattr(limit, name)}, not {getattr(need, name)}"
+                )
+    if needs.score_bits > capacity.score_bits:
+        raise InputError(f"bits of a score must be at most {capacity.score_bits}, not {needs.score_bits}")
+    layers = tuple(replace(image, capacity=limit) for image, limit in zip(core.layers, capacity.layers, strict=True))
+    return replace(core, layers=layers, score_capacity=capacity.score_bits)

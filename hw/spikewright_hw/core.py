@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,8 @@ from spikewright.spec import CoreSpec, unsigned_bits
 from .guard import InputGuard
 from .layer import ReadoutLayer, SpikingLayer
 from .layouts import event
+from .loader import Loader, SampleGate, fingerprint
+from .rom import LoadTarget
 from .shared import SharedEngine
 
 
@@ -64,6 +66,11 @@ class Core(wiring.Component):
     def score_bits(self) -> int:
         return len(self.results.payload.score)
 
+    @property
+    def targets(self) -> list[LoadTarget]:
+        """What is loaded at run time, in the order of the load image."""
+        return [target for layer in self.layers for target in layer.targets] if self._spec.loadable else []
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.guard = self.guard
@@ -85,8 +92,16 @@ class Core(wiring.Component):
         return m
 
 
+MOST_SAMPLES = (1 << 16) - 1
+"""Far more than can be under way: each has a mark in some queue."""
+
+
 class AxiCore(wiring.Component):
     """`Core` behind the names of AXI4-Stream, for users of Verilog.
+
+    Where the memories are loaded at run time, the core is held in reset until an image was loaded and found right, see
+    `Loader`; the reset of the top level forgets that. Another image is taken as soon as no sample is under way; until
+    then no new sample begins.
 
     Parameters
     ----------
@@ -103,10 +118,15 @@ class AxiCore(wiring.Component):
     trace_valid, trace<k>_row, trace<k>_spikes, trace<k>_v
         What the update of layer k does while bit k of `trace_valid` is set; without effect, for test benches. A
         read-out has no `spikes`.
+    s_load_tdata, s_load_tvalid, s_load_tready, s_load_tlast
+        Only where memories are loaded: the bytes of a load image.
+    loaded, load_error : Out(1)
+        Likewise: what became of the last image.
     """
 
     def __init__(self, spec: CoreSpec) -> None:
         self.core = Core(spec)
+        self.loader = Loader(self.core.targets, fingerprint(spec, self.core.targets)) if spec.loadable else None
         network = spec.network
         self.axon_bits = unsigned_bits(network.inputs - 1)
         self.value_bits = network.value_bits
@@ -127,11 +147,27 @@ class AxiCore(wiring.Component):
         for index, trace in enumerate(self._traces()):
             for name in self._trace_names(trace):
                 members[f"trace{index}_{name}"] = Out(trace.signature.members[name].shape)
+        if self.loader is not None:
+            members |= {
+                "s_load_tdata": In(8),
+                "s_load_tvalid": In(1),
+                "s_load_tready": Out(1),
+                "s_load_tlast": In(1),
+                "loaded": Out(1),
+                "load_error": Out(1),
+            }
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.core = core = self.core
+        core = self.core
+        taken, ready = self.s_axis_tvalid, core.events.ready
+        if self.loader is None:
+            m.submodules.core = core
+        else:
+            m.submodules.core = ResetInserter(~self.loader.loaded)(core)
+            may_take = self._load(m, self.loader)
+            taken, ready = taken & may_take, ready & may_take
         mark_bit = self.axon_bits + self.value_bits
         scores = core.results.payload
         m.d.comb += [
@@ -139,8 +175,8 @@ class AxiCore(wiring.Component):
             core.events.payload.value.eq(self.s_axis_tdata[self.axon_bits : mark_bit]),
             core.events.payload.mark.eq(self.s_axis_tdata[mark_bit]),
             core.events.payload.last.eq(self.s_axis_tlast),
-            core.events.valid.eq(self.s_axis_tvalid),
-            self.s_axis_tready.eq(core.events.ready),
+            core.events.valid.eq(taken),
+            self.s_axis_tready.eq(ready),
             self.m_axis_tdata.eq(scores.score),
             self.m_axis_tvalid.eq(core.results.valid),
             self.m_axis_tlast.eq(scores.last),
@@ -156,6 +192,25 @@ class AxiCore(wiring.Component):
 
     def _traces(self) -> list[Any]:
         return [getattr(self.core, f"trace{index}") for index in range(len(self.core.spec.layers))]
+
+    def _load(self, m: Module, loader: Loader) -> Any:
+        """Connect the loader; whether beats may be taken."""
+        m.submodules.loader = loader
+        m.submodules.gate = gate = SampleGate(most=MOST_SAMPLES)
+        m.d.comb += [
+            loader.i.payload.data.eq(self.s_load_tdata),
+            loader.i.payload.last.eq(self.s_load_tlast),
+            loader.i.valid.eq(self.s_load_tvalid),
+            self.s_load_tready.eq(loader.i.ready),
+            loader.idle.eq(gate.idle),
+            self.loaded.eq(loader.loaded),
+            self.load_error.eq(loader.error),
+            gate.close.eq(loader.waiting),
+            gate.taken.eq(self.s_axis_tvalid & self.s_axis_tready),
+            gate.last.eq(self.s_axis_tlast),
+            gate.answered.eq(self.m_axis_tvalid & self.m_axis_tready & self.m_axis_tlast),
+        ]
+        return loader.loaded & gate.open
 
     @staticmethod
     def _trace_names(trace: Any) -> list[str]:

@@ -12,7 +12,7 @@ from spikewright.spec import LayerImage, unsigned_bits
 
 from .layouts import assign_fields, delayed, event
 from .ram import Ram
-from .rom import Rom
+from .rom import Rom, Setting
 from .serializer import BitSerializer
 
 
@@ -35,7 +35,7 @@ class DelayBuffer(wiring.Component):
         Of a recurrent layer.
     name : str
         Of the memory image `<name>_delays`: a word per entry of `LayerImage.program`, `offset` in the low bits, then
-        `delay`, `row` and `mask`.
+        `delay`, `row` and `mask`; and of `<name>_delays_final`, the number of its last entry.
     ahead : int
         Most steps that have been passed and are not complete.
 
@@ -55,10 +55,9 @@ class DelayBuffer(wiring.Component):
         self._image = image
         self._rows = image.rows
         self._lanes = image.lanes
-        assert image.spec.delays is not None
-        self._slots = int(image.spec.delays.max()) + 1
+        self._slots = image.slots
         self._ahead = ahead
-        self._program = image.program
+        self._entries = image.entries
         offset = unsigned_bits(self.depth - 1)
         self._entry = data.StructLayout(
             {
@@ -77,9 +76,20 @@ class DelayBuffer(wiring.Component):
                     "mask": sum(1 << lane for lane in entry.lanes),
                 }
             ).as_bits()
-            for entry in self._program
+            for entry in image.program
         ]
-        self.rom = Rom(name=f"{name}_delays", width=self._entry.size, words=words)
+        self.rom = Rom(
+            name=f"{name}_delays",
+            width=self._entry.size,
+            words=words,
+            capacity=self._entries if image.capacity else None,
+        )
+        self.final = Setting(
+            name=f"{name}_delays_final",
+            width=unsigned_bits(self._entries - 1),
+            word=len(words) - 1,
+            loadable=image.capacity is not None,
+        )
         super().__init__(
             {
                 "valid": In(1),
@@ -100,8 +110,10 @@ class DelayBuffer(wiring.Component):
         m = Module()
         m.submodules.rom = rom = self.rom
         m.submodules.ring = ring = Ram(width=self._lanes, depth=self.depth)
-        entries = len(self._program)
-        m.submodules.serializer = serializer = BitSerializer(rows=self._rows, width=self._lanes, depth=entries + 1)
+        m.submodules.final = final = self.final
+        m.submodules.serializer = serializer = BitSerializer(
+            rows=self._rows, width=self._lanes, depth=self._entries + 1
+        )
         m.d.comb += [
             self.events.valid.eq(serializer.o.valid),
             serializer.o.ready.eq(self.events.ready),
@@ -130,7 +142,7 @@ class DelayBuffer(wiring.Component):
         passes = Signal()
         advance = Signal()
         filled = Signal(2)
-        fetched = Signal(unsigned_bits(entries - 1))
+        fetched = Signal.like(final.data)
         entry = Signal(self._entry)
         index = Signal.like(fetched)
         at_end = Signal()
@@ -139,13 +151,13 @@ class DelayBuffer(wiring.Component):
             exists.eq(entry.delay < age),
             passes.eq(running & ~(exists & (entry.delay < lag))),
             advance.eq(passes | ~filled[1]),
-            at_end.eq(index == entries - 1),
+            at_end.eq(index == final.data),
             rom.addr.eq(fetched),
             rom.en.eq(advance),
         ]
         m.d.sync += filled.eq(filled << 1 | 1)
         with m.If(advance):
-            m.d.sync += [entry.eq(rom.data), fetched.eq(Mux(fetched == entries - 1, 0, fetched + 1))]
+            m.d.sync += [entry.eq(rom.data), fetched.eq(Mux(fetched == final.data, 0, fetched + 1))]
         with m.If(passes):
             m.d.sync += index.eq(Mux(at_end, 0, index + 1))
             with m.If(at_end):

@@ -78,7 +78,12 @@ class Lane(wiring.Component):
             index | (weight & mask) << image.row_bits
             for index, weight in zip(image.indices[lane].tolist(), image.data[lane].tolist(), strict=True)
         ]
-        self.rom = Rom(name=f"{name}_synapses{lane}", width=self._synapse.size, words=words)
+        self.rom = Rom(
+            name=f"{name}_synapses{lane}",
+            width=self._synapse.size,
+            words=words,
+            capacity=image.capacity.synapses if image.capacity else None,
+        )
         self.update = self._make_update(image, lane=lane, state_bits=state_bits, score_bits=score_bits, name=name)
         members = self.update.signature.members
         self._fires, self._scores = "spike" in members, "score" in members

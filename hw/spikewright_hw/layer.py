@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import CoreSpec, LayerImage, signed_bits, unsigned_bits
+from spikewright.spec import CoreSpec, LayerImage
 
 from .delay import DelayBuffer
 from .join import StepJoin
@@ -16,6 +16,7 @@ from .lane import Lane
 from .layouts import assign_fields, event
 from .merge import EventMerge
 from .readout import ScoreSender, result
+from .rom import LoadTarget
 from .rows import RowFetch
 from .serializer import BitSerializer
 
@@ -86,6 +87,8 @@ class SynapsePath(wiring.Component):
             for lane in range(image.lanes)
         ]
         self.join = StepJoin(rows=image.rows, lanes=image.lanes)
+        of_lanes = [target for lane in self.lanes for target in (lane.rom, lane.update.rom)]
+        self.targets: list[LoadTarget] = [self.fetch.rom, *of_lanes]
         scores = {"score_row": In(image.row_bits), "scores": Out(signed(score_bits)).array(image.lanes)}
         super().__init__(
             {
@@ -154,15 +157,17 @@ class SpikingLayer(wiring.Component):
     def __init__(self, core: CoreSpec, index: int) -> None:
         image = core.layers[index]
         spec = image.spec
-        state_bits = spec.bounds(core.network.timesteps).state_bits
+        state_bits = core.state_bits(index)
         self._image = image
         self.synapses = SynapsePath(core, index, state_bits=state_bits)
         self.serializer = BitSerializer(rows=image.rows, width=image.lanes, depth=2 * image.rows + 2)
         self.delay = None
+        self.targets = list(self.synapses.targets)
         if spec.recurrent:
             # Marks wait in the queues of the lanes, and a few are on their way there or being swept.
             self.delay = DelayBuffer(image, name=f"layer{index}", ahead=core.queue_depth + RowFetch.LATENCY + 3)
             self.merge = EventMerge(spec)
+            self.targets += [self.delay.rom, self.delay.final]
         super().__init__(
             {
                 "events": In(stream.Signature(event(spec.inputs, spec.value_bits))),
@@ -227,12 +232,11 @@ class ReadoutLayer(wiring.Component):
     def __init__(self, core: CoreSpec) -> None:
         index = len(core.layers) - 1
         image = core.layers[index]
-        network = core.network
-        state_bits = image.spec.bounds(network.timesteps).state_bits
-        # The class travels in the place of a score.
-        score_bits = max(signed_bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
+        state_bits = core.state_bits(index)
+        score_bits = core.score_bits
         self.synapses = SynapsePath(core, index, state_bits=state_bits, score_bits=score_bits)
         self.sender = ScoreSender(image, score_bits=score_bits)
+        self.targets = self.synapses.targets
         super().__init__(
             {
                 "events": In(stream.Signature(event(image.spec.inputs, image.spec.value_bits))),

@@ -13,6 +13,11 @@ from spikewright.spec import unsigned_bits
 _NO_COLLISIONS = {"no_rw_check": 1}
 
 
+def in_registers(*, width: int, depth: int) -> bool:
+    """Whether a `Ram` is made of registers, as it would waste a memory."""
+    return depth <= 4 or depth * width <= 128
+
+
 class Ram(wiring.Component):
     """Memory with one read port (latency of one clock cycle) and one write port.
 
@@ -56,7 +61,7 @@ class Ram(wiring.Component):
 
     @property
     def in_registers(self) -> bool:
-        return self._depth <= 4 or self._depth * self._width <= 128
+        return in_registers(width=self._width, depth=self._depth)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

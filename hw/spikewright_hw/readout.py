@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import LayerImage, signed_bits, unsigned_bits
+from spikewright.spec import LayerImage, unsigned_bits
 
 from .arithmetic import leak
 from .layouts import delayed
@@ -56,10 +56,15 @@ class ReadoutUpdate(wiring.Component):
         self._state_bits = state_bits
         self._score_bits = score_bits
         spec = image.spec
-        self._bias_bits = signed_bits(int(spec.bias.min()), int(spec.bias.max()))
+        self._bias_bits = image.bias_bits
         mask = (1 << self._bias_bits) - 1
         words = [bias & mask for bias in image.by_position(spec.bias, 0)[:, lane].tolist()]
-        self.rom = Rom(name=f"{name}_neurons{lane}", width=self._bias_bits, words=words)
+        self.rom = Rom(
+            name=f"{name}_neurons{lane}",
+            width=self._bias_bits,
+            words=words,
+            capacity=image.rows if image.capacity else None,
+        )
         super().__init__(
             {
                 **update_ports(image, state_bits),

@@ -1,15 +1,17 @@
-"""Read-only memories, the homes of everything that was learned."""
+"""Memories that the core only reads, the homes of everything that was learned."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from amaranth.hdl import ClockSignal, Instance, Module
+from amaranth.hdl import ClockSignal, Instance, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.spec import unsigned_bits
+
+from .ram import Ram, in_registers
 
 
 class ImagePlatform(Protocol):
@@ -18,11 +20,33 @@ class ImagePlatform(Protocol):
     def add_image(self, name: str, width: int, words: Sequence[int]) -> None: ...
 
 
+class LoadTarget(Protocol):
+    """What a `Loader` writes."""
+
+    name: str
+    width: int
+    words: list[int]
+    """What a load image holds of it."""
+    depth: int
+    load_en: Any
+    load_addr: Any
+    load_data: Any
+
+
+def _checked(name: str, width: int, words: Sequence[int]) -> list[int]:
+    if bad := [word for word in words if not 0 <= word < 1 << width]:
+        raise ValueError(f"words of {name} must be 0 .. 2**{width} - 1, not {bad[0]}")
+    return [int(word) for word in words]
+
+
 class Rom(wiring.Component):
     """Read-only memory with a latency of one clock cycle.
 
     With an `ImagePlatform` it becomes an instance of `spikewright_rom` that reads `<name>.hex`, as initial values
     of large memories make slow netlists; without one, in simulation, an Amaranth memory of the same contents.
+
+    With a `capacity` it is undefined until it is loaded: an instance of `spikewright_ram`, or registers where a memory
+    would be wasted. The read port is the same.
 
     Parameters
     ----------
@@ -32,6 +56,8 @@ class Rom(wiring.Component):
         Bits of a word.
     words : sequence of int
         Contents, each 0 .. 2**width - 1. Padded to at least two words.
+    capacity : int, optional
+        Words that can be loaded at run time; at least as many as there are `words`.
 
     Members
     -------
@@ -39,42 +65,121 @@ class Rom(wiring.Component):
     en : In(1)
         `data` keeps its value in a cycle after one without `en`.
     data : Out(width)
+    load_en, load_addr, load_data : In
+        Only with a `capacity`. What is read while something is loaded is undefined.
 
     Raises
     ------
     ValueError
-        If a word does not fit.
+        If a word does not fit, or there are more than `capacity`.
     """
 
-    def __init__(self, *, name: str, width: int, words: Sequence[int]) -> None:
-        if bad := [word for word in words if not 0 <= word < 1 << width]:
-            raise ValueError(f"words of {name} must be 0 .. 2**{width} - 1, not {bad[0]}")
-        self._name = name
-        self._width = width
-        self._words = [int(word) for word in words] + [0] * (2 - len(words))
-        super().__init__({"addr": In(unsigned_bits(self.depth - 1)), "en": In(1), "data": Out(width)})
-
-    @property
-    def depth(self) -> int:
-        return len(self._words)
+    def __init__(self, *, name: str, width: int, words: Sequence[int], capacity: int | None = None) -> None:
+        self.name = name
+        self.width = width
+        self.words = _checked(name, width, words)
+        if capacity is not None and len(words) > capacity:
+            raise ValueError(f"words of {name} must be at most {capacity}, not {len(words)}")
+        if capacity is None:
+            self.words += [0] * (2 - len(words))
+        self._capacity = capacity
+        self.depth = len(self.words) if capacity is None else max(2, capacity)
+        addr = unsigned_bits(self.depth - 1)
+        load = {"load_en": In(1), "load_addr": In(addr), "load_data": In(width)}
+        super().__init__(
+            {"addr": In(addr), "en": In(1), "data": Out(width), **(load if capacity is not None else {})},
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if hasattr(platform, "add_image"):
-            platform.add_image(self._name, self._width, self._words)
+        if self._capacity is not None:
+            self._loadable(m, platform)
+        elif hasattr(platform, "add_image"):
+            platform.add_image(self.name, self.width, self.words)
             m.submodules.image = Instance(
                 "spikewright_rom",
-                p_WIDTH=self._width,
+                p_WIDTH=self.width,
                 p_DEPTH=self.depth,
                 p_ADDRESS_BITS=len(self.addr),
-                p_IMAGE=f"{self._name}.hex",
+                p_IMAGE=f"{self.name}.hex",
                 i_clk=ClockSignal(),
                 i_en=self.en,
                 i_addr=self.addr,
                 o_data=self.data,
             )
         else:
-            m.submodules.memory = contents = memory.Memory(shape=self._width, depth=self.depth, init=self._words)
+            m.submodules.memory = contents = memory.Memory(shape=self.width, depth=self.depth, init=self.words)
             port = contents.read_port()
             m.d.comb += [port.addr.eq(self.addr), port.en.eq(self.en), self.data.eq(port.data)]
+        return m
+
+    def _loadable(self, m: Module, platform: Any) -> None:
+        if hasattr(platform, "add_image") and not in_registers(width=self.width, depth=self.depth):
+            m.submodules.memory = Instance(
+                "spikewright_ram",
+                p_WIDTH=self.width,
+                p_DEPTH=self.depth,
+                p_ADDRESS_BITS=len(self.addr),
+                i_clk=ClockSignal(),
+                i_en=self.en,
+                i_addr=self.addr,
+                o_data=self.data,
+                i_load_en=self.load_en,
+                i_load_addr=self.load_addr,
+                i_load_data=self.load_data,
+            )
+        else:
+            m.submodules.memory = ram = Ram(width=self.width, depth=self.depth)
+            m.d.comb += [
+                ram.read_en.eq(self.en),
+                ram.read_addr.eq(self.addr),
+                self.data.eq(ram.read_data),
+                ram.write_en.eq(self.load_en),
+                ram.write_addr.eq(self.load_addr),
+                ram.write_data.eq(self.load_data),
+            ]
+
+
+class Setting(wiring.Component):
+    """A number that was learned: a constant, or a register that is loaded at run time.
+
+    Parameters
+    ----------
+    name : str
+    width : int
+    word : int
+        0 .. 2**width - 1.
+    loadable : bool
+
+    Members
+    -------
+    data : Out(width)
+    load_en, load_addr, load_data : In
+        Only of a loadable one; `load_addr` is always 0.
+
+    Raises
+    ------
+    ValueError
+        If the word does not fit.
+    """
+
+    def __init__(self, *, name: str, width: int, word: int, loadable: bool) -> None:
+        self.name = name
+        self.width = width
+        self.words = _checked(name, width, [word])
+        self.depth = 1
+        self._loadable = loadable
+        load = {"load_en": In(1), "load_addr": In(1), "load_data": In(width)}
+        super().__init__({"data": Out(width), **(load if loadable else {})})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        if not self._loadable:
+            m.d.comb += self.data.eq(self.words[0])
+            return m
+        # Outlives the reset that the core is held in while it is loaded, as the memories do.
+        held = Signal(self.width, reset_less=True)
+        m.d.comb += self.data.eq(held)
+        with m.If(self.load_en):
+            m.d.sync += held.eq(self.load_data)
         return m

@@ -44,7 +44,12 @@ class RowFetch(wiring.Component):
         self._run = run(image.start_bits, image.length_bits, spec.value_bits)
         self._pointer = data.StructLayout({"start": image.start_bits, "length": image.length_bits})
         self._event = event(spec.axons, spec.value_bits)
-        self.rom = Rom(name=f"{name}_rows", width=self._pointer.size * image.lanes, words=self._words())
+        self.rom = Rom(
+            name=f"{name}_rows",
+            width=self._pointer.size * image.lanes,
+            words=self._words(),
+            capacity=spec.axons if image.capacity else None,
+        )
         super().__init__(
             {
                 "events": In(stream.Signature(self._event)),

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import LayerImage, signed_bits, unsigned_bits
+from spikewright.spec import LayerImage
 
 from .arithmetic import leak
 from .layouts import delayed
@@ -68,10 +68,7 @@ class NeuronUpdate(wiring.Component):
         assert spec.threshold is not None
         self._spec = spec
         self._state_bits = state_bits
-        bias_bits = signed_bits(int(spec.bias.min()), int(spec.bias.max()))
-        self._neuron = data.StructLayout(
-            {"threshold": unsigned_bits(int(spec.threshold.max())), "bias": signed(bias_bits)}
-        )
+        self._neuron = data.StructLayout({"threshold": image.threshold_bits, "bias": signed(image.bias_bits)})
         # A position without a neuron has no synapses and no bias: a threshold of 1 keeps it silent.
         thresholds = image.by_position(spec.threshold, 1)[:, lane].tolist()
         biases = image.by_position(spec.bias, 0)[:, lane].tolist()
@@ -79,7 +76,12 @@ class NeuronUpdate(wiring.Component):
             self._neuron.const({"threshold": threshold, "bias": bias}).as_bits()
             for threshold, bias in zip(thresholds, biases, strict=True)
         ]
-        self.rom = Rom(name=f"{name}_neurons{lane}", width=self._neuron.size, words=words)
+        self.rom = Rom(
+            name=f"{name}_neurons{lane}",
+            width=self._neuron.size,
+            words=words,
+            capacity=image.rows if image.capacity else None,
+        )
         super().__init__({**update_ports(image, state_bits), "spike": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
+from amaranth.hdl import Fragment
 
 from spikewright.spec import CoreSpec
 
 from .core import AxiCore
 
 TOP = "spikewright_core"
+LOAD_IMAGE = "weights.bin"
 
 
 @dataclass
@@ -42,21 +44,40 @@ def image_text(width: int, words: Sequence[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def load_image(spec: CoreSpec) -> tuple[bytes, bytes]:
+    """The load image of a core whose memories are loaded at run time, and its fingerprint, see `Loader`."""
+    core = AxiCore(spec)
+    assert core.loader is not None
+    Fragment.get(core, Images())  # Amaranth warns of what was made and is part of no design.
+    return core.loader.image(), core.loader.fingerprint
+
+
 def generate(spec: CoreSpec, folder: Path) -> dict[str, Any]:
-    """Write `spikewright_core.v` and the memory images of `spec` into the existing `folder`.
+    """Write `spikewright_core.v` and the memory images, or the load image, of `spec` into the existing `folder`.
 
     Returns
     -------
     dict
         For the manifest: `top`, `verilog`, `images` (by name: `words`, `width`), `stream` (what a host must know of
-        the beats), `state_bits` (by layer) and `score_bits`.
+        the beats), `state_bits` (by layer) and `score_bits`; where memories are loaded at run time, `load`: `image` and
+        its `bytes`, `fingerprint`, `memories` (as `images`).
     """
     core = AxiCore(spec)
     images = Images()
     text = verilog.convert(core, name=TOP, platform=images, strip_internal_attrs=True)
-    rom = Path(__file__).with_name("spikewright_rom.v").read_text()
-    (folder / f"{TOP}.v").write_text(text + "\n" + rom)
+    memory = Path(__file__).with_name("spikewright_ram.v" if spec.loadable else "spikewright_rom.v").read_text()
+    (folder / f"{TOP}.v").write_text(text + "\n" + memory)
     images.write(folder)
+    load: dict[str, Any] = {}
+    if core.loader is not None:
+        image = core.loader.image()
+        (folder / LOAD_IMAGE).write_bytes(image)
+        load["load"] = {
+            "image": LOAD_IMAGE,
+            "bytes": len(image),
+            "fingerprint": core.loader.fingerprint.hex(),
+            "memories": {target.name: {"words": target.depth, "width": target.width} for target in core.loader.targets},
+        }
     network = spec.network
     return {
         "top": TOP,
@@ -72,8 +93,7 @@ def generate(spec: CoreSpec, folder: Path) -> dict[str, Any]:
             "inputs": network.inputs,
             "timesteps": network.timesteps,
         },
-        "state_bits": {
-            f"layer{index}": layer.bounds(network.timesteps).state_bits for index, layer in enumerate(network.layers)
-        },
+        "state_bits": {f"layer{index}": spec.state_bits(index) for index in range(len(spec.layers))},
         "score_bits": core.core.score_bits,
+        **load,
     }

@@ -3,13 +3,18 @@ import random
 import numpy as np
 import pytest
 import torch
+from amaranth.hdl import Fragment
 from core_bench import run
+from load_bench import Beats, play
 
 from random_networks import TAU_1_05, TAU_2, random_counts, random_network
+from spikewright.capacity import capacity_for, pack_into
 from spikewright.cycles import CycleModel
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
 from spikewright.spec import Layers, NetworkSpec
+from spikewright_hw.core import AxiCore
+from spikewright_sim.runner import beats
 
 
 def check(
@@ -75,3 +80,72 @@ def test_read_out_alone() -> None:
 
 def test_stalls_at_both_ends_change_nothing() -> None:
     check(random_network(8, recurrent=(True,)), 4, 8, stalls=0.4)
+
+
+class Loaded:
+    """Two networks of one shape, the core that both fit, their load images, and what they answer to some samples."""
+
+    def __init__(self) -> None:
+        networks = [random_network(seed, (6, 5, 3), recurrent=(True,), timesteps=5) for seed in (11, 12)]
+        capacity = capacity_for(networks, 2)
+        cores = [AxiCore(pack_into(network, 2, capacity)) for network in networks]
+        self.dut = cores[0]
+        self.images = [self.beats(core.loader.image()) for core in cores if core.loader]
+        # What is never elaborated is a warning of Amaranth.
+        Fragment.get(cores[1], None)
+        self.counts = random_counts(11, networks[0], 3)
+        mask = (1 << 8 * self.dut.output_bytes) - 1
+        self.answers = []
+        for network in networks:
+            trace = IntegerNetwork(network).run(torch.from_numpy(self.counts).transpose(0, 1))
+            scores = (trace.scores.numpy() & mask).tolist()
+            self.answers.append([[*of, int(best)] for of, best in zip(scores, trace.classes, strict=True)])
+        assert self.answers[0] != self.answers[1]
+        stream = {"axon_bits": self.dut.axon_bits, "mark_bit": self.dut.axon_bits + self.dut.value_bits}
+        self.samples = [beats(sample, stream) for sample in self.counts]
+
+    @staticmethod
+    def beats(image: bytes) -> Beats:
+        return [(value, int(k == len(image) - 1)) for k, value in enumerate(image)]
+
+    @property
+    def events(self) -> Beats:
+        return [beat for sample in self.samples for beat in sample]
+
+
+def test_nothing_is_answered_before_a_good_image_is_loaded() -> None:
+    loaded = Loaded()
+    good = loaded.images[0]
+    flipped = [(value ^ (k == 40), last) for k, (value, last) in enumerate(good)]
+    interrupted = [*good[:50], (good[50][0], 1)]
+    foreign = [(value ^ (k == 6), last) for k, (value, last) in enumerate(good)]
+    loads = [(0, flipped), (400, interrupted), (600, foreign), (1000, good)]
+    assert len(good) < 350
+    seen = play(loaded.dut, loads, loaded.events, 2200)
+    begin = seen.loaded.index(1)
+    assert begin > 1000
+    for cycle in (399, 599, 999):
+        assert seen.errors[cycle] == 1
+    assert not any(seen.loaded[:begin])
+    assert seen.errors[begin:] == [0] * len(seen.errors[begin:])
+    assert min(seen.event_cycles) >= begin
+    assert min(seen.working) > begin
+    assert seen.answers == loaded.answers[0]
+
+
+def test_another_image_is_taken_between_samples() -> None:
+    loaded = Loaded()
+    first, second = loaded.images
+    # Offered while the first sample is under way, with the others right behind it.
+    seen = play(loaded.dut, [(0, first), (len(first) + 15, second)], loaded.events, 1800)
+    of_first, of_second = loaded.answers
+    assert seen.answers == [of_first[0], *of_second[1:]]
+    begin = seen.load_cycles[len(first)]
+    inside = len(loaded.samples[0])
+    assert seen.event_cycles[0] < len(first) + 15 < seen.event_cycles[inside - 1]
+    assert seen.answered[0] < begin < seen.event_cycles[inside]
+    # Back again, in a core that is idle, and after an image that is refused.
+    wrong = [(value ^ (k == 99), last) for k, (value, last) in enumerate(first)]
+    seen = play(loaded.dut, [(0, second), (500, wrong), (900, first)], loaded.events, 2400, 1400)
+    assert seen.errors[899] == 1
+    assert seen.answers == of_first

@@ -99,9 +99,9 @@ def test_program_groups_neurons_of_a_row_by_delay_long_delays_first() -> None:
     dut = DelayBuffer(layer, name="layer0", ahead=4)
     assert dut.depth == layer.ring_words == 4 * 3
     # offset, delay, row, mask
-    assert dut.rom._words[0] == 0 | 3 << 4 | 0 << 6 | 0b01 << 8
-    assert dut.rom._words[1] == 4 * 3 - 1 | 3 << 4 | 1 << 6 | 0b11 << 8
-    assert dut.rom._words[4] == 1 * 3 - 2 | 0 << 4 | 2 << 6 | 0b01 << 8
+    assert dut.rom.words[0] == 0 | 3 << 4 | 0 << 6 | 0b01 << 8
+    assert dut.rom.words[1] == 4 * 3 - 1 | 3 << 4 | 1 << 6 | 0b11 << 8
+    assert dut.rom.words[4] == 1 * 3 - 2 | 0 << 4 | 2 << 6 | 0b01 << 8
 
 
 @pytest.mark.parametrize("lanes", [2, 16])

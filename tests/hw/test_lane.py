@@ -203,7 +203,7 @@ def test_image_has_a_word_per_synapse_weight_above_row() -> None:
     assert len(lane.rom.data) == 2 + 8
     by_axon = [sorted([row[0] | 5 << 2, row[2] | (-3 & 255) << 2], key=lambda word: word & 3)]
     by_axon.append(sorted([row[2] | 7 << 2, row[3] | (-1 & 255) << 2], key=lambda word: word & 3))
-    assert lane.rom._words == [*by_axon[0], *by_axon[1]]
+    assert lane.rom.words == [*by_axon[0], *by_axon[1]]
 
 
 @pytest.mark.parametrize("seed", range(4))

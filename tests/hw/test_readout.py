@@ -40,7 +40,7 @@ def test_image_has_the_bias_of_a_row_per_word() -> None:
     layer = image(7, 5, 4)
     dut = update(layer, 1)
     mask = (1 << len(dut.rom.data)) - 1
-    assert dut.rom._words == [int(b) & mask for b in layer.by_position(layer.spec.bias, 0)[:, 1]]
+    assert dut.rom.words == [int(b) & mask for b in layer.by_position(layer.spec.bias, 0)[:, 1]]
 
 
 @pytest.mark.parametrize("seed", range(4))

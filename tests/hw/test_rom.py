@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 from amaranth.back import verilog
+from amaranth.hdl import ResetInserter, Signal
 from component_bench import play
 
-from spikewright_hw.rom import Rom
+from spikewright_hw.rom import Rom, Setting
 from spikewright_hw.verilog import Images
 
 
@@ -46,3 +47,56 @@ def test_image_platform_gets_the_words_and_the_netlist_a_file_name() -> None:
     assert '.IMAGE("layer3_rows.hex")' in text
     for parameter, value in (("WIDTH", 9), ("DEPTH", 2), ("ADDRESS_BITS", 1)):
         assert f".{parameter}(32'd{value})" in text
+
+
+def test_more_words_than_the_capacity() -> None:
+    with pytest.raises(ValueError) as error:
+        Rom(name="layer0_rows", width=4, words=[1, 2, 3], capacity=2)
+    assert str(error.value) == "words of layer0_rows must be at most 2, not 3"
+
+
+@pytest.mark.parametrize("depth", [3, 60])
+def test_a_loaded_word_is_read_like_a_fixed_one(depth: int) -> None:
+    rom = Rom(name="rom", width=5, words=[], capacity=depth)
+    words = [(7 * k + 3) % 32 for k in range(depth)]
+
+    def each(get: Any, put: Callable[[Any, int], None], cycle: int) -> None:
+        put(rom.load_en, cycle < depth)
+        put(rom.load_addr, min(cycle, depth - 1))
+        put(rom.load_data, words[min(cycle, depth - 1)])
+        address = max(0, cycle - depth)
+        put(rom.addr, min(address, depth - 1))
+        put(rom.en, address < depth)
+
+    seen = play(rom, 2 * depth + 3, each=each, watch={"data": rom.data}).watched["data"]
+    assert seen[depth + 1 :] == [*words, *words[-1:] * 2]
+
+
+def test_a_loadable_memory_is_a_module_without_contents() -> None:
+    images = Images()
+    text = verilog.convert(Rom(name="rows", width=9, words=[511], capacity=40), name="top", platform=images)
+    assert images.images == {}
+    assert "spikewright_ram #(" in text
+    for parameter, value in (("WIDTH", 9), ("DEPTH", 40), ("ADDRESS_BITS", 6)):
+        assert f".{parameter}(32'd{value})" in text
+    # A block RAM would be wasted on a few bits.
+    small = verilog.convert(Rom(name="rows", width=9, words=[511], capacity=4), name="top", platform=images)
+    assert "spikewright_ram" not in small
+
+
+def test_a_setting_is_a_constant_or_a_register_that_outlives_a_reset() -> None:
+    with pytest.raises(ValueError) as error:
+        Setting(name="layer1_delays_final", width=3, word=8, loadable=True)
+    assert str(error.value) == "words of layer1_delays_final must be 0 .. 2**3 - 1, not 8"
+    fixed = Setting(name="final", width=3, word=5, loadable=False)
+    assert "assign data = 3'h5;" in verilog.convert(fixed, name="top")
+    setting = Setting(name="final", width=3, word=5, loadable=True)
+    reset = Signal()
+
+    def each(get: Any, put: Callable[[Any, int], None], cycle: int) -> None:
+        put(setting.load_en, cycle == 1)
+        put(setting.load_data, 6)
+        put(reset, cycle == 3)
+
+    seen = play(ResetInserter(reset)(setting), 6, each=each, watch={"data": setting.data}).watched["data"]
+    assert seen == [0, 0, 6, 6, 6, 6]

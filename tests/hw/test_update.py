@@ -113,7 +113,7 @@ def test_image_has_a_word_per_row_threshold_below_bias() -> None:
     assert spec.threshold is not None
     bits = int(spec.threshold.max()).bit_length()
     mask = (1 << len(dut.rom.data) - bits) - 1
-    assert dut.rom._words == [t | (b & mask) << bits for t, b in zip(thresholds, biases, strict=True)]
+    assert dut.rom.words == [t | (b & mask) << bits for t, b in zip(thresholds, biases, strict=True)]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from random_networks import random_network
+from spikewright.capacity import capacity_for, pack_into
 from spikewright.pack import pack
 from spikewright.spec import CoreSpec
-from spikewright_hw.verilog import Images, generate, image_text
+from spikewright_hw.verilog import Images, generate, image_text, load_image
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,32 @@ def test_same_core_same_files(core: CoreSpec, built: tuple[Path, dict], tmp_path
     assert generate(core, tmp_path) == manifest
     for path in folder.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_loadable_core_has_every_memory_in_its_load_image(core: CoreSpec, tmp_path: Path) -> None:
+    networks = [core.network, random_network(4, (6, 5, 3), recurrent=(True,), value_bits=2, timesteps=9)]
+    capacity = capacity_for(networks, 2)
+    texts = set()
+    for k, network in enumerate(networks):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+        loadable = pack_into(network, 2, capacity)
+        manifest = generate(loadable, folder)
+        assert manifest["images"] == {}
+        assert {path.name for path in folder.iterdir()} == {"spikewright_core.v", "weights.bin"}
+        image, fingerprint = load_image(loadable)
+        assert (folder / "weights.bin").read_bytes() == image
+        assert image[:12] == b"SPKW" + fingerprint
+        assert manifest["load"]["bytes"] == len(image)
+        assert manifest["load"]["fingerprint"] == fingerprint.hex()
+        text = (folder / "spikewright_core.v").read_text()
+        texts.add(text)
+    # One Verilog for both, with the load port and without any contents.
+    assert len(texts) == 1
+    assert "readmemh" not in text
+    header = text[text.index("module spikewright_core(") :].split(";")[0]
+    for port in ("s_load_tdata", "s_load_tvalid", "s_load_tready", "s_load_tlast", "loaded", "load_error"):
+        assert port in header
+    (tmp_path / "fixed").mkdir()
+    fixed = generate(core, tmp_path / "fixed")
+    assert set(manifest["load"]["memories"]) == {*fixed["images"], "layer0_delays_final"}

@@ -171,6 +171,10 @@ def synthesize(
     family = FAMILIES[target.family]
     begin = time.monotonic()
     manifest = read_json(build_dir / MANIFEST, "manifest")
+    if "load" in manifest:
+        raise InputError(
+            f"{build_dir} must be made by `generate --weights fixed` for a board: no board top has a load port yet"
+        )
     sources = _sources(build_dir, manifest)
     check_images(build_dir, manifest.get("images"))
     try:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spikewright import __version__
+from spikewright.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.errors import InputError
-from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
+from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_json, sha256, write_manifest
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
-from spikewright.spec import LANES, CoreSpec, Layers, signed_bits, unsigned_bits
+from spikewright.spec import LANES, CoreSpec, Layers, NetworkSpec, unsigned_bits
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
@@ -20,8 +23,30 @@ LAYERS = ("parallel", "shared")
 _STREAM = ("input_bytes", "axon_bits", "value_bits", "mark_bit", "output_bytes", "classes")
 
 
+@dataclass(frozen=True)
+class Loadable:
+    """Memories that are loaded at run time, see `capacity.capacity_for`.
+
+    Parameters
+    ----------
+    margin : float
+        At least 0: capacity beyond what the networks need, as a share of that.
+    room_for : sequence of Path
+        Other networks that must fit.
+    """
+
+    margin: float
+    room_for: Sequence[Path] = ()
+
+
 def build(
-    model: Path | str, out: Path | str, lanes: int = 8, *, layers: Layers = "parallel", without_idle: bool = False
+    model: Path | str,
+    out: Path | str,
+    lanes: int = 8,
+    *,
+    layers: Layers = "parallel",
+    without_idle: bool = False,
+    loadable: Loadable | None = None,
 ) -> dict[str, Any]:
     """Write Verilog, memory images, the integer network and a manifest.
 
@@ -38,6 +63,9 @@ def build(
     without_idle : bool
         Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
         manifest names them under `removed`, by their numbers in `model`.
+    loadable : Loadable, optional
+        Memories are loaded at run time, instead of holding `model` from the start. The folder gets the load image of
+        `model`.
 
     Returns
     -------
@@ -47,7 +75,8 @@ def build(
     Raises
     ------
     InputError
-        If the model is damaged, `lanes` or `layers` is not supported, or `out` is somebody else's folder.
+        If a model is damaged or does not fit the others, `lanes` or `layers` is not supported, or `out` is somebody
+        else's folder.
     """
     from spikewright_hw.verilog import generate
 
@@ -56,15 +85,21 @@ def build(
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     if layers not in LAYERS:
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
+    if loadable is not None and layers != "parallel":
+        raise InputError(f"layers of a core that is loaded at run time must be parallel, not {layers}")
+    if without_idle and loadable is not None:
+        # What has no effect in one network has some in another.
+        raise InputError("a core that is loaded at run time must have all neurons, not be without idle ones")
     whole = load_model(model)
     network, removed = prune(whole) if without_idle else (whole, {})
-    core = pack(network, lanes, layers=layers)
+    core = pack(network, lanes, layers=layers) if loadable is None else _loadable_core(whole, lanes, loadable)
     with atomic_dir(out) as folder:
         generated = generate(core, folder)
         if network is whole:
             shutil.copyfile(model, folder / MODEL)
         else:
             save_model(folder / MODEL, network, {"pruned_from_sha256": sha256(model)})
+        stored = generated["images"] if loadable is None else generated["load"]["memories"]
         manifest = {
             "format": FORMAT,
             "lanes": lanes,
@@ -74,12 +109,74 @@ def build(
             "removed": removed,
             "synapses": sum(layer.synapses for layer in network.layers),
             "weights": sum(layer.weights.size for layer in network.layers),
-            "memory_bits": memory_bits(core, generated["images"]),
+            "memory_bits": memory_bits(core, stored),
             "predicted_cycles": {"silent_sample": silent_cycles(core)},
+            **({} if loadable is None else {"capacity": capacity_of(core).as_dict()}),
             **generated,
         }
         write_manifest(folder, manifest)
     return {"spikewright": __version__, **manifest}
+
+
+def _loadable_core(network: NetworkSpec, lanes: int, loadable: Loadable) -> CoreSpec:
+    networks = [network]
+    for path in loadable.room_for:
+        other = load_model(path)
+        try:
+            check_shape(other, network)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        networks.append(other)
+    return pack_into(network, lanes, capacity_for(networks, lanes, loadable.margin))
+
+
+def write_image(model: Path | str, build_dir: Path | str, out: Path | str) -> dict[str, Any]:
+    """Write the load image of another network for the core of a build folder.
+
+    Parameters
+    ----------
+    model : Path
+        Integer network by `save_model`.
+    build_dir : Path
+        By `build` with `loadable`.
+    out : Path
+        File to write.
+
+    Returns
+    -------
+    dict
+        JSON-ready: `image`, `bytes`, `build_dir`, `synapses`, `fingerprint` and `model_sha256`.
+
+    Raises
+    ------
+    InputError
+        If the network does not fit; names what, the limit and the value.
+    """
+    manifest, core = open_build(build_dir, model)
+    image = image_of(Path(build_dir), manifest, core)
+    with atomic_path(Path(out)) as part:
+        part.write_bytes(image)
+    return {
+        "image": str(out),
+        "bytes": len(image),
+        "build_dir": str(build_dir),
+        "synapses": sum(layer.synapses for layer in core.network.layers),
+        "fingerprint": manifest["load"]["fingerprint"],
+        "model_sha256": sha256(model),
+    }
+
+
+def image_of(build_dir: Path, manifest: dict[str, Any], core: CoreSpec) -> bytes:
+    """The load image of `core`, which is for the Verilog of a build folder."""
+    from spikewright_hw.verilog import load_image
+
+    image, fingerprint = load_image(core)
+    if fingerprint.hex() != manifest["load"]["fingerprint"]:
+        raise InputError(
+            f"{build_dir / MANIFEST}: load.fingerprint must be {fingerprint.hex()}, as the core is made now, not "
+            f"{manifest['load']['fingerprint']}: generate it anew"
+        )
+    return image
 
 
 def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, int]:
@@ -90,7 +187,7 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
         bits[memory] = bits.get(memory, 0) + image["words"] * image["width"]
     for index, layer in enumerate(core.layers):
         spec = layer.spec
-        state_bits = spec.bounds(core.network.timesteps).state_bits
+        state_bits = core.state_bits(index)
         if core.engine is None:
             bits[f"layer{index}_membranes"] = layer.rows * layer.lanes * state_bits
         else:
@@ -116,15 +213,21 @@ def silent_cycles(core: CoreSpec) -> int:
     return CycleModel(core).run(values[:, 0].numpy(), spikes, 0).latency
 
 
-def open_build(build_dir: Path | str) -> tuple[dict[str, Any], CoreSpec]:
+def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[dict[str, Any], CoreSpec]:
     """Manifest and core of a build folder.
 
     The core is laid out anew from the network in the folder: a changed memory image is for the simulation to find.
 
+    Parameters
+    ----------
+    build_dir : Path
+    model : Path, optional
+        Network to load, instead of the one in the folder.
+
     Raises
     ------
     InputError
-        If the folder is not by `build`, or a file of it is damaged.
+        If the folder is not by `build`, or a file of it is damaged; if `model` cannot be loaded.
     """
     build_dir = Path(build_dir)
     if not (build_dir / MANIFEST).is_file():
@@ -146,20 +249,41 @@ def open_build(build_dir: Path | str) -> tuple[dict[str, Any], CoreSpec]:
     layers = manifest.get("layers", "parallel")
     if layers not in LAYERS:
         raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
-    core = pack(load_model(build_dir / MODEL), manifest["lanes"], layers=layers)
+    core = _open_core(build_dir, manifest, model, layers)
     network = core.network
     for name, value in (
         ("axon_bits", unsigned_bits(network.inputs - 1)),
         ("value_bits", network.value_bits),
         ("mark_bit", stream["axon_bits"] + stream["value_bits"]),
         ("input_bytes", stream["mark_bit"] // 8 + 1),
-        ("output_bytes", -(-max(signed_bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1) // 8)),
+        ("output_bytes", -(-core.score_bits // 8)),
         ("classes", network.classes),
     ):
         if stream[name] != value:
             raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be {value} for {MODEL}, not {stream[name]}")
     check_images(build_dir, manifest.get("images"))
     return manifest, core
+
+
+def _open_core(build_dir: Path, manifest: dict[str, Any], model: Path | str | None, layers: Layers) -> CoreSpec:
+    own = load_model(build_dir / MODEL)
+    if "load" not in manifest:
+        if model is not None:
+            raise InputError(f"{build_dir} must be made by `generate --weights loadable` to take another network")
+        return pack(own, manifest["lanes"], layers=layers)
+    try:
+        capacity = Capacity.from_dict(manifest.get("capacity"))
+    except InputError as error:
+        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
+    load = manifest["load"]
+    if not isinstance(load, dict) or not isinstance(load.get("fingerprint"), str):
+        raise InputError(f"{build_dir / MANIFEST}: load must be an object with a fingerprint, not {load!r:.60}")
+    network = own if model is None else load_model(Path(model))
+    try:
+        check_shape(network, own)
+        return pack_into(network, manifest["lanes"], capacity)
+    except InputError as error:
+        raise InputError(f"{build_dir / MODEL if model is None else model}: {error}") from None
 
 
 def check_images(build_dir: Path, images: Any) -> None:

@@ -231,6 +231,12 @@ def test_bad_build_folders(no_tools: None, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         synthesize(build, "icebreaker")
     assert str(caught.value) == f"{build}/spikewright_core.v must have 24 bits of m_axis_tdata, as its manifest says"
+    write_json(build / "manifest.json", {"images": {}, "load": {}, "stream": STREAM})
+    with pytest.raises(InputError) as caught:
+        synthesize(build, "icebreaker")
+    assert str(caught.value) == (
+        f"{build} must be made by `generate --weights fixed` for a board: no board top has a load port yet"
+    )
     for images in ({"../image": {}}, ["image"], None):
         write_json(build / "manifest.json", {"images": images, "stream": STREAM})
         with pytest.raises(InputError) as caught:

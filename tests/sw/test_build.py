@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
-from spikewright.build import build, memory_bits, open_build
+from spikewright.build import Loadable, build, memory_bits, open_build, write_image
+from spikewright.capacity import capacity_of
 from spikewright.errors import InputError
 from spikewright.files import sha256
 from spikewright.model import load_info, load_model, save_model
@@ -169,3 +170,112 @@ def test_damaged_images_are_named(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             open_build(build_dir)
         assert str(error.value) == message
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("other") / "other.safetensors"
+    save_model(path, random_network(6, timesteps=6))
+    return path
+
+
+@pytest.fixture(scope="module")
+def loadable(model: Path, other: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("loadable") / "build"
+    build(model, path, lanes=2, loadable=Loadable(0.0, [other]))
+    return path
+
+
+def test_a_loadable_folder_holds_the_load_image(loadable: Path, model: Path) -> None:
+    manifest, core = open_build(loadable)
+    assert {path.name for path in loadable.iterdir()} == {
+        "spikewright_core.v",
+        "model.safetensors",
+        "manifest.json",
+        "weights.bin",
+    }
+    assert core.loadable
+    assert capacity_of(core).as_dict() == manifest["capacity"]
+    load = manifest["load"]
+    assert (load["image"], load["bytes"]) == ("weights.bin", (loadable / "weights.bin").stat().st_size)
+    stored = sum(image["words"] * image["width"] for image in load["memories"].values())
+    written = [value for name, value in manifest["memory_bits"].items() if name.endswith(("_membranes", "_ring"))]
+    assert sum(manifest["memory_bits"].values()) == stored + sum(written)
+
+
+def test_the_image_of_another_network(loadable: Path, model: Path, other: Path, tmp_path: Path) -> None:
+    written = write_image(other, loadable, tmp_path / "other.bin")
+    image = (tmp_path / "other.bin").read_bytes()
+    own = (loadable / "weights.bin").read_bytes()
+    assert written == {
+        "image": str(tmp_path / "other.bin"),
+        "bytes": len(image),
+        "build_dir": str(loadable),
+        "synapses": sum(layer.synapses for layer in load_model(other).layers),
+        "fingerprint": json.loads((loadable / "manifest.json").read_text())["load"]["fingerprint"],
+        "model_sha256": sha256(other),
+    }
+    assert image[:12] == own[:12]
+    assert image != own
+    write_image(model, loadable, tmp_path / "own.bin")
+    assert (tmp_path / "own.bin").read_bytes() == own
+
+
+def test_a_network_that_does_not_fit_leaves_no_image(loadable: Path, folder: Path, model: Path, tmp_path: Path) -> None:
+    dense = tmp_path / "dense.safetensors"
+    save_model(dense, random_network(6, timesteps=6, density=1.0))
+    limit = json.loads((loadable / "manifest.json").read_text())["capacity"]["layers"][0]["synapses"]
+    longer = tmp_path / "longer.safetensors"
+    save_model(longer, random_network(6, timesteps=7))
+    for network, build_dir, message in (
+        (dense, loadable, f"{dense}: layer 0, synapses of a lane must be at most {limit}, not {5 * 12}"),
+        (longer, loadable, f"{longer}: timesteps must be 6, not 7"),
+        (model, folder, f"{folder} must be made by `generate --weights loadable` to take another network"),
+    ):
+        with pytest.raises(InputError) as error:
+            write_image(network, build_dir, tmp_path / "image.bin")
+        assert str(error.value) == message
+        assert not (tmp_path / "image.bin").exists()
+    with pytest.raises(InputError) as error:
+        build(model, tmp_path / "build", lanes=2, loadable=Loadable(0.0, [longer]))
+    assert str(error.value) == f"{longer}: timesteps must be 6, not 7"
+
+
+def test_a_loadable_core_keeps_idle_neurons_and_its_own_lanes(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        build(model, tmp_path / "build", without_idle=True, loadable=Loadable(0.0))
+    assert str(error.value) == "a core that is loaded at run time must have all neurons, not be without idle ones"
+    with pytest.raises(InputError) as error:
+        build(model, tmp_path / "build", layers="shared", loadable=Loadable(0.0))
+    assert str(error.value) == "layers of a core that is loaded at run time must be parallel, not shared"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"load": 7}, "load must be an object with a fingerprint, not 7"),
+        ({"capacity": None}, "capacity must be an object with a list of layers, not None"),
+    ],
+)
+def test_a_damaged_manifest_of_a_loadable_core(
+    loadable: Path, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    shutil.copytree(loadable, tmp_path / "build")
+    path = tmp_path / "build" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError) as error:
+        open_build(tmp_path / "build")
+    assert str(error.value) == f"{path}: {message}"
+
+
+def test_an_image_for_a_core_that_is_made_otherwise_by_now(loadable: Path, other: Path, tmp_path: Path) -> None:
+    shutil.copytree(loadable, tmp_path / "build")
+    path = tmp_path / "build" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    fingerprint = manifest["load"]["fingerprint"]
+    path.write_text(json.dumps({**manifest, "load": {**manifest["load"], "fingerprint": "00"}}))
+    with pytest.raises(InputError) as error:
+        write_image(other, tmp_path / "build", tmp_path / "image.bin")
+    assert str(error.value) == (
+        f"{path}: load.fingerprint must be {fingerprint}, as the core is made now, not 00: generate it anew"
+    )

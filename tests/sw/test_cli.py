@@ -130,6 +130,10 @@ def test_bugs_are_not_hidden(fake: Callable[[Run], None], error: Exception) -> N
             "argument --lanes: must be one of 1, 2, 4, 8, 16, 32, 64, not 3 (see `spikewright generate --help`)",
         ),
         (
+            ["generate", "m", "-o", "b", "--margin", "x"],
+            "argument --margin: must be 0 .. 100, not x (see `spikewright generate --help`)",
+        ),
+        (
             ["train", "shd", "--data", "d", "--out", "r", "--set", "epochs"],
             "argument --set: must be key=value, not 'epochs' (see `spikewright train --help`)",
         ),

@@ -170,6 +170,50 @@ def test_generate(made: Made) -> None:
     assert made.generate["memory_bits"] == manifest["memory_bits"]
 
 
+def test_a_core_to_load_and_an_image_for_it(made: Made, tmp_path: Path) -> None:
+    build, image = tmp_path / "build", tmp_path / "image.bin"
+    options = ("--lanes", 2, "--weights", "loadable", "--margin", 0.5, "--room-for", made.model)
+    found = report("generate", made.model, "-o", build, *options)
+    assert found["load"]["bytes"] == (build / "weights.bin").stat().st_size
+    assert [layer["lanes"] for layer in found["capacity"]["layers"]] == [2, 2, 1]
+    assert made.generate["load"] is None
+    written = report("generate", made.model, "--image-for", build, "-o", image)
+    assert written["image"] == str(image)
+    assert written["fingerprint"] == found["load"]["fingerprint"]
+    assert image.read_bytes() == (build / "weights.bin").read_bytes()
+    status, out, _ = call("generate", made.model, "--image-for", build, "-o", image)
+    assert status == 0
+    assert out.splitlines()[0].split() == ["load", "image", str(image)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--margin", 0.5), "--margin must be left out without --weights loadable"),
+        (("--room-for", "m"), "--room-for must be left out without --weights loadable"),
+        (("--weights", "fixed", "--margin", 0), "--margin must be left out without --weights loadable"),
+        (("--image-for", "b", "--lanes", 4), "--lanes must be left out with --image-for: the core is made already"),
+        (
+            ("--image-for", "b", "--room-for", "m"),
+            "--room-for must be left out with --image-for: the core is made already",
+        ),
+        (
+            ("--image-for", "b", "--without-idle"),
+            "--without-idle must be left out with --image-for: the core is made already",
+        ),
+        (("--image-for", "none"), "none must be a folder by `spikewright generate`, not one without manifest.json"),
+        (
+            ("--weights", "loadable", "--without-idle"),
+            "a core that is loaded at run time must have all neurons, not be without idle ones",
+        ),
+    ],
+)
+def test_options_without_a_meaning_are_refused(
+    made: Made, tmp_path: Path, options: tuple[object, ...], message: str
+) -> None:
+    assert refused(tmp_path, "generate", made.model, "-o", tmp_path / "out", *options) == message
+
+
 def test_tables_name_the_outputs(made: Made, tmp_path: Path) -> None:
     status, out, _ = call("generate", made.model, "-o", tmp_path / "build")
     assert status == 0

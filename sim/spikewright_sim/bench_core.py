@@ -20,6 +20,21 @@ from spikewright_sim.recording import Recording
 from spikewright_sim.stream import Port, StreamDriver, StreamMonitor
 
 
+async def load(dut: Any, weights: bytes, rng: random.Random) -> bool:
+    """Send a load image; whether the core has taken it."""
+    driver = StreamDriver(Port.axi(dut, "s_load"), rng)
+    driver.send((value, int(k == len(weights) - 1)) for k, value in enumerate(weights))
+    while not driver.idle:
+        driver.step()
+        if int(dut.trace_valid.value) or int(dut.m_axis_tvalid.value) or int(dut.s_axis_tready.value):
+            raise AssertionError("the core is at work before it is loaded")
+        await FallingEdge(dut.clk)
+    driver.step()
+    while not int(dut.loaded.value) and not int(dut.load_error.value):
+        await FallingEdge(dut.clk)
+    return bool(int(dut.loaded.value))
+
+
 @cocotb.test()
 async def run_job(dut: Any) -> None:
     job = json.loads(Path(os.environ["SPIKEWRIGHT_JOB"]).read_text())
@@ -35,6 +50,11 @@ async def run_job(dut: Any) -> None:
     for _ in range(3):
         await FallingEdge(dut.clk)
     dut.rst.value = 0
+    if job["weights"]:
+        seen.refused = not await load(dut, bytes.fromhex(job["weights"]), rng)
+        if seen.refused:
+            Path(os.environ["SPIKEWRIGHT_RECORDING"]).write_text(json.dumps(vars(seen)))
+            return
     cycle = 0
     results = 0
     pause = job["settle"]

@@ -11,6 +11,7 @@
 // timing     per sample, in cycles from the one in which its first beat is offered: per layer and step a uint32, that
 //            of the first row; two uint32, in which the last beat is taken and the class is. Empty: not compared.
 // report     lines of text, see `difference` and "sample".
+// weights    the load image; empty if the core needs none. It is sent after every reset; exit status 4 if it is refused.
 // progress   number of samples that are through.
 //
 // Numbers: `settle` idle cycles before the first sample and, unless `close` is 1, between samples (a sample otherwise
@@ -162,11 +163,39 @@ int main(int argc, char** argv) {
         top.rst = 0;
     };
 
+    std::vector<uint8_t> weights;
+    if (FILE* file = fopen(option(argc, argv, "weights").c_str(), "rb")) {
+        uint8_t value;
+        while (fread(&value, 1, 1, file) == 1) weights.push_back(value);
+        fclose(file);
+    }
+    const auto load = [&] {
+#if LOADABLE
+        for (size_t k = 0; k < weights.size();) {
+            top.s_load_tvalid = 1;
+            top.s_load_tdata = weights[k];
+            top.s_load_tlast = k + 1 == weights.size();
+            cycle_low();
+            k += top.s_load_tready;
+            cycle_high();
+        }
+        top.s_load_tvalid = 0;
+        for (int k = 0; k < 2; ++k) cycle_low(), cycle_high();
+        cycle_low();
+        if (!top.loaded || top.load_error) {
+            top.final();
+            exit(4);
+        }
+        cycle_high();
+#endif
+    };
+
     std::deque<Sample> window(1);  // in the core, or next: oldest first
     bool more = source.load(window.back());
     if (!more) window.clear();
     top.m_axis_tready = 1;
     reset();
+    load();
     if (false_start && more) {
         const std::vector<uint64_t>& input = window.front().input;
         for (uint64_t k = 0, sent = 0; k < false_start && sent < input.size(); ++k) {
@@ -176,6 +205,7 @@ int main(int argc, char** argv) {
             cycle_high();
         }
         reset();
+        load();
     }
 
     uint64_t cycle = 0, last_sign = 0, idle = settle, finished = 0;

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.cycles import CycleModel, SampleCycles
+from spikewright.errors import CheckFailed
 from spikewright.files import atomic_path
 from spikewright.integer import Trace
 from spikewright.spec import CoreSpec, LayerImage
@@ -28,6 +29,8 @@ from spikewright.spec import CoreSpec, LayerImage
 from .scoreboard import Report
 
 MAIN = Path(__file__).with_name("native.cpp")
+REFUSED = "the core refused the load image"
+_REFUSED_STATUS = 4
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class _Layer:
     """What the loop must know of the trace of a layer."""
 
     image: LayerImage
-    timesteps: int
+    bits: int
 
     @property
     def lanes(self) -> int:
@@ -46,16 +49,12 @@ class _Layer:
         return self.image.rows
 
     @property
-    def bits(self) -> int:
-        return self.image.spec.bounds(self.timesteps).state_bits
-
-    @property
     def words(self) -> int:
         return -(-self.lanes * self.bits // 32)
 
 
 def layers_of(core: CoreSpec) -> list[_Layer]:
-    return [_Layer(image, core.network.timesteps) for image in core.layers]
+    return [_Layer(image, core.state_bits(index)) for index, image in enumerate(core.layers)]
 
 
 def header(core: CoreSpec) -> str:
@@ -73,6 +72,7 @@ def header(core: CoreSpec) -> str:
     return (
         "// Written by spikewright_sim.native for one core.\n#pragma once\n#include <cstdint>\n"
         f"#define LAYERS {len(layers)}\n#define CLASSES {core.network.classes}\n"
+        f"#define LOADABLE {int(core.loadable)}\n"
         f"#define MAX_WORDS {max(layer.words for layer in layers)}\n"
         + table("ROWS", [layer.rows for layer in layers])
         + table("LANES", [layer.lanes for layer in layers])
@@ -162,6 +162,8 @@ class Job:
         Of an output beat.
     flagged : set of int
         Samples with events that break the rules: they change nothing but the error flag, and no cycles are compared.
+    weights : bytes
+        Load image, of a core that needs one.
     """
 
     core: CoreSpec
@@ -170,6 +172,7 @@ class Job:
     trace: Trace
     output_bytes: int
     flagged: frozenset[int] = frozenset()
+    weights: bytes = b""
 
     def first(self, samples: int) -> Job:
         """The first so many samples."""
@@ -177,6 +180,7 @@ class Job:
 
     def write(self, folder: Path, shard: npt.NDArray[np.int64], drive: Drive) -> list[SampleCycles]:
         """Write the files of `native.cpp`; returns the predicted cycles of all samples, in the order of the passes."""
+        (folder / "weights").write_bytes(self.weights)
         mask = (1 << 8 * self.output_bytes) - 1
         layers = layers_of(self.core)
         with (folder / "stimulus").open("wb") as stimulus, (folder / "expected").open("wb") as expected:
@@ -261,7 +265,7 @@ def run_native(
     with tempfile.TemporaryDirectory(prefix="spikewright-") as name, ThreadPoolExecutor(len(shards)) as pool:
         folders = [Path(name, str(number)) for number in range(len(shards))]
         options = {
-            **{file: file for file in ("stimulus", "expected", "timing", "report", "progress")},
+            **{file: file for file in ("stimulus", "expected", "timing", "weights", "report", "progress")},
             **{"settle": settle, "patience": patience, "seed": 1 + seed % (1 << 30), "close": int(drive.close)},
             **{"stall": round(1024 * drive.stall), "repeat": drive.repeat},
             "false_start": 1 + random.Random(seed).randrange(4 * settle),
@@ -302,6 +306,8 @@ def _run(executable: Path, folder: Path, options: dict[str, Any]) -> None:
     command = [str(executable.resolve()), *(f"{name}={value}" for name, value in options.items())]
     command += ["+verilator+rand+reset+2", f"+verilator+seed+{options['seed']}"]
     finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if finished.returncode == _REFUSED_STATUS:
+        raise CheckFailed(REFUSED)
     if finished.returncode:
         raise RuntimeError(f"the native simulation failed: {finished.stderr[-2000:]}")
 

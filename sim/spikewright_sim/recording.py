@@ -17,9 +17,12 @@ class Recording:
         Every beat of the output.
     starts, accepted : list of int
         Per sample, the cycle from which the first beat is offered, and the one in which the last is taken.
+    refused : bool
+        The core found the load image wrong; nothing else was recorded.
     """
 
     rows: list[list[tuple[int, int, int, int]]]
     beats: list[tuple[int, int, int]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     accepted: list[int] = field(default_factory=list)
+    refused: bool = False

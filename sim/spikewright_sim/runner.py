@@ -18,11 +18,12 @@ import numpy.typing as npt
 import torch
 
 from spikewright import __version__
-from spikewright.build import open_build
+from spikewright.build import image_of, open_build
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.integer import IntegerNetwork, Trace
 from spikewright.spec import CoreSpec, NetworkSpec
+from spikewright_hw.verilog import LOAD_IMAGE
 
 from . import native
 from .recording import Recording
@@ -31,6 +32,7 @@ from .testset import Found, TestSet
 from .toolchain import cocotb_main, compile_model, environment
 
 TOP = "spikewright_core"
+PORTS = ("clk", "rst", "*axis*", "trace*", "s_load*", "loaded", "load_error")
 BEHIND_EACH_OTHER = 3
 """Samples that the native loop also runs back to back, and with pauses."""
 
@@ -88,7 +90,7 @@ def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress
                 main, ldflags = cocotb_main()
                 options = {"ldflags": ldflags}
             try:
-                compile_model([build_dir / f"{TOP}.v"], TOP, part, main=main, **options)
+                compile_model([build_dir / f"{TOP}.v"], TOP, part, main=main, ports=PORTS, **options)
             except RuntimeError as error:
                 raise InputError(f"{build_dir / f'{TOP}.v'} must be the core of its manifest: {error}") from error
             write_manifest(part, {"stamp": stamp})
@@ -96,14 +98,21 @@ def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress
 
 
 def record(
-    build_dir: Path, core: CoreSpec, stream: dict[str, int], stimuli: list[Stimulus], *, seed: int, progress: Progress
+    build_dir: Path,
+    core: CoreSpec,
+    stream: dict[str, int],
+    stimuli: list[Stimulus],
+    *,
+    weights: bytes = b"",
+    seed: int,
+    progress: Progress,
 ) -> Recording:
-    """Run samples through the Verilog and the memory images of a build folder.
+    """Run samples through the Verilog and the memory images of a build folder, after `weights` were loaded, if any.
 
     Raises
     ------
     CheckFailed
-        If the core breaks the protocol of its output.
+        If the core breaks the protocol of its output, or refuses the load image.
     """
     executable = compiled(build_dir, core, "cocotb", progress)
     with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
@@ -113,6 +122,7 @@ def record(
         job = {
             "seed": seed,
             "layers": len(core.layers),
+            "weights": weights.hex(),
             "settle": settle(core),
             "patience": patience(core),
             "samples": [
@@ -132,7 +142,10 @@ def record(
             )
         if not files["recording"].is_file():
             raise CheckFailed(f"the simulation was stopped by its bench:\n{log[-2000:]}")
-        return Recording(**json.loads(files["recording"].read_text()))
+        recording = Recording(**json.loads(files["recording"].read_text()))
+        if recording.refused:
+            raise CheckFailed(native.REFUSED)
+        return recording
 
 
 def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: dict[str, str] | None = None) -> str:
@@ -208,6 +221,8 @@ def simulate(
     engine: Engine = "cocotb",
     seed: int = 0,
     repeat: int = 1,
+    model: Path | str | None = None,
+    image: Path | str | None = None,
     scheduler: str | None = None,
     bar: bool = False,
     progress: Progress = lambda message: None,
@@ -230,6 +245,10 @@ def simulate(
     repeat : int
         Native only: how often all samples run back to back through the same core, without a reset. From 2 on, all of
         them do, else only the first few.
+    model : Path, optional
+        Of a core that is loaded at run time: the network to load, instead of the one in the folder.
+    image : Path, optional
+        The load image, instead of one that is made of `model`, or the one in the folder.
     scheduler : str, optional
         Native only: address of a Dask scheduler whose workers simulate instead of the processors of this machine. They
         must see `build_dir` under the same name; each thread of a worker then has its own core.
@@ -253,7 +272,8 @@ def simulate(
         If the build folder or the samples do not fit, or a tool is missing.
     """
     build_dir = Path(build_dir)
-    manifest, core = open_build(build_dir)
+    manifest, core = open_build(build_dir, model)
+    weights = _weights(build_dir, manifest, core, model, image)
     samples = len(counts)
     if not samples:
         raise InputError("samples must be at least 1, not 0")
@@ -269,14 +289,14 @@ def simulate(
     if engine == "native":
         compiled(build_dir, core, engine, progress)  # once, before the work is shared out
         test_set = TestSet(build_dir.resolve(), counts, partial(_runs, repeat), waveform, bar)
-        part = partial(_native, build_dir.resolve(), core, manifest["stream"], seed, repeat)
+        part = partial(_native, build_dir.resolve(), core, manifest["stream"], weights, seed, repeat)
         found = (
             test_set.here(partial(part, progress=progress))
             if scheduler is None
             else test_set.on_cluster(part, scheduler)
         )
     else:
-        found = [_cocotb(build_dir, core, manifest["stream"], counts, seed, progress)]
+        found = [_cocotb(build_dir, core, manifest["stream"], weights, counts, seed, progress)]
     for report, part_operations in found:
         total.add(report)
         operations = [a + b for a, b in zip(operations, part_operations, strict=True)]
@@ -296,10 +316,31 @@ def simulate(
     }
 
 
+def _weights(
+    build_dir: Path, manifest: dict[str, Any], core: CoreSpec, model: Path | str | None, image: Path | str | None
+) -> bytes:
+    """The load image; none for a core that holds its network from the start."""
+    if not core.loadable:
+        if image is not None:
+            raise InputError(f"{build_dir} must be made by `generate --weights loadable` to take a load image")
+        return b""
+    if image is None and model is not None:
+        return image_of(build_dir, manifest, core)
+    file = Path(image) if image is not None else build_dir / LOAD_IMAGE
+    try:
+        weights = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+    if not weights:
+        raise InputError(f"{file} must be a load image, not an empty file")
+    return weights
+
+
 def _cocotb(
     build_dir: Path,
     core: CoreSpec,
     stream: dict[str, int],
+    weights: bytes,
     counts: npt.NDArray[np.integer],
     seed: int,
     progress: Progress,
@@ -314,7 +355,7 @@ def _cocotb(
     values = np.stack([item.values for item in stimuli], axis=1)
     progress(f"running {samples} samples through the integer network")
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values.astype(np.int64)))
-    seen = record(build_dir, core, stream, stimuli, seed=seed, progress=progress)
+    seen = record(build_dir, core, stream, stimuli, weights=weights, seed=seed, progress=progress)
     progress("comparing every neuron at every step")
     report = compare(
         core,
@@ -338,6 +379,7 @@ def _native(
     build_dir: Path,
     core: CoreSpec,
     stream: dict[str, int],
+    weights: bytes,
     seed: int,
     repeat: int,
     counts: npt.NDArray[np.integer],
@@ -350,7 +392,7 @@ def _native(
 ) -> Found:
     values = counts.transpose(1, 0, 2).astype(np.int64)
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values))
-    job = native.Job(core, lambda b: beats(counts[b], stream), values, trace, stream["output_bytes"])
+    job = native.Job(core, lambda b: beats(counts[b], stream), values, trace, stream["output_bytes"], weights=weights)
     executable = compiled(build_dir, core, "native", progress)
     wave = None
     if waveform is not None:

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from random_networks import random_counts, random_network
+from spikewright.build import Loadable, build, write_image
+from spikewright.errors import CheckFailed, InputError
+from spikewright.model import load_model, save_model
+from spikewright_sim.runner import Engine, simulate
+
+
+@pytest.fixture(scope="module")
+def loadable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`build`, a core for both `0.safetensors`, which it is made of, and `1.safetensors`."""
+    folder = tmp_path_factory.mktemp("loadable")
+    for seed, density in enumerate((0.3, 0.8)):
+        spec = random_network(
+            30 + seed, (12, 10, 8, 4), recurrent=(False, True), max_delay=4 + 3 * seed, density=density, timesteps=15
+        )
+        save_model(folder / f"{seed}.safetensors", spec)
+    build(folder / "0.safetensors", folder / "build", lanes=4, loadable=Loadable(0.1, [folder / "1.safetensors"]))
+    return folder
+
+
+@pytest.mark.parametrize("engine", ["cocotb", "native"])
+def test_one_core_is_loaded_with_several_networks(loadable: Path, engine: Engine) -> None:
+    compiled = set()
+    for seed in (0, 1):
+        model = loadable / f"{seed}.safetensors"
+        spec = load_model(model)
+        write_image(model, loadable / "build", loadable / "image.bin")
+        counts = random_counts(seed, spec, 3)
+        labels = np.zeros(3, dtype=np.int64)
+        for image in (loadable / "image.bin", None):
+            result = simulate(loadable / "build", counts, labels, engine=engine, model=model, image=image)
+            assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+            assert result["cycles_per_inference"] == result["predicted_cycles_per_inference"]
+        compiled.add((loadable / "build" / f"simulation-{engine}" / "manifest.json").stat().st_mtime_ns)
+    assert len(compiled) == 1
+    # The image of the one is not mistaken for that of the other.
+    first = loadable / "0.safetensors"
+    counts = random_counts(0, load_model(first), 3)
+    result = simulate(loadable / "build", counts, labels, engine=engine, model=first, image=loadable / "image.bin")
+    assert result["mismatches"] > 0
+
+
+@pytest.mark.parametrize("engine", ["cocotb", "native"])
+def test_a_damaged_load_image_is_refused(loadable: Path, tmp_path: Path, engine: Engine) -> None:
+    counts = random_counts(0, load_model(loadable / "0.safetensors"), 1)
+    labels = np.zeros(1, dtype=np.int64)
+    whole = (loadable / "build" / "weights.bin").read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 16
+    for damaged in (bytes(flipped), whole[:-1], whole + b"\0"):
+        (tmp_path / "image.bin").write_bytes(damaged)
+        with pytest.raises(CheckFailed) as failed:
+            simulate(loadable / "build", counts, labels, engine=engine, image=tmp_path / "image.bin")
+        assert str(failed.value) == "the core refused the load image"
+
+
+def test_load_images_that_cannot_be_read(loadable: Path, tmp_path: Path) -> None:
+    fixed = tmp_path / "fixed"
+    build(loadable / "0.safetensors", fixed, lanes=1)
+    counts = random_counts(0, load_model(loadable / "0.safetensors"), 1)
+    labels = np.zeros(1, dtype=np.int64)
+    (tmp_path / "empty.bin").touch()
+    for build_dir, image, message in (
+        (loadable / "build", tmp_path / "none.bin", f"cannot read {tmp_path / 'none.bin'}: No such file or directory"),
+        (
+            loadable / "build",
+            tmp_path / "empty.bin",
+            f"{tmp_path / 'empty.bin'} must be a load image, not an empty file",
+        ),
+        (
+            fixed,
+            tmp_path / "empty.bin",
+            f"{fixed} must be made by `generate --weights loadable` to take a load image",
+        ),
+    ):
+        with pytest.raises(InputError) as error:
+            simulate(build_dir, counts, labels, image=image)
+        assert str(error.value) == message

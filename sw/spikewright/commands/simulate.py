@@ -55,6 +55,11 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="native: simulate on the Dask cluster of this scheduler")
     parser.add_argument(
+        "--netlist",
+        choices=("ice40",),
+        help="simulate what yosys makes of the core for this family, instead of the core",
+    )
+    parser.add_argument(
         "--seed",
         type=integer(0, 2**31 - 1),
         default=0,
@@ -67,6 +72,7 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.build import MODEL, open_build
     from spikewright.commands.samples import load
     from spikewright.model import load_info
+    from spikewright_sim.netlist import make_netlist, netlist_report
     from spikewright_sim.runner import simulate
     from spikewright_sim.toolchain import environment
 
@@ -76,7 +82,10 @@ def run(args: argparse.Namespace) -> Outcome:
     at_most = SAMPLES if args.samples is None else None
     data = load(args.data, args.split, core.network, load_info(model), args.samples, at_most, model=model)
     options = {"seed": args.seed, "repeat": args.repeat, "scheduler": args.scheduler, "bar": True, "progress": say}
-    report = simulate(args.build_dir, data.counts, data.labels, engine=args.engine, **options)
+    target = make_netlist(args.build_dir, args.netlist, say) if args.netlist else args.build_dir
+    report = simulate(target, data.counts, data.labels, engine=args.engine, **options)
+    if args.netlist:
+        report["netlist"] = netlist_report(target)
     return Outcome(report, rows(report), failure(report))
 
 
@@ -92,9 +101,18 @@ def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             "synaptic operations",
             f"{thousands(report['synaptic_ops'])} ({thousands(report['dense_synaptic_ops'])} if no weight were zero)",
         ),
+        *netlist_rows(report.get("netlist")),
         *(("difference", line) for line in report["details"]),
         *([("waveform", report["waveform"])] if report.get("waveform") else []),
     ]
+
+
+def netlist_rows(netlist: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The family, where its memories are, and its cells, the most frequent ones first."""
+    if netlist is None:
+        return []
+    cells = ", ".join(f"{count} {name}" for name, count in sorted(netlist["cells"].items(), key=lambda item: -item[1]))
+    return [(f"netlist, {netlist['family']}", f"memories in {netlist['memories']}; {cells}")]
 
 
 def failure(report: dict[str, Any]) -> str | None:

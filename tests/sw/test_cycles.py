@@ -1,12 +1,13 @@
 """Simulations hold the cycle model to the RTL; here, what can be counted by hand from the documented latencies."""
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from random_networks import random_counts, random_network
+from random_networks import TAU_2, random_counts, random_network
 from spikewright.cycles import CycleModel
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
@@ -127,3 +128,54 @@ def test_long_delays_let_the_next_step_begin_before_the_sweep(shortest: int) -> 
     idle = cycles.integrating[0] - operations
     # Without it, every step waits for the sweep, the join, and the look-up.
     assert idle > 15 * 8 * 30 if shortest == 0 else idle < 10 * 8 * 30
+
+
+# By network: of two samples, one right behind the other, when the last beat is taken, when the class is, a checksum of
+# all steps of all layers, and cycles of integration.
+PINNED = {
+    "1 lanes": (452, 1032, 3335741004, 1923, 1438, 2015, 21486246, 2264),
+    "2 lanes": (253, 634, 4271045961, 1714, 927, 1253, 838839544, 2095),
+    "4 lanes": (320, 559, 457223600, 3171, 791, 1045, 2691207728, 3111),
+    "8 lanes": (295, 538, 443722780, 6568, 736, 1003, 1242186636, 6884),
+    "32 lanes": (170, 542, 2906981339, 10344, 595, 1013, 3686284816, 11936),
+    "deep 0": (2742, 4680, 2752949576, 15341, 7834, 9397, 1638633048, 17495),
+    "deep 1": (845, 1381, 3664621411, 14049, 2131, 2655, 3440922548, 15579),
+    "deep 2": (1294, 2136, 2632701617, 11173, 2938, 3844, 2381365290, 10380),
+    "deep 3": (507, 851, 3716659484, 11907, 1193, 1553, 2308314731, 12108),
+    "dense": (2545, 2952, 2384023416, 7999, 4847, 5395, 1833392717, 7029),
+    "wide": (202, 580, 860336212, 11930, 677, 1080, 4244906895, 13986),
+    "empty": (72, 351, 506906444, 0, 260, 645, 1115123258, 0),
+}
+
+
+def pinned_network(name: str) -> tuple[NetworkSpec, int, int]:
+    """Network, lanes, and seed of its samples: mostly those that the tests of the core hold to the RTL."""
+    kind, _, number = name.partition(" ")
+    if kind == "deep":
+        seed = int(number)
+        sizes = (9, 20, 17, 11, 6)
+        options = {"recurrent": (True,), "max_delay": 12, "reset": "soft", "decay": TAU_2, "weight_shift": seed}
+        return random_network(seed, sizes, **options), (1, 4, 2, 8)[seed], seed
+    if kind == "dense":
+        return random_network(5, (30, 24, 6), recurrent=(True,), max_delay=2, density=1.0, timesteps=8), 2, 5
+    if kind == "wide":
+        return random_network(7, (10, 40, 30, 4), recurrent=(True,), max_delay=3, timesteps=8), 16, 7
+    if kind == "empty":
+        return random_network(5, (10, 12, 9, 4), density=0.0), 4, 5
+    return random_network(int(kind)), int(kind), int(kind)
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_cycles_that_the_rtl_was_held_to(name: str) -> None:
+    """A change of the model shows here without a simulation; one of both, after the simulations passed, is written."""
+    network, lanes, seed = pinned_network(name)
+    counts = random_counts(seed, network, 2)
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts).transpose(0, 1))
+    model = CycleModel(pack(network, lanes))
+    start, found = 0, []
+    for b in range(2):
+        sample = model.run(counts[b], [layer[:, b].numpy() for layer in trace.spikes], start)
+        steps = zlib.crc32(sample.steps.astype("<i8").tobytes())
+        found += [sample.accepted, sample.done, steps, int(sample.integrating.sum())]
+        start = sample.accepted + 1
+    assert tuple(found) == PINNED[name]

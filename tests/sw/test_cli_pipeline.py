@@ -214,6 +214,13 @@ def test_options_without_a_meaning_are_refused(
     assert refused(tmp_path, "generate", made.model, "-o", tmp_path / "out", *options) == message
 
 
+def test_a_fixed_core_is_not_loaded(made: Made, tmp_path: Path) -> None:
+    simulate = ("simulate", made.build, "--data", made.data)
+    wanted = f"{made.build} must be made by `generate --weights loadable` to take"
+    assert refused(tmp_path, *simulate, "--model", made.model) == f"{wanted} another network"
+    assert refused(tmp_path, *simulate, "--image", made.model) == f"{wanted} a load image"
+
+
 def test_tables_name_the_outputs(made: Made, tmp_path: Path) -> None:
     status, out, _ = call("generate", made.model, "-o", tmp_path / "build")
     assert status == 0

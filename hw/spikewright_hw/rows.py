@@ -14,6 +14,12 @@ from .layouts import event, run
 from .rom import Rom
 
 
+def pointers(image: LayerImage) -> data.StructLayout:
+    """A word of the row memory: where the runs of an axon lie."""
+    pointer = data.StructLayout({"offset": image.offset_bits, "length": image.length_bits})
+    return data.StructLayout({"base": image.start_bits, "lanes": data.ArrayLayout(pointer, image.lanes)})
+
+
 class RowFetch(wiring.Component):
     """Looks up the row of an axon in every lane, and gives the lanes that have synapses there their runs.
 
@@ -25,7 +31,8 @@ class RowFetch(wiring.Component):
     ----------
     image : LayerImage
     name : str
-        Prefix of the memory image `<name>_rows`: a word per axon, lane 0 in the low bits, `start` below `length`.
+        Prefix of the memory image `<name>_rows`: a word per axon, the `base` of its runs in the low bits; above it,
+        for every lane, lane 0 first, an `offset` below a `length`. A run starts at base + offset.
 
     Members
     -------
@@ -42,11 +49,11 @@ class RowFetch(wiring.Component):
         self._image = image
         spec = image.spec
         self._run = run(image.start_bits, image.length_bits, spec.value_bits)
-        self._pointer = data.StructLayout({"start": image.start_bits, "length": image.length_bits})
+        self._pointers = pointers(image)
         self._event = event(spec.axons, spec.value_bits)
         self.rom = Rom(
             name=f"{name}_rows",
-            width=self._pointer.size * image.lanes,
+            width=self._pointers.size,
             words=self._words(),
             capacity=spec.axons if image.capacity else None,
         )
@@ -60,20 +67,21 @@ class RowFetch(wiring.Component):
 
     def _words(self) -> list[int]:
         image = self._image
+        pointer_bits = image.offset_bits + image.length_bits
         words = []
-        for starts, lengths in zip(image.indptr[:-1].tolist(), image.lengths.tolist(), strict=True):
-            word = 0
+        for base, starts, lengths in zip(
+            image.bases.tolist(), image.starts.tolist(), image.lengths.tolist(), strict=True
+        ):
+            word = base
             for lane, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-                # An empty row is never walked; zero keeps the start of one at the end of the memory in range.
-                pointer = (start if length else 0) | length << image.start_bits
-                word |= pointer << lane * self._pointer.size
+                pointer = start - base | length << image.offset_bits
+                word |= pointer << image.start_bits + lane * pointer_bits
             words.append(word)
         return words
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.rom = rom = self.rom
-        lanes = len(self.runs)
         go = Signal()
         m.d.sync += go.eq(self.room.all())
         m.d.comb += self.events.ready.eq(go)
@@ -86,14 +94,14 @@ class RowFetch(wiring.Component):
             *(events[k].eq(events[k - 1]) for k in range(1, self.LATENCY)),
         ]
         m.d.comb += [rom.addr.eq(events[0].axon), rom.en.eq(1)]
-        pointers = Signal(data.ArrayLayout(self._pointer, lanes))
+        pointers = Signal(self._pointers)
         m.d.sync += pointers.eq(rom.data)
         found = events[-1]
         for lane, runs in enumerate(self.runs):
-            pointer = pointers[lane]
+            pointer = pointers.lanes[lane]
             m.d.comb += [
                 runs.valid.eq(valid[-1] & (found.mark | (pointer.length != 0))),
-                runs.payload.start.eq(pointer.start),
+                runs.payload.start.eq(pointers.base + pointer.offset),
                 runs.payload.length.eq(pointer.length),
                 runs.payload.value.eq(found.value),
                 runs.payload.mark.eq(found.mark),

@@ -8,27 +8,42 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from .spec import LANES, CoreSpec, Decay, IntArray, LayerImage, Layers, LayerSpec, NetworkSpec
+from .spec import (
+    LANES,
+    RATE_UNIT,
+    CoreSpec,
+    Decay,
+    IntArray,
+    LayerImage,
+    Layers,
+    LayerSpec,
+    NetworkSpec,
+    run_addresses,
+    unsigned_bits,
+)
+from .storage import place_runs
+
+_SHARES = 1 << 20
+"""A load of all neurons of a layer together, in the units in which loads are compared."""
+_STORED = 4
+"""Weight of the synapses that a lane stores, beside its operations: lanes of unequal sizes take longer pointers."""
 
 
-def balanced_order(spec: LayerSpec, lanes: int, rates: npt.NDArray[np.floating] | None = None) -> IntArray:
-    """Neuron at each hardware position, so that the lanes have about equally much to do.
+def balanced_order(spec: LayerSpec, lanes: int) -> IntArray:
+    """Neuron at each hardware position, so that the lanes hold equally much, and have equally much to do at any time.
 
     The neurons of a row should have the same delay, as they are then looked up at once: rows are filled by rising
-    delay. Within a row, the neuron with the most synapses goes to the lane that has the fewest so far; exchanges
-    within rows then even out what is left. A read-out keeps the order of its classes, as its scores are sent in that
-    order.
+    delay. Within rows, neurons are exchanged as long as the sum of squares of the loads of all lanes gets smaller. A
+    read-out keeps the order of its classes, as its scores are sent in that order.
 
     Parameters
     ----------
     spec : LayerSpec
+        The `rates` of its axons count; where they are not known, every axon is taken to have as many events.
     lanes : int
-    rates : (axons,) floats, optional
-        How often an axon has an event, where known: its synapses count as much.
     """
     if spec.readout:
         return np.arange(spec.neurons)
-    load = (spec.weights != 0) @ (np.ones(spec.axons) if rates is None else np.asarray(rates, dtype=np.float64))
     delays = np.zeros(spec.neurons, dtype=np.int64) if spec.delays is None else spec.delays
     by_delay = np.argsort(delays, kind="stable")
     # Empty positions, all in one row, complete the grid.
@@ -36,32 +51,60 @@ def balanced_order(spec: LayerSpec, lanes: int, rates: npt.NDArray[np.floating] 
     positions = np.full(rows * lanes, -1, dtype=np.int64)
     positions[: spec.neurons] = by_delay
     grid: IntArray = positions.reshape(rows, lanes)
-    weight = np.append(load, 0.0)  # of neuron -1
-    total = np.zeros(lanes)
+    synapses = np.append(np.count_nonzero(spec.weights, axis=1), 0)
+    total = np.zeros(lanes, dtype=np.int64)
     for row in grid:
-        heaviest = row[np.argsort(-weight[row], kind="stable")]
+        heaviest = row[np.argsort(-synapses[row], kind="stable")]
         row[np.argsort(total, kind="stable")] = heaviest
-        total += weight[row]
-    _even_out(grid, weight)
+        total += synapses[row]
+    if lanes > 1:
+        _even_out(grid, spec)
     # Empty positions must be the last.
     grid = grid[:, np.argsort(grid[-1] < 0, kind="stable")]
     order: IntArray = grid.reshape(-1)[: spec.neurons]
     return order
 
 
-def _even_out(grid: IntArray, weight: npt.NDArray[np.float64]) -> None:
-    """Exchange neurons of a row between the fullest lane and another, as long as the fullest gets lighter."""
-    total = weight[grid].sum(axis=0)
+def _even_out(grid: IntArray, spec: LayerSpec) -> None:
+    """Exchange neurons of a row between lanes: always the two with which the sum of squares of loads falls most.
+
+    If events come independently of each other, the expected square of the synaptic operations of a lane in a step is
+    the square of their mean, plus rate times the square of the synapses in the lane, summed over the axons. To it
+    comes the square of the synapses that the lane stores. Both loads count as shares of those of the layer. All are
+    integers, so that every computer finds the same order.
+    """
+    rows, lanes = grid.shape
+    present = np.append(spec.weights != 0, np.zeros((1, spec.axons), dtype=np.bool_), axis=0).astype(np.int64)
+    rates = np.full(spec.axons, RATE_UNIT // 16) if spec.rates is None else spec.rates
+    weighted = present * rates  # (neurons + 1, axons)
+    loads = np.stack([weighted.sum(axis=1), present.sum(axis=1)], axis=1)
+    scale = np.array([_SHARES, _STORED * _SHARES]) / np.maximum(1, loads.sum(axis=0))
+    shares = np.rint(loads * scale).astype(np.int64)  # (neurons + 1, operations and synapses)
+    overlap = int(RATE_UNIT * scale[0] ** 2)
+    in_lanes = present[grid].sum(axis=0)  # (lanes, axons)
+    with_lanes = weighted @ in_lanes.T  # (neurons + 1, lanes)
+    of_rows = np.stack([weighted[row] @ present[row].T for row in grid])  # (rows, lanes, lanes)
+    total = shares[grid].sum(axis=0)
     for _ in range(8 * grid.size):
-        fullest = int(np.argmax(total))
-        moved = weight[grid[:, fullest, None]] - weight[grid]  # (rows, lanes) what an exchange takes from the fullest
-        after = np.maximum(total[fullest] - moved, total + moved)
-        row, lane = divmod(int(np.argmin(after)), after.shape[1])
-        if after[row, lane] >= total[fullest] * (1 - 1e-9):
+        shared = with_lanes[grid]  # (rows, lanes, lanes) what the neuron here shares with lane there
+        own = np.diagonal(shared - of_rows, axis1=1, axis2=2)
+        others = shared - of_rows
+        grows = overlap * (others + others.transpose(0, 2, 1) - own[:, :, None] - own[:, None, :])
+        moved = shares[grid][:, :, None] - shares[grid][:, None, :]
+        grows += (moved * (moved - total[:, None] + total)).sum(axis=3)
+        best = int(np.argmin(grows))
+        row, one, other = np.unravel_index(best, grows.shape)
+        if grows[row, one, other] >= 0:
             return
-        grid[row, [fullest, lane]] = grid[row, [lane, fullest]]
-        total[fullest] -= moved[row, lane]
-        total[lane] += moved[row, lane]
+        change = present[grid[row, other]] - present[grid[row, one]]
+        share = moved[row, one, other]
+        total[one] -= share
+        total[other] += share
+        shift = weighted @ change
+        with_lanes[:, one] += shift
+        with_lanes[:, other] -= shift
+        grid[row, [one, other]] = grid[row, [other, one]]
+        of_rows[row] = weighted[grid[row]] @ present[grid[row]].T
 
 
 def prune(network: NetworkSpec) -> tuple[NetworkSpec, dict[str, list[list[int]]]]:
@@ -125,6 +168,7 @@ def _without(layers: tuple[LayerSpec, ...], kept: list[npt.NDArray[np.bool_]]) -
                 bias=layer.bias[own],
                 threshold=None if layer.threshold is None else layer.threshold[own],
                 delays=None if layer.delays is None else layer.delays[own],
+                rates=None if layer.rates is None else layer.rates[axons],
             )
         )
         inputs = own
@@ -215,15 +259,28 @@ def _pack_engine(images: list[LayerImage]) -> LayerImage:
 def _pack_layer(spec: LayerSpec, lanes: int, feed: IntArray) -> LayerImage:
     order = balanced_order(spec, lanes)
     weights = _by_position(spec, order, feed)
-    indptr = np.zeros((spec.axons + 1, lanes), dtype=np.int64)
-    indices, data = [], []
-    for lane in range(lanes):
-        of_lane = weights[lane::lanes].T  # (axons, rows)
+    by_lane = [weights[lane::lanes].T for lane in range(lanes)]  # (axons, rows of the lane)
+    lengths = np.stack([np.count_nonzero(of_lane, axis=1) for of_lane in by_lane], axis=1)
+    rows = -(-spec.neurons // lanes)
+    starts = place_runs(lengths, unsigned_bits(rows - 1) + spec.weight_bits)
+    indices: list[IntArray] = []
+    data: list[IntArray] = []
+    for lane, of_lane in enumerate(by_lane):
         axon, row = np.nonzero(of_lane)
-        indptr[1:, lane] = np.cumsum(np.bincount(axon, minlength=spec.axons))
-        indices.append(row)
-        data.append(of_lane[axon, row])
-    return LayerImage(spec=spec, lanes=lanes, order=order, indptr=indptr, indices=tuple(indices), data=tuple(data))
+        words = run_addresses(starts[:, lane], lengths[:, lane])
+        size = int(words.max(initial=-1)) + 1
+        for stored, values in ((indices, row), (data, of_lane[axon, row])):
+            stored.append(np.zeros(size, dtype=np.int64))
+            stored[-1][words] = values
+    return LayerImage(
+        spec=spec,
+        lanes=lanes,
+        order=order,
+        starts=starts,
+        lengths=lengths,
+        indices=tuple(indices),
+        data=tuple(data),
+    )
 
 
 def _by_position(spec: LayerSpec, order: IntArray, feed: IntArray) -> IntArray:
@@ -246,8 +303,9 @@ def unpack(core: CoreSpec) -> NetworkSpec:
         axons = np.concatenate([feed, spec.inputs + image.order]) if spec.recurrent else feed
         for lane in range(image.lanes):
             position = np.repeat(np.arange(spec.axons), image.lengths[:, lane])
-            neuron = image.order[image.indices[lane] * image.lanes + lane]
-            weights[neuron, axons[position]] = image.data[lane]
+            words = image.addresses(lane)
+            neuron = image.order[image.indices[lane][words] * image.lanes + lane]
+            weights[neuron, axons[position]] = image.data[lane][words]
         layers.append(replace(spec, weights=weights))
         feed = image.order
     return NetworkSpec(layers=tuple(layers), timesteps=core.network.timesteps, readout=core.network.readout)

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 from .spec import CoreSpec, LayerImage, unsigned_bits
+from .storage import Stored
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,7 @@ def memories(core: CoreSpec) -> list[Memory]:
         spec = image.spec
         state, constants, score = _widths(core, index)
         row = image.row_bits + image.lanes + 3
-        found.append(
-            Memory(f"{name}_rows", spec.axons, image.lanes * (image.start_bits + image.length_bits), writable=False)
-        )
+        found.append(Memory(f"{name}_rows", spec.axons, image.pointer_bits, writable=False))
         synapse = image.row_bits + spec.weight_bits
         found += [Memory(f"{name}_synapses{k}", len(data), synapse, False) for k, data in enumerate(image.data)]
         found.append(Memory(f"{name}_neurons", image.rows, constants, False, image.lanes))
@@ -207,16 +206,10 @@ def place(memory: Memory, family: Family) -> Resources:
         return Resources(luts=math.ceil(width * words / 2), ffs=bits + width, brams=0, dsps=0)
     if not memory.writable and bits == 0:
         return Resources(0, 0, 0, 0)
-    price = family.rom_cost if not memory.writable and words > 128 else family.block_cost
-    blocks, multiplexers = min(
-        (
-            (-(-width // shape[1]) * -(-words // shape[0]), width * (-(-words // shape[0]) - 1))
-            for shape in family.shapes
-        ),
-        key=lambda found: found[0] * price + found[1],
-    )
-    in_blocks = Resources(luts=multiplexers, ffs=0, brams=blocks, dsps=0)
-    cost = blocks * price + multiplexers
+    shape, columns = _shape(memory, family)
+    deep = -(-words // shape[0])
+    in_blocks = Resources(luts=width * (deep - 1), ffs=0, brams=columns * deep, dsps=0)
+    cost = in_blocks.brams * _price(memory, family) + in_blocks.luts
     if not memory.writable:
         # A table of LUTs: yosys prices 16 bits at one; registers take what is read.
         tables = Resources(luts=math.ceil(bits / 16 * _TABLE), ffs=width, brams=0, dsps=0)
@@ -227,6 +220,42 @@ def place(memory: Memory, family: Family) -> Resources:
         if 4 * rows * columns + selected < cost:
             return Resources(luts=6 * rows * columns + selected // 2, ffs=width, brams=0, dsps=0)
     return in_blocks
+
+
+def blocks(stored: Stored, family: str) -> int:
+    """Block RAMs of the synapses of a layer."""
+    memories = [Memory("", words, width, writable=False) for words, width in (stored.rows, *stored.lanes)]
+    return sum(place(memory, FAMILIES[family]).brams for memory in memories)
+
+
+def padded_bits(stored: Stored, family: str) -> int:
+    """Bits of the synapses of a layer, every word in a block RAM padded to the width of the block RAMs it lies in."""
+    bits = 0
+    for words, width in (stored.rows, *stored.lanes):
+        memory = Memory("", words, width, writable=False)
+        if place(memory, FAMILIES[family]).brams:
+            shape, columns = _shape(memory, FAMILIES[family])
+            width = shape[1] * columns
+        bits += words * width
+    return bits
+
+
+def _price(memory: Memory, family: Family) -> int:
+    return family.rom_cost if not memory.writable and memory.words > 128 else family.block_cost
+
+
+def _shape(memory: Memory, family: Family) -> tuple[tuple[int, int], int]:
+    """Shape of the block RAMs of a memory that lies in such, and how many are side by side."""
+    words, width = memory.words, memory.width
+    price = _price(memory, family)
+
+    def cost(shape: tuple[int, int]) -> tuple[int, int]:
+        deep, columns = -(-words // shape[0]), -(-width // shape[1])
+        # Of equal ones, the one that pads words least.
+        return columns * deep * price + width * (deep - 1), columns * shape[1]
+
+    shape = min(family.shapes, key=cost)
+    return shape, -(-width // shape[1])
 
 
 _TABLE = 0.8
@@ -263,10 +292,10 @@ def _layer(core: CoreSpec, index: int) -> tuple[float, float]:
         lane_ffs += constants // 2 + state
         lane_luts += state * (2 if spec.reset == "soft" else 1)
     # The row of an event, for every lane.
-    lane_ffs += start + length
-    lane_luts += length / 3 + 2
+    lane_ffs += image.offset_bits + length
+    lane_luts += length / 3 + 2 + (start if image.offset_bits else 0)
     luts = image.lanes * lane_luts
-    ffs = image.lanes * lane_ffs
+    ffs = image.lanes * lane_ffs + start
     event = unsigned_bits(spec.axons - 1) + value + 3
     ffs += 4 + 3 * event
     luts += 10

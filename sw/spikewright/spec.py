@@ -20,6 +20,8 @@ Layers = Literal["parallel", "shared"]
 LANES = (1, 2, 4, 8, 16, 32, 64)
 MAX_DELAY = 4095
 """Steps; far beyond what a sample has, so that a damaged file is refused."""
+RATE_UNIT = 1 << 12
+"""Rate of an axon that has an event in every step."""
 _LIMIT = 1 << 40
 _MEMBRANE_LIMIT = 1 << 46
 """Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
@@ -33,6 +35,13 @@ def signed_bits(low: int, high: int) -> int:
 def unsigned_bits(high: int) -> int:
     """Width of the smallest unsigned number that holds 0 .. `high`; at least 1."""
     return max(1, int(high).bit_length())
+
+
+def run_addresses(starts: IntArray, lengths: IntArray) -> IntArray:
+    """Addresses of the words of all runs, one run after the other."""
+    within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    addresses: IntArray = np.repeat(starts, lengths) + within
+    return addresses
 
 
 def _frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
@@ -130,6 +139,9 @@ class LayerSpec:
         0 .. 16: fractional bits of the membrane below the weights.
     value_bits : int
         1 .. 16: width of the (unsigned) values of feed-forward events; 1 for spikes.
+    rates : (axons,) integers of 0 .. RATE_UNIT, optional
+        Mean number of events of each axon in a step of some recordings (`spikewright.rates`), times RATE_UNIT. Changes
+        nothing that is computed: lanes are given equally much to do by them.
 
     Raises
     ------
@@ -150,6 +162,7 @@ class LayerSpec:
     weight_bits: int = 8
     weight_shift: int = 0
     value_bits: int = 1
+    rates: IntArray | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -183,6 +196,9 @@ class LayerSpec:
         if self.delays is not None:
             object.__setattr__(self, "delays", _frozen(self.delays, "delays", shape))
             _check_range("delays", self.delays, 0, MAX_DELAY)
+        if self.rates is not None:
+            object.__setattr__(self, "rates", _frozen(self.rates, "rates", (self.axons,)))
+            _check_range("rates", self.rates, 0, RATE_UNIT)
 
     @property
     def recurrent(self) -> bool:
@@ -388,8 +404,9 @@ class LayerImage:
     Neuron `order[h]` of the network sits at hardware position h: lane `h % lanes`, row `h // lanes`. Events carry
     hardware positions, so the axons of the following layer (and of the recurrence) are numbered by position too.
 
-    Compressed sparse rows by presynaptic axon, one array per lane: the synapses of axon a in lane l are
-    `data[l][indptr[a, l] : indptr[a + 1, l]]` onto the neurons in rows `indices[l][...]` of that lane.
+    Compressed sparse rows by presynaptic axon, one memory per lane: the synapses of axon a in lane l, its run, are
+    `data[l][start : start + length]` with `start = starts[a, l]` and `length = lengths[a, l]`, onto the neurons in rows
+    `indices[l][...]` of that lane. Runs lie in any order; words between them are 0 and are never read.
 
     Parameters
     ----------
@@ -398,9 +415,10 @@ class LayerImage:
     lanes : int
     order : (neurons,) integers
         A permutation of 0 .. neurons - 1.
-    indptr : (axons + 1, lanes) integers
-    indices, data : per lane, (synapses of the lane,) integers
-        Row within the lane, and weight (never 0).
+    starts, lengths : (axons, lanes) integers
+        An empty run starts where the first run of its axon does.
+    indices, data : per lane, (words of the lane,) integers
+        Row within the lane, and weight (never 0 within a run).
     capacity : LayerCapacity, optional
         Of memories that are loaded at run time; without it, all sizes are those of the contents.
     """
@@ -408,7 +426,8 @@ class LayerImage:
     spec: LayerSpec
     lanes: int
     order: IntArray
-    indptr: IntArray
+    starts: IntArray
+    lengths: IntArray
     indices: tuple[IntArray, ...]
     data: tuple[IntArray, ...]
     capacity: LayerCapacity | None = None
@@ -419,9 +438,14 @@ class LayerImage:
         return -(-self.spec.neurons // self.lanes)
 
     @property
-    def lengths(self) -> IntArray:
-        """(axons, lanes): synapses of an axon in a lane."""
-        return np.diff(self.indptr, axis=0)
+    def bases(self) -> IntArray:
+        """(axons,): address of the first run of an axon; its runs in other lanes start a short offset further on."""
+        bases: IntArray = self.starts.min(axis=1)
+        return bases
+
+    def addresses(self, lane: int) -> IntArray:
+        """Of all synapses of a lane, axon by axon."""
+        return run_addresses(self.starts[:, lane], self.lengths[:, lane])
 
     @property
     def row_bits(self) -> int:
@@ -433,6 +457,14 @@ class LayerImage:
         """Width of an address of a lane's synapse memory."""
         words = self.capacity.synapses if self.capacity else max(len(data) for data in self.data)
         return unsigned_bits(max(words - 1, 0))
+
+    @property
+    def offset_bits(self) -> int:
+        """Width of the distance from the base of an axon to its run in a lane; 0 in a single lane."""
+        if self.capacity:
+            # Whatever is loaded, its offsets fit.
+            return self.start_bits if self.lanes > 1 else 0
+        return int((self.starts - self.bases[:, None]).max()).bit_length()
 
     @property
     def length_bits(self) -> int:
@@ -451,6 +483,11 @@ class LayerImage:
         if self.capacity:
             return self.capacity.bias_bits
         return signed_bits(int(self.spec.bias.min()), int(self.spec.bias.max()))
+
+    @property
+    def pointer_bits(self) -> int:
+        """Width of what points at the runs of an axon: its base, and an offset and a length for every lane."""
+        return self.start_bits + self.lanes * (self.offset_bits + self.length_bits)
 
     @property
     def program(self) -> list[DelayEntry]:

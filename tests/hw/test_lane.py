@@ -48,7 +48,7 @@ def image(
 def runs(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> list[Beat]:
     """The runs of (axon, value) in a lane, empty ones left out as the row fetch does."""
     return [
-        (int(layer.indptr[axon, lane]), int(layer.lengths[axon, lane]), value, 0)
+        (int(layer.starts[axon, lane]), int(layer.lengths[axon, lane]), value, 0)
         for axon, value in events
         if layer.lengths[axon, lane]
     ]
@@ -116,7 +116,8 @@ def run(
 def sums(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> list[int]:
     total = np.zeros(layer.rows, dtype=np.int64)
     for axon, value in events:
-        for synapse in range(layer.indptr[axon, lane], layer.indptr[axon + 1, lane]):
+        start = int(layer.starts[axon, lane])
+        for synapse in range(start, start + int(layer.lengths[axon, lane])):
             total[layer.indices[lane][synapse]] += (int(layer.data[lane][synapse]) << layer.spec.weight_shift) * value
     return [int(v) for v in total]
 

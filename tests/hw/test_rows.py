@@ -58,7 +58,7 @@ def expected_runs(layer: LayerImage, beats: list[Beat], lane: int) -> list[Beat]
         if mark:
             runs.append((last, error, 0, 1))
         elif layer.lengths[axon, lane]:
-            runs.append((int(layer.indptr[axon, lane]), int(layer.lengths[axon, lane]), value, 0))
+            runs.append((int(layer.starts[axon, lane]), int(layer.lengths[axon, lane]), value, 0))
     return runs
 
 
@@ -104,18 +104,25 @@ def test_no_more_events_than_the_margin_follow_a_queue_that_fills_up() -> None:
     assert sum(9 <= cycle < 30 for cycle, _ in runs[0]) == RowFetch.MARGIN
 
 
-def test_words_have_a_pointer_per_lane() -> None:
-    layer = image(5, 4)
+def test_words_have_a_base_and_a_pointer_per_lane() -> None:
+    layer = image(5, 4, empty=(3,))
     fetch = RowFetch(layer, name="layer0")
     assert fetch.rom.depth == 9
-    size = layer.start_bits + layer.length_bits
-    assert len(fetch.rom.data) == 4 * size
+    size = layer.offset_bits + layer.length_bits
+    assert 0 < layer.offset_bits < layer.start_bits
+    assert len(fetch.rom.data) == layer.start_bits + 4 * size == layer.pointer_bits
     for axon, word in enumerate(fetch._words()):
+        base = word & ((1 << layer.start_bits) - 1)
         for lane in range(4):
-            pointer = word >> lane * size & ((1 << size) - 1)
-            length = pointer >> layer.start_bits
-            assert length == layer.lengths[axon, lane]
-            assert pointer & ((1 << layer.start_bits) - 1) == (layer.indptr[axon, lane] if length else 0)
+            pointer = word >> layer.start_bits + lane * size & ((1 << size) - 1)
+            assert pointer >> layer.offset_bits == layer.lengths[axon, lane]
+            assert base + (pointer & ((1 << layer.offset_bits) - 1)) == layer.starts[axon, lane]
+
+
+def test_a_single_lane_needs_no_offset() -> None:
+    layer = image(5, 1)
+    assert layer.offset_bits == 0
+    assert len(RowFetch(layer, name="layer0").rom.data) == layer.start_bits + layer.length_bits
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -54,6 +54,7 @@ def layer_core(seed: int, name: str) -> CoreSpec:
         assert spec.delays is not None
         return (
             image.start_bits,
+            image.offset_bits,
             image.length_bits,
             spec.bounds(core.network.timesteps).state_bits,
             unsigned_bits(int(spec.threshold.max())),

@@ -38,6 +38,8 @@ def fields(**changes: object) -> dict[str, object]:
             "weights must be integers of at most 64 bits with sign, not uint64",
         ),
         ({"neurons": 0}, ValueError, "neurons must be 1 .. 65536, not 0"),
+        ({"rates": np.zeros(3, dtype=int)}, ValueError, "rates must have shape (5,), not (3,)"),
+        ({"rates": np.array([0, 1, 4096, 4097, 2])}, ValueError, "rates must be 0 .. 4096, not 4097 (at 3)"),
     ],
 )
 def test_layer_rejects(changes: dict[str, object], error: type[Exception], message: str) -> None:

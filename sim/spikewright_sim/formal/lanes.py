@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from amaranth.lib import data, wiring
 from spikewright.pack import pack
 from spikewright.spec import CoreSpec, Decay, LayerSpec, NetworkSpec, Reset
 from spikewright_hw.lane import Lane
-from spikewright_hw.rows import RowFetch
+from spikewright_hw.rows import RowFetch, pointers
 from spikewright_hw.update import NeuronUpdate
 
 from .stage import Stage
@@ -35,8 +36,8 @@ class AnyWords(wiring.Component):
         return m
 
 
-def small_core(*, reset: Reset = "hard") -> CoreSpec:
-    """Four inputs of two bits, two neurons in one lane, weights of three bits, a leak of 3/4."""
+def small_core(*, reset: Reset = "hard", lanes: int = 1) -> CoreSpec:
+    """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4."""
     layer = LayerSpec(
         inputs=4,
         neurons=2,
@@ -58,7 +59,7 @@ def small_core(*, reset: Reset = "hard") -> CoreSpec:
         delays=None,
         decay=Decay(1, 1),
     )
-    return pack(NetworkSpec(layers=(layer, readout), timesteps=4), 1)
+    return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes)
 
 
 def lane(*, reset: Reset = "hard") -> Stage:
@@ -120,8 +121,10 @@ def lane(*, reset: Reset = "hard") -> Stage:
 
 def row_fetch() -> Stage:
     """`RowFetch`: three cycles after an event was taken, its run leaves if there is one, and a mark in any case."""
-    core = small_core()
-    dut = RowFetch(core.layers[0], name="proof")
+    image = small_core(lanes=2).layers[0]
+    # The words are free anyway; so the offset has a bit.
+    image = replace(image, starts=image.starts + np.array([0, 1]))
+    dut = RowFetch(image, name="proof")
     dut.rom = rom = AnyWords(dut.rom)
     stage = Stage(dut)
     m = stage.m
@@ -132,21 +135,21 @@ def row_fetch() -> Stage:
     stage.claim(dut.events.ready == stage.past(dut.room.all()), "an event is taken if there was room for it")
     then = data.View(event.shape(), stage.past(event, RowFetch.LATENCY))
     arrives = stage.past(taken, RowFetch.LATENCY)
-    image = core.layers[0]
-    pointer = data.View(data.StructLayout({"start": image.start_bits, "length": image.length_bits}),
-                        Array(rom.words)[then.axon])  # fmt: skip
-    runs = dut.runs[0]
-    stage.claim(runs.valid == (arrives & (then.mark | (pointer.length != 0))), "a run leaves if there is one")
-    with m.If(runs.valid):
-        stage.claim(runs.payload.mark == then.mark, "marks and runs are told apart")
-        with m.If(then.mark):
-            flags = (runs.payload.start[0] == then.last) & (runs.payload.length[0] == then.error)
-            stage.claim(flags, "the mark has its flags")
-        with m.Else():
-            where = (runs.payload.start == pointer.start) & (runs.payload.length == pointer.length)
-            stage.claim(where & (runs.payload.value == then.value), "the run of the axon leaves")
-    stage.reachable(runs.valid & ~then.mark & stage.past(runs.valid), "one a cycle")
-    stage.reachable(runs.valid & then.mark, "a mark")
+    word = data.View(pointers(image), Array(rom.words)[then.axon])
+    for lane, runs in enumerate(dut.runs):
+        pointer = word.lanes[lane]
+        start = (word.base + pointer.offset)[: image.start_bits]
+        stage.claim(runs.valid == (arrives & (then.mark | (pointer.length != 0))), "a run leaves if there is one")
+        with m.If(runs.valid):
+            stage.claim(runs.payload.mark == then.mark, "marks and runs are told apart")
+            with m.If(then.mark):
+                flags = (runs.payload.start[0] == then.last) & (runs.payload.length[0] == then.error)
+                stage.claim(flags, "the mark has its flags")
+            with m.Else():
+                where = (runs.payload.start == start) & (runs.payload.length == pointer.length)
+                stage.claim(where & (runs.payload.value == then.value), "the run of the axon leaves")
+    stage.reachable(dut.runs[0].valid & ~then.mark & stage.past(dut.runs[0].valid), "one a cycle")
+    stage.reachable(dut.runs[0].valid & then.mark, "a mark")
     return stage
 
 

@@ -51,7 +51,7 @@ def stored_bits(core: CoreSpec) -> int:
     """Bits of the row and synapse memories of all lanes, as `spikewright generate` writes them."""
     bits = 0
     for image in core.layers:
-        pointers = image.spec.axons * image.lanes * (image.start_bits + image.length_bits)
+        pointers = image.spec.axons * image.pointer_bits
         # A memory has two words at least.
         synapses = sum(max(2, len(data)) for data in image.data)
         bits += pointers + synapses * (image.row_bits + image.spec.weight_bits)

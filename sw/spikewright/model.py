@@ -18,7 +18,7 @@ from .spec import Decay, LayerSpec, NetworkSpec
 FORMAT = "spikewright-integer-network-1"
 _MOST_LAYERS = 64
 _SCALARS = ("inputs", "neurons", "weight_bits", "weight_shift", "value_bits")
-_ARRAYS = ("weights", "bias", "threshold", "delays")
+_ARRAYS = ("weights", "bias", "threshold", "delays", "rates")
 
 
 def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None) -> None:

@@ -66,7 +66,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.checkpoint import read_checkpoint
-    from spikewright.commands.samples import binning_of, load
+    from spikewright.commands.samples import binning_of, load, with_rates
     from spikewright.errors import InputError
     from spikewright.explore import explore, rows, write
     from spikewright.model import is_model, load_info, load_model
@@ -81,8 +81,11 @@ def run(args: argparse.Namespace) -> Outcome:
         binning = load_info(args.model)
     else:
         floats, config, _ = read_checkpoint(args.model)
-        networks = {bits: quantize(floats, weight_bits=bits) for bits in args.weight_bits or WIDTHS}
         binning = binning_of(config.network, config.data)
+        networks = {
+            bits: with_rates(quantize(floats, weight_bits=bits), args.data, binning, args.model)[0]
+            for bits in args.weight_bits or WIDTHS
+        }
     any_network = next(iter(networks.values()))
     data = load(args.data, args.split, any_network, binning, at_most=args.samples, model=args.model)
     device = DEVICES[args.board]

@@ -55,7 +55,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.checkpoint import read_checkpoint
-    from spikewright.commands.samples import SAMPLE, binning_of, load
+    from spikewright.commands.samples import SAMPLE, binning_of, load, with_rates
     from spikewright.errors import InputError
     from spikewright.evaluate import evaluate
     from spikewright.files import sha256
@@ -85,6 +85,7 @@ def run(args: argparse.Namespace) -> Outcome:
         spec = quantize(network, **widths)
     binning = binning_of(config.network, config.data)
     data = load(args.data, args.split, spec, binning, model=args.checkpoint)
+    spec, rated = with_rates(spec, args.data, binning, args.checkpoint)
     with step(f"Running {len(data)} samples through the float and the integer network"):
         before = evaluate(network, data)
         after = evaluate(IntegerNetwork(spec), data)
@@ -98,9 +99,10 @@ def run(args: argparse.Namespace) -> Outcome:
         "sparsity": after["sparsity"],
         "synapses": sum(layer.synapses for layer in spec.layers),
         "rounded_to_zero": sum(rounded_to_zero(network, spec)),
+        "rates_of_samples": rated,
         "fine_tuning": {"epochs": args.fine_tune, "validation": validation},
     }
-    kept = ("weight_bits", "value_bits", "samples", "accuracy", "fine_tuning")
+    kept = ("weight_bits", "value_bits", "samples", "accuracy", "rates_of_samples", "fine_tuning")
     info = {**binning, "checkpoint_sha256": sha256(args.checkpoint), **{key: report[key] for key in kept}}
     save_model(args.out, spec, info)
     rows = [
@@ -109,6 +111,7 @@ def run(args: argparse.Namespace) -> Outcome:
         ("samples", f"{len(data)} ({'the shipped sample' if args.data is None else args.split})"),
         ("weights", f"{args.weight_bits} bits, {percent(after['sparsity'])} zero"),
         ("synapses", f"{thousands(report['synapses'])} ({report['rounded_to_zero']} weights rounded to zero)"),
+        ("rates of axons", f"of {rated} training samples" if rated else "not measured: no training part in --data"),
         ("model", str(args.out)),
     ]
     return Outcome(report, rows)

@@ -122,3 +122,19 @@ def load(
             f"{path}: labels must be below {network.classes}, the classes of the network, not {loaded.labels.max()}"
         )
     return loaded
+
+
+def with_rates(
+    network: NetworkSpec, data: Path | None, binning: dict[str, Any], model: Path | None = None
+) -> tuple[NetworkSpec, int]:
+    """The network with the rates of its axons on the first training samples of a folder, and on how many of them.
+
+    Without a folder, or a training part in it, the network as it is, and 0. Parameters and errors as `load`.
+    """
+    from spikewright.data.sets import file_of
+    from spikewright.rates import SAMPLES, measured
+
+    if data is None or not file_of(data_of(binning), data, "train").is_file():
+        return network, 0
+    training = load(data, "train", network, binning, at_most=SAMPLES, model=model)
+    return measured(network, training.counts), len(training)

@@ -15,7 +15,9 @@ from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_json, sha256, write_manifest
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
+from spikewright.resources import FAMILIES, blocks
 from spikewright.spec import LANES, CoreSpec, Layers, NetworkSpec, unsigned_bits
+from spikewright.storage import encodings
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
@@ -110,6 +112,7 @@ def build(
             "synapses": sum(layer.synapses for layer in network.layers),
             "weights": sum(layer.weights.size for layer in network.layers),
             "memory_bits": memory_bits(core, stored),
+            "encodings": encoding_sizes(core),
             "predicted_cycles": {"silent_sample": silent_cycles(core)},
             **({} if loadable is None else {"capacity": capacity_of(core).as_dict()}),
             **generated,
@@ -197,6 +200,23 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
         if spec.delays is not None:
             bits[f"layer{index}_ring"] = layer.ring_words * layer.lanes
     return bits
+
+
+def encoding_sizes(core: CoreSpec) -> dict[str, dict[str, dict[str, int]]]:
+    """By layer and encoding of its synapses: bits, pointers included, and block RAMs of every family of devices.
+
+    Where the layers share lanes, all their synapses are those of `engine`.
+    """
+    images = {f"layer{index}": image for index, image in enumerate(core.layers)}
+    if core.engine is not None:
+        images = {"engine": core.engine}
+    return {
+        where: {
+            name: {"bits": stored.bits} | {f"{family}_brams": blocks(stored, family) for family in FAMILIES}
+            for name, stored in encodings(image).items()
+        }
+        for where, image in images.items()
+    }
 
 
 def silent_cycles(core: CoreSpec) -> int:

@@ -134,6 +134,8 @@ def test_quantize(made: Made) -> None:
     assert made.quantize["synapses"] == sum(layer.synapses for layer in spec.layers)
     assert made.quantize["sparsity"] == integer_report["sparsity"]
     assert load_info(made.model)["bin_width"] == 5
+    assert made.quantize["rates_of_samples"] == 40
+    assert all(layer.rates is not None and layer.rates.any() for layer in spec.layers[:1])
     assert {layer.weight_bits for layer in spec.layers} == {8}
 
 
@@ -168,6 +170,9 @@ def test_generate(made: Made) -> None:
     assert (made.build / "spikewright_core.v").exists()
     manifest = json.loads((made.build / "manifest.json").read_text())
     assert made.generate["memory_bits"] == manifest["memory_bits"]
+    memories = (manifest["memory_bits"][f"layer1_{name}"] for name in ("rows", "synapses"))
+    assert made.generate["encodings"]["layer1"]["absolute"]["bits"] == sum(memories)
+    assert set(made.generate["encodings"]["layer1"]) == {"absolute", "relative", "bitmap"}
 
 
 def test_a_core_to_load_and_an_image_for_it(made: Made, tmp_path: Path) -> None:

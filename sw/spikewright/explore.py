@@ -23,11 +23,12 @@ from .files import atomic_dir, write_json, write_manifest
 from .integer import IntegerNetwork, Trace
 from .pack import pack
 from .resources import DEVICES, Resources, estimate
-from .spec import LANES, CoreSpec, NetworkSpec
+from .spec import LANES, LAYERS, CoreSpec, Layers, NetworkSpec
 
 COLUMNS = (
     "weight_bits",
     "lanes",
+    "layers",
     "accuracy",
     "cycles",
     "microseconds",
@@ -49,7 +50,7 @@ class Design:
     ----------
     weight_bits : int
     lanes : int
-        Of the largest layer.
+        Of the largest layer, or of all together.
     accuracy : float
         Of the integer network, on the samples.
     cycles : (least, mean, most)
@@ -57,6 +58,8 @@ class Design:
     resources : Resources
     fits : bool
         On the device.
+    layers : "parallel" or "shared"
+        Whether all layers work at once, or take turns on the same lanes.
     """
 
     weight_bits: int
@@ -65,6 +68,7 @@ class Design:
     cycles: tuple[int, float, int]
     resources: Resources
     fits: bool
+    layers: Layers = "parallel"
 
     def costs(self) -> tuple[float, ...]:
         """What shall be small: cycles, block RAMs, LUTs, errors."""
@@ -119,12 +123,14 @@ def explore(
         traces = _run(network, data)
         classes = torch.cat([trace.classes for trace in traces]).numpy()
         accuracy = float((classes == data.labels).mean())
-        for lanes in lanes_of(network):
-            core = pack(network, lanes)
-            resources = estimate(core, board)
-            design = Design(weight_bits, lanes, accuracy, _cycles(core, data, traces), resources, resources.fit(device))
-            progress(design)
-            designs.append(design)
+        for layers in LAYERS if len(network.layers) > 1 else LAYERS[:1]:
+            for lanes in lanes_of(network):
+                core = pack(network, lanes, layers=layers)
+                resources = estimate(core, board)
+                cycles = _cycles(core, data, traces)
+                design = Design(weight_bits, lanes, accuracy, cycles, resources, resources.fit(device), layers)
+                progress(design)
+                designs.append(design)
     return designs
 
 
@@ -163,6 +169,7 @@ def rows(designs: Sequence[Design], clock_mhz: float) -> list[dict[str, Any]]:
         {
             "weight_bits": design.weight_bits,
             "lanes": design.lanes,
+            "layers": design.layers,
             "accuracy": design.accuracy,
             "cycles": dict(zip(("min", "mean", "max"), design.cycles, strict=True)),
             "microseconds": design.cycles[1] / clock_mhz,

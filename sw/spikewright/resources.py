@@ -126,6 +126,8 @@ def estimate(core: CoreSpec, board: str) -> Resources:
     board : str
         A name of `DEVICES`.
     """
+    from .resources_shared import engine  # made of what is defined here
+
     family = FAMILIES[DEVICES[board].family]
     luts = ffs = 0.0
     brams = 0
@@ -135,14 +137,15 @@ def estimate(core: CoreSpec, board: str) -> Resources:
         ffs += memory.count * of_memory.ffs
         brams += memory.count * of_memory.brams
     described_luts, described_ffs = _guard(core)
-    for index in range(len(core.layers)):
-        of_layer = _layer(core, index)
+    indices = range(len(core.layers))
+    for of_layer in [_layer(core, index) for index in indices] if core.engine is None else [engine(core)]:
         described_luts += of_layer[0]
         described_ffs += of_layer[1]
     luts += family.top_luts + family.lut_factor * described_luts
     ffs += family.top_ffs + family.ff_factor * described_ffs
     # A weight is multiplied only where events carry more than one bit.
-    dsps = sum(layer.lanes for layer in core.layers if layer.spec.value_bits > 1)
+    images = core.layers if core.engine is None else (core.engine,)
+    dsps = sum(image.lanes for image in images if image.spec.value_bits > 1)
     return Resources(luts=round(luts), ffs=round(ffs), brams=brams, dsps=dsps)
 
 
@@ -164,6 +167,10 @@ def _ring_entry_bits(image: LayerImage) -> int:
 
 def memories(core: CoreSpec) -> list[Memory]:
     """All memories of `core`, by layer; those that only a trace reads vanish in synthesis and are left out."""
+    from .resources_shared import engine_memories
+
+    if core.engine is not None:
+        return engine_memories(core)
     found: list[Memory] = []
     for index, image in enumerate(core.layers):
         name = f"layer{index}"
@@ -181,12 +188,20 @@ def memories(core: CoreSpec) -> list[Memory]:
         else:
             found.append(Memory(f"{name}_spikes", image.rows, 1, True, image.lanes))
             found.append(Memory(f"{name}_serializer", 2 * image.rows + 2, row, True))
-        if spec.recurrent:
-            entries = len(image.program)
-            found.append(Memory(f"{name}_delays", entries, _ring_entry_bits(image), False))
-            found.append(Memory(f"{name}_ring", image.ring_words, image.lanes, True))
-            found.append(Memory(f"{name}_delayed", entries + 1, row - 2, True))
+        found += delay_memories(name, image)
     return found
+
+
+def delay_memories(name: str, image: LayerImage) -> list[Memory]:
+    """Of the delays of a layer, if it has any."""
+    if not image.spec.recurrent:
+        return []
+    entries = len(image.program)
+    return [
+        Memory(f"{name}_delays", entries, _ring_entry_bits(image), False),
+        Memory(f"{name}_ring", image.ring_words, image.lanes, True),
+        Memory(f"{name}_delayed", entries + 1, image.row_bits + image.lanes + 1, True),
+    ]
 
 
 def _top_memories(core: CoreSpec, board: str) -> list[Memory]:
@@ -264,9 +279,13 @@ _TABLE = 0.8
 
 def _layer(core: CoreSpec, index: int) -> tuple[float, float]:
     """LUTs and flip-flops that a layer describes, memories left out."""
-    image = core.layers[index]
+    return _logic(core, core.layers[index], _widths(core, index))
+
+
+def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> tuple[float, float]:
+    """Of a layer with `widths` as by `_widths`."""
     spec = image.spec
-    state, constants, score = _widths(core, index)
+    state, constants, score = widths
     row, start, length, value = image.row_bits, image.start_bits, image.length_bits, spec.value_bits
     product = spec.weight_bits + (value if value > 1 else 0)
     adders = max(0, (spec.decay.multiplier ^ 3 * spec.decay.multiplier).bit_count() - 1)
@@ -309,10 +328,17 @@ def _layer(core: CoreSpec, index: int) -> tuple[float, float]:
     serializer_luts, serializer_ffs = _serializer(image, 2 * image.rows + 2)
     luts, ffs = luts + serializer_luts, ffs + serializer_ffs
     if spec.recurrent:
-        serializer_luts, serializer_ffs = _serializer(image, len(image.program) + 1)
-        ring = unsigned_bits(image.ring_words - 1)
-        luts += serializer_luts + 5 * ring + 2 * image.lanes + 3 * unsigned_bits(len(image.program)) + 60 + 2 * event
-        ffs += serializer_ffs + 3 * ring + _ring_entry_bits(image) + 3 * image.lanes + 4 * row + 40
+        delay_luts, delay_ffs = _delay(image, event)
+        luts, ffs = luts + delay_luts, ffs + delay_ffs
+    return luts, ffs
+
+
+def _delay(image: LayerImage, event: int) -> tuple[float, float]:
+    """LUTs and flip-flops of the delays of a layer with events of so many bits, memories left out."""
+    luts, ffs = _serializer(image, len(image.program) + 1)
+    ring = unsigned_bits(image.ring_words - 1)
+    luts += 5 * ring + 2 * image.lanes + 3 * unsigned_bits(len(image.program)) + 60 + 2 * event
+    ffs += 3 * ring + _ring_entry_bits(image) + 3 * image.lanes + 4 * image.row_bits + 40
     return luts, ffs
 
 

@@ -16,6 +16,7 @@ IntArray = npt.NDArray[np.int64]
 Reset = Literal["hard", "soft"]
 Layers = Literal["parallel", "shared"]
 """Whether every layer has lanes of its own, or all take turns on the same ones."""
+LAYERS: tuple[Layers, ...] = ("parallel", "shared")
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
 MAX_DELAY = 4095

@@ -124,6 +124,8 @@ def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
         ({"lanes": 3}, "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 3"),
         ({"lanes": [8]}, "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not [8]"),
         ({"lanes": True}, "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not True"),
+        ({"layers": "serial"}, "layers must be one of parallel, shared, not 'serial'"),
+        ({"layers": []}, "layers must be one of parallel, shared, not []"),
         ({"stream": 7}, "stream must be an object, not 7"),
         ({"stream": {**manifest["stream"], "mark_bit": "x"}}, "stream.mark_bit must be 1 .. 65535, not 'x'"),
         ({"stream": {**manifest["stream"], "output_bytes": 0}}, "stream.output_bytes must be 1 .. 65535, not 0"),

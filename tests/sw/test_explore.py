@@ -63,9 +63,11 @@ def test_cycles_and_accuracy_are_those_of_the_models(monkeypatch):
     network, samples = random_network(2), data()
     trace = IntegerNetwork(network).run(torch.from_numpy(samples.counts).permute(1, 0, 2))
     designs = explore({8: network}, samples, "ulx3s-85f")
-    assert [design.lanes for design in designs] == [1, 2, 4, 8]
+    assert [(found.layers, found.lanes) for found in designs] == [
+        (layers, lanes) for layers in ("parallel", "shared") for lanes in (1, 2, 4, 8)
+    ]
     for found in designs:
-        core = pack(network, found.lanes)
+        core = pack(network, found.lanes, layers=found.layers)
         alone = [
             CycleModel(core).run(samples.counts[b], [layer[:, b].numpy() for layer in trace.spikes], 0).latency
             for b in range(3)
@@ -147,11 +149,12 @@ def test_a_checkpoint_is_explored_in_all_widths(tmp_path, capsys, digits):
     assert status == 0
     found = json.loads(out)
     assert (found["samples"], found["board"], found["clock_mhz"]) == (3, "icebreaker", 12)
-    assert [(p["weight_bits"], p["lanes"]) for p in found["points"]] == [
-        (bits, lanes) for bits in (8, 6, 4) for lanes in (1, 2, 4, 8, 16, 32)
+    kinds = [(bits, layers) for bits in (8, 6, 4) for layers in ("parallel", "shared")]
+    assert [(p["weight_bits"], p["layers"], p["lanes"]) for p in found["points"]] == [
+        (*kind, lanes) for kind in kinds for lanes in (1, 2, 4, 8, 16, 32)
     ]
-    for bits in (8, 6, 4):
-        cycles = [p["cycles"]["mean"] for p in found["points"] if p["weight_bits"] == bits]
+    for kind in kinds:
+        cycles = [p["cycles"]["mean"] for p in found["points"] if (p["weight_bits"], p["layers"]) == kind]
         assert cycles == sorted(cycles, reverse=True)
     assert json.loads((tmp_path / "out" / "explore.json").read_text())["points"] == found["points"]
 
@@ -162,7 +165,9 @@ def test_an_integer_network_has_its_own_width(tmp_path, capsys, digits):
     status, out, _ = run(capsys, model, "--data", digits, "--samples", 2, "--clock-mhz", 24)
     assert status == 0
     lines = out.splitlines()
-    assert [line[:16] for line in lines[3:]] == [f"5 bits, {lanes:>2} lanes" for lanes in (1, 2, 4, 8, 16)]
+    assert [line[:23].rstrip() for line in lines[3:]] == [
+        f"5 bits, {lanes:>2} lanes{shared}" for shared in ("", " shared") for lanes in (1, 2, 4, 8, 16)
+    ]
     assert "at 24 MHz" in lines[2]
     message = "--weight-bits must be left out for an integer network, which has its own"
     assert run(capsys, model, "--data", digits, "--weight-bits", "8") == (2, "", f"spikewright: error: {message}\n")

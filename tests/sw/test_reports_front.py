@@ -7,10 +7,11 @@ from PIL import Image
 from spikewright.reports.front import draw_front
 
 
-def point(bits, lanes, *, fits=True, front=True, luts=1000):
+def point(bits, lanes, *, fits=True, front=True, luts=1000, layers="parallel"):
     return {
         "weight_bits": bits,
         "lanes": lanes,
+        "layers": layers,
         "accuracy": bits / 10,
         "microseconds": 100 / lanes,
         "luts": luts * lanes,
@@ -51,3 +52,9 @@ def test_the_same_report_gives_the_same_bytes():
     assert "<metadata>" not in one.svg
     with Image.open(io.BytesIO(one.png)) as image:
         assert "Software" not in image.info
+
+
+def test_shared_lanes_are_a_line_of_their_own():
+    points = [point(8, 1), point(8, 1, layers="shared"), point(6, 1)]
+    labels = [text for text in texts(draw_front(report(*points)).svg) if text and "bits" in text]
+    assert labels == ["8 bits (80.0 %)", "8 bits (80.0 %), shared", "6 bits (60.0 %)"]

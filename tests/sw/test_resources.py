@@ -20,13 +20,14 @@ TOLERANCE = 0.2
 
 
 def name_of(case):
-    return f"{case['checkpoint']}-{case['weight_bits']}-bits-{case['lanes']}-lanes-{case['board']}"
+    lanes = f"{case['lanes']}-{case.get('layers', 'parallel')}-lanes"
+    return f"{case['checkpoint']}-{case['weight_bits']}-bits-{lanes}-{case['board']}"
 
 
 @pytest.mark.parametrize("case", SYNTHESIZED, ids=name_of)
 def test_estimates_are_close_to_what_was_synthesized(case):
     network = quantize(load_checkpoint(asset(f"{case['checkpoint']}.safetensors")), weight_bits=case["weight_bits"])
-    found = estimate(pack(network, case["lanes"]), case["board"])
+    found = estimate(pack(network, case["lanes"], layers=case.get("layers", "parallel")), case["board"])
     for name in ("luts", "ffs", "brams"):
         assert getattr(found, name) == pytest.approx(case[name], rel=TOLERANCE), name
     assert found.dsps == case["dsps"]
@@ -37,12 +38,13 @@ def test_there_is_something_to_compare_with():
     assert len(SYNTHESIZED) >= 1
 
 
+@pytest.mark.parametrize("layers", ["parallel", "shared"])
 @pytest.mark.parametrize(("lanes", "recurrent"), [(1, (False, True)), (4, (True,)), (8, (False,))])
-def test_the_memories_are_those_of_the_generator(tmp_path, lanes, recurrent):
+def test_the_memories_are_those_of_the_generator(tmp_path, lanes, recurrent, layers):
     network = random_network(3, (30, 20, 17, 5), recurrent=recurrent)
     save_model(tmp_path / "model", network, {})
-    core = pack(network, lanes)
-    manifest = build(tmp_path / "model", tmp_path / "build", lanes)
+    core = pack(network, lanes, layers=layers)
+    manifest = build(tmp_path / "model", tmp_path / "build", lanes, layers=layers)
     bits = {}
     for memory in memories(core):
         name = re.sub(r"(?<=synapses)\d+$", "", memory.name)

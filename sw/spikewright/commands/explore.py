@@ -36,9 +36,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
         run,
         summary="latency against resources, over lanes and weight bits",
         details="Predicts the exact cycles of an inference, and estimates block RAMs and LUTs, for every number of\n"
-        "lanes and, where MODEL is a float checkpoint, for several widths of the weights. Shows the Pareto\n"
-        "front of latency, block RAMs, LUTs and accuracy, and what fits the board. Simulates and\n"
-        "synthesizes nothing.",
+        "lanes, of each layer or shared by all, and, where MODEL is a float checkpoint, for several widths of\n"
+        "the weights. Shows the Pareto front of latency, block RAMs, LUTs and accuracy, and what fits the\n"
+        "board. Simulates and synthesizes nothing.",
         example="spikewright explore runs/first/checkpoint.safetensors --data digits",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="file by `train` or `quantize`")
@@ -120,7 +120,8 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("", head),
     ]
     for point in report["points"]:
-        label = f"{point['weight_bits']} bits, {point['lanes']:>2} lanes"
+        shared = " shared" if point["layers"] == "shared" else ""
+        label = f"{point['weight_bits']} bits, {point['lanes']:>2} lanes{shared}"
         text = (
             f"{percent(point['accuracy']):>9} {thousands(point['cycles']['mean']):>9} "
             f"{point['microseconds']:>9.1f} us {thousands(point['luts']):>8} {point['brams']:>5}"

@@ -22,19 +22,19 @@ def draw_front(report: dict[str, Any]) -> Drawing:
     from matplotlib.lines import Line2D
 
     points = report["points"]
-    widths = sorted({point["weight_bits"] for point in points}, reverse=True)
-    looks = {bits: (_COLORS[k % len(_COLORS)], _MARKERS[k % len(_MARKERS)]) for k, bits in enumerate(widths)}
+    kinds = sorted({(-point["weight_bits"], point["layers"]) for point in points})
+    looks = {kind: (_COLORS[k % len(_COLORS)], _MARKERS[k % len(_MARKERS)]) for k, kind in enumerate(kinds)}
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS}):
         canvas = Canvas(figsize=(8.6, 3.6), layout="constrained")
         for axes, key, name in zip(
             canvas.subplots(1, 2, sharey=True), ("brams", "luts"), ("Block RAMs", "LUTs"), strict=True
         ):
-            for bits in widths:
-                color, marker = looks[bits]
-                of_width = [point for point in points if point["weight_bits"] == bits]
-                x, y = [[point[field] for point in of_width] for field in (key, "microseconds")]
+            for kind in kinds:
+                color, marker = looks[kind]
+                of_kind = [point for point in points if (-point["weight_bits"], point["layers"]) == kind]
+                x, y = [[point[field] for point in of_kind] for field in (key, "microseconds")]
                 axes.plot(x, y, color=color, linewidth=0.6, alpha=0.5)
-                for point in of_width:
+                for point in of_kind:
                     place = point[key], point["microseconds"]
                     axes.plot(*place, color=color, marker=marker, markerfacecolor=color if point["front"] else "none")
                     if not point["fits"]:
@@ -48,8 +48,8 @@ def draw_front(report: dict[str, Any]) -> Drawing:
             axes.grid(visible=True, which="major")
         canvas.axes[0].set_ylabel(f"Latency at {report['clock_mhz']:g} MHz (µs)")
         handles = [
-            Line2D([], [], color=color, marker=marker, linewidth=0.6, label=_label(report, bits))
-            for bits, (color, marker) in looks.items()
+            Line2D([], [], color=color, marker=marker, linewidth=0.6, label=_label(report, *kind))
+            for kind, (color, marker) in looks.items()
         ]
         handles.append(
             Line2D([], [], color=INK, marker="o", markerfacecolor="none", linestyle="", label="not on the front")
@@ -64,6 +64,7 @@ def draw_front(report: dict[str, Any]) -> Drawing:
     return Drawing(svg.getvalue().decode(), png.getvalue(), {})
 
 
-def _label(report: dict[str, Any], bits: int) -> str:
+def _label(report: dict[str, Any], minus_bits: int, layers: str) -> str:
+    bits = -minus_bits
     accuracy = next(point["accuracy"] for point in report["points"] if point["weight_bits"] == bits)
-    return f"{bits} bits ({100 * accuracy:.1f} %)"
+    return f"{bits} bits ({100 * accuracy:.1f} %){', shared' if layers == 'shared' else ''}"

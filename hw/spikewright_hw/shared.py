@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import CoreSpec, signed_bits, unsigned_bits
+from spikewright.spec import CoreSpec
 
 from .delay import DelayBuffer
 from .join import StepJoin
@@ -218,9 +218,8 @@ class SharedEngine(wiring.Component):
         assert core.engine is not None
         network = core.network
         self._core = core
-        self._bits = [image.spec.bounds(network.timesteps).state_bits for image in core.layers]
-        # The class travels in the place of a score.
-        score_bits = max(signed_bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
+        self._bits = [core.state_bits(index) for index in range(len(core.layers))]
+        score_bits = core.score_bits
         self.merge = TurnMerge(core)
         self.fetch = RowFetch(core.engine, name="engine")
         self.lanes = [

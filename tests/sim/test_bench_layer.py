@@ -11,17 +11,42 @@ from random_components import SEEDS, drawn, redrawn, stall_of
 from random_networks import TAU_1_05, TAU_2, random_network
 from spikewright.integer import IntegerLayer
 from spikewright.pack import pack
-from spikewright.spec import CoreSpec, IntArray, NetworkSpec, signed_bits, unsigned_bits
+from spikewright.spec import CoreSpec, IntArray, LayerImage, NetworkSpec, signed_bits, unsigned_bits
 from spikewright_hw.layer import SpikingLayer
 from spikewright_hw.layouts import event
 from spikewright_sim.components import Compiled, compile_components, run_components
 from spikewright_sim.scoreboard import unpack_signed
 
 LAYERS: dict[str, dict[str, Any]] = {
-    "first": {"index": 0, "sizes": (12, 18, 3), "lanes": 4, "value_bits": 3, "decay": TAU_1_05, "reset": "hard"},
-    "second": {"index": 1, "sizes": (3, 10, 7, 3), "lanes": 2, "value_bits": 1, "decay": TAU_2, "reset": "soft"},
+    "first": {
+        "index": 0,
+        "words": 100,
+        "sizes": (12, 18, 3),
+        "lanes": 4,
+        "value_bits": 3,
+        "decay": TAU_1_05,
+        "reset": "hard",
+    },
+    "second": {
+        "index": 1,
+        "words": 60,
+        "sizes": (3, 10, 7, 3),
+        "lanes": 2,
+        "value_bits": 1,
+        "decay": TAU_2,
+        "reset": "soft",
+    },
 }
 """The layer `index` of a network whose layers are all recurrent."""
+
+
+def of_size(image: LayerImage, words: int) -> LayerImage:
+    """The same with `words` words in every synapse memory; those at the end are never read."""
+
+    def padded(values: IntArray) -> IntArray:
+        return np.pad(values, (0, words - len(values)))
+
+    return replace(image, indices=tuple(map(padded, image.indices)), data=tuple(map(padded, image.data)))
 
 
 def layer_core(seed: int, name: str) -> CoreSpec:
@@ -43,9 +68,12 @@ def layer_core(seed: int, name: str) -> CoreSpec:
         )
         layers = list(fixed.layers)
         weights = redrawn(layers[index].weights, np.random.default_rng(seed), 127)
-        # Delays decide about the lanes of the neurons, thus about the sizes of all memories.
+        # Delays decide about the program of delays.
         layers[index] = replace(other.layers[index], weights=weights, delays=layers[index].delays)
-        return pack(NetworkSpec(layers=tuple(layers), timesteps=fixed.timesteps), layer["lanes"])
+        core = pack(NetworkSpec(layers=tuple(layers), timesteps=fixed.timesteps), layer["lanes"])
+        images = list(core.layers)
+        images[index] = of_size(images[index], layer["words"])
+        return replace(core, layers=tuple(images))
 
     def widths(core: CoreSpec) -> Any:
         image = core.layers[index]

@@ -85,7 +85,13 @@ def capacity_for(networks: Sequence[NetworkSpec], lanes: int, margin: float = 0.
         At least 0.
     """
     of_layers = [max(several) for several in zip(*(layer_lanes(network, lanes) for network in networks), strict=True)]
-    needs = [_measure(pack(network, lanes, of_layers=of_layers), 1 + margin) for network in networks]
+    cores = [pack(network, lanes, of_layers=of_layers) for network in networks]
+    # Shorter offsets take more words: the same for all, before these are counted.
+    offset_bits = [
+        max(image.offset_bits for image in several) for several in zip(*(core.layers for core in cores), strict=True)
+    ]
+    cores = [pack(network, lanes, of_layers=of_layers, offset_bits=offset_bits) for network in networks]
+    needs = [_measure(core, offset_bits, 1 + margin) for core in cores]
     layers = tuple(
         LayerCapacity(*(max(values) for values in zip(*map(astuple, several), strict=True)))
         for several in zip(*(need.layers for need in needs), strict=True)
@@ -93,7 +99,7 @@ def capacity_for(networks: Sequence[NetworkSpec], lanes: int, margin: float = 0.
     return Capacity(layers, max(need.score_bits for need in needs))
 
 
-def _measure(core: CoreSpec, factor: float) -> Capacity:
+def _measure(core: CoreSpec, offset_bits: Sequence[int], factor: float) -> Capacity:
     network = core.network
 
     def grown(number: int, most: int) -> int:
@@ -102,7 +108,7 @@ def _measure(core: CoreSpec, factor: float) -> Capacity:
     def bits(low: int, high: int) -> int:
         return signed_bits(ceil(abs(low) * factor) * (-1 if low < 0 else 1), ceil(max(high, 0) * factor))
 
-    def of_layer(image: LayerImage) -> LayerCapacity:
+    def of_layer(image: LayerImage, offset: int) -> LayerCapacity:
         spec = image.spec
         bounds = spec.bounds(network.timesteps)
         delay = 0 if spec.delays is None else int(spec.delays.max())
@@ -115,10 +121,11 @@ def _measure(core: CoreSpec, factor: float) -> Capacity:
             threshold_bits=0 if spec.threshold is None else unsigned_bits(ceil(int(spec.threshold.max()) * factor)),
             bias_bits=bits(int(spec.bias.min()), int(spec.bias.max())),
             state_bits=bits(*bounds.membrane),
+            offset_bits=offset,
         )
 
     score = max(bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
-    return Capacity(tuple(of_layer(image) for image in core.layers), score)
+    return Capacity(tuple(map(of_layer, core.layers, offset_bits)), score)
 
 
 def capacity_of(core: CoreSpec) -> Capacity:
@@ -163,8 +170,9 @@ def pack_into(network: NetworkSpec, lanes: int, capacity: Capacity) -> CoreSpec:
     """
     if len(capacity.layers) != len(network.layers):
         raise InputError(f"capacity must have {len(network.layers)} layers, not {len(capacity.layers)}")
-    core = pack(network, lanes, of_layers=[layer.lanes for layer in capacity.layers])
-    needs = _measure(core, 1)
+    offset_bits = [layer.offset_bits for layer in capacity.layers]
+    core = pack(network, lanes, of_layers=[layer.lanes for layer in capacity.layers], offset_bits=offset_bits)
+    needs = _measure(core, offset_bits, 1)
     for index, (need, limit) in enumerate(zip(needs.layers, capacity.layers, strict=True)):
         for name, thing in _THINGS.items():
             if getattr(need, name) > getattr(limit, name):

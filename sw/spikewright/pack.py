@@ -197,11 +197,16 @@ def layer_lanes(network: NetworkSpec, lanes: int) -> list[int]:
 
 
 def pack(
-    network: NetworkSpec, lanes: int = 8, *, layers: Layers = "parallel", of_layers: Sequence[int] | None = None
+    network: NetworkSpec,
+    lanes: int = 8,
+    *,
+    layers: Layers = "parallel",
+    of_layers: Sequence[int] | None = None,
+    offset_bits: Sequence[int] | None = None,
 ) -> CoreSpec:
     """Lay `network` out for a core of `lanes` lanes, where every layer has its own, or all share them.
 
-    `of_layers` are the lanes of the layers, if not by `layer_lanes`.
+    `of_layers` are the lanes of the layers, if not by `layer_lanes`; `offset_bits` see `place_runs`.
 
     Raises
     ------
@@ -215,8 +220,9 @@ def pack(
     of_layers = of_layers or layer_lanes(network, lanes)
     if layers == "shared":
         of_layers = [max(of_layers)] * len(of_layers)
-    for spec, of_layer in zip(network.layers, of_layers, strict=True):
-        image = _pack_layer(spec, of_layer, feed)
+    bits: Sequence[int | None] = offset_bits or [None] * len(of_layers)
+    for spec, of_layer, of_offset in zip(network.layers, of_layers, bits, strict=True):
+        image = _pack_layer(spec, of_layer, feed, of_offset)
         images.append(image)
         feed = image.order
     # Many lanes with short runs drift apart by more of them.
@@ -256,13 +262,13 @@ def _pack_engine(images: list[LayerImage]) -> LayerImage:
     return _pack_layer(together, lanes, np.arange(axon))
 
 
-def _pack_layer(spec: LayerSpec, lanes: int, feed: IntArray) -> LayerImage:
+def _pack_layer(spec: LayerSpec, lanes: int, feed: IntArray, offset_bits: int | None = None) -> LayerImage:
     order = balanced_order(spec, lanes)
     weights = _by_position(spec, order, feed)
     by_lane = [weights[lane::lanes].T for lane in range(lanes)]  # (axons, rows of the lane)
     lengths = np.stack([np.count_nonzero(of_lane, axis=1) for of_lane in by_lane], axis=1)
     rows = -(-spec.neurons // lanes)
-    starts = place_runs(lengths, unsigned_bits(rows - 1) + spec.weight_bits)
+    starts = place_runs(lengths, unsigned_bits(rows - 1) + spec.weight_bits, offset_bits)
     indices: list[IntArray] = []
     data: list[IntArray] = []
     for lane, of_lane in enumerate(by_lane):

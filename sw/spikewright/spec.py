@@ -386,6 +386,8 @@ class LayerCapacity:
     threshold_bits : int
         0 for a read-out.
     bias_bits, state_bits : int
+    offset_bits : int
+        See `LayerImage.offset_bits`. Runs are placed so that it suffices.
     """
 
     lanes: int
@@ -396,6 +398,7 @@ class LayerCapacity:
     threshold_bits: int
     bias_bits: int
     state_bits: int
+    offset_bits: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -463,8 +466,7 @@ class LayerImage:
     def offset_bits(self) -> int:
         """Width of the distance from the base of an axon to its run in a lane; 0 in a single lane."""
         if self.capacity:
-            # Whatever is loaded, its offsets fit.
-            return self.start_bits if self.lanes > 1 else 0
+            return self.capacity.offset_bits
         return int((self.starts - self.bases[:, None]).max()).bit_length()
 
     @property

@@ -12,7 +12,7 @@ _AHEAD = 512
 """Axons among which the next one is chosen."""
 
 
-def place_runs(lengths: IntArray, synapse_bits: int) -> IntArray:
+def place_runs(lengths: IntArray, synapse_bits: int, offset_bits: int | None = None) -> IntArray:
     """Start of every run, such that the runs of an axon start at about the same address in all lanes.
 
     A pointer is then an address for all lanes and a short offset for each. Lanes fill up at different speeds, as an
@@ -27,6 +27,8 @@ def place_runs(lengths: IntArray, synapse_bits: int) -> IntArray:
         Synapses of an axon in a lane.
     synapse_bits : int
         Width of a word of the synapse memories.
+    offset_bits : int, optional
+        Of pointers that are made already: no offset is longer, and no more words are left unused than that takes.
 
     Returns
     -------
@@ -38,6 +40,8 @@ def place_runs(lengths: IntArray, synapse_bits: int) -> IntArray:
         starts = np.cumsum(lengths, axis=0) - lengths
         return np.where(lengths > 0, starts, 0)
     best = _place(lengths, None)
+    if offset_bits is not None:
+        return best if _offset_bits(best) <= offset_bits else _place(lengths, (1 << offset_bits) - 1)
 
     def cost(starts: IntArray) -> tuple[int, int]:
         ends = _ends(lengths, starts)

@@ -27,7 +27,7 @@ def test_without_a_margin_the_widths_are_those_of_a_fixed_core() -> None:
     assert loadable.score_bits == fixed.score_bits
     for index, (a, b) in enumerate(zip(fixed.layers, loadable.layers, strict=True)):
         assert fixed.state_bits(index) == loadable.state_bits(index)
-        for name in ("start_bits", "length_bits", "threshold_bits", "bias_bits", "entries", "slots", "ring_words"):
+        for name in ("offset_bits", "length_bits", "threshold_bits", "bias_bits", "entries", "slots", "ring_words"):
             assert getattr(a, name) == getattr(b, name), name
     assert capacity_of(loadable) == capacity_for([spec], 4)
 
@@ -55,6 +55,8 @@ def test_every_network_fits_a_capacity_for_all() -> None:
     for spec in specs:
         core = pack_into(spec, 4, capacity)
         assert [image.lanes for image in core.layers] == [layer.lanes for layer in capacity.layers]
+        for image in core.layers:
+            assert image.offset_bits >= int((image.starts - image.bases[:, None]).max()).bit_length()
         for got, expected in zip(unpack(core).layers, spec.layers, strict=True):
             np.testing.assert_array_equal(got.weights, expected.weights)
 
@@ -136,7 +138,7 @@ def test_survives_a_file() -> None:
     ],
 )
 def test_damaged_files_are_named(change: dict[str, Any] | None, message: str) -> None:
-    capacity = Capacity((LayerCapacity(4, 9, 3, 0, 0, 8, 8, 12),), 9)
+    capacity = Capacity((LayerCapacity(4, 9, 3, 0, 0, 8, 8, 12, 2),), 9)
     value: Any = capacity.as_dict()
     if change is None:
         value = None

@@ -105,3 +105,19 @@ def test_a_long_distance_takes_words_without_a_weight() -> None:
     # The distances are 1 and 7: in 1, 2 and 3 bits that takes 5, 3 and 2 words.
     assert encodings(image)["relative"].lanes == ((2, 3 + layer.weight_bits),)
     assert [int(words.sum()) for words in (relative_lengths(image, bits) for bits in (1, 2, 3))] == [5, 3, 2]
+
+
+def test_offsets_of_a_given_width_suffice() -> None:
+    rng = np.random.default_rng(4)
+    lengths = rng.integers(0, 12, (60, 4))
+    natural = place_runs(lengths, 12, 32)
+    width = int((natural - natural.min(axis=1, keepdims=True)).max()).bit_length()
+    assert width > 2
+    for bits in (2, 1, 0):
+        starts = place_runs(lengths, 12, bits)
+        assert int((starts - starts.min(axis=1, keepdims=True)).max()) < 1 << bits
+        for lane in range(4):
+            words = used(lengths, starts, lane)
+            assert len(set(words)) == len(words)
+        # Shorter offsets leave more words unused.
+        assert (starts + lengths).max() > (natural + lengths).max()

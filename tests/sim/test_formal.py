@@ -8,9 +8,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright_hw.queue import Queue
+from spikewright_sim.formal import __main__ as command
 from spikewright_sim.formal.__main__ import claim, main
 from spikewright_sim.formal.catalogue import PROOFS
-from spikewright_sim.formal.prove import Proof, mutations, prove
+from spikewright_sim.formal.prove import Proof, Verdict, mutations, prove
 from spikewright_sim.formal.stage import Stage
 
 QUICK = [proof for proof in PROOFS if proof.quick]
@@ -75,6 +76,18 @@ def test_every_proof_says_what_it_claims() -> None:
     for proof in PROOFS:
         assert claim(proof).startswith("`"), proof.name
         assert claim(proof).endswith("."), proof.name
+
+
+def test_what_is_only_tested_is_told_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "prove", lambda proof, folder: Verdict(False, 1.0, "refuted"))
+    assert main(["StepJoin"]) == 1
+    printed = capsys.readouterr().out
+    assert "StepJoin, 2 rows, 2 lanes" in printed
+    assert "    refuted\n" in printed
+    assert (
+        "\nnot proven, only tested:\n    the core as a whole: spikes, membranes, scores, cycles: simulation" in printed
+    )
+    assert printed.endswith("\n0 of 2 proven\n")
 
 
 def test_an_unknown_proof_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spikewright.errors import InputError
 
-from .catalogue import PROOFS
+from .catalogue import ONLY_TESTED, PROOFS
 from .prove import ENGINE, Proof, mutations, prove
 
 
@@ -48,6 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         print(
             f"    {verdict.reason or f'{found} of {len(faults)} faults in the component break the proof'}", flush=True
         )
+    print("\nnot proven, only tested:")
+    for what, how in ONLY_TESTED:
+        print(f"    {what}: {how}")
     print(f"\n{good} of {len(chosen)} proven")
     return 0 if good == len(chosen) else 1
 

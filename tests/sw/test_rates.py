@@ -1,12 +1,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from random_networks import random_counts, random_network
 from spikewright.integer import IntegerNetwork
 from spikewright.model import load_model, save_model
-from spikewright.pack import pack, unpack
+from spikewright.pack import layer_lanes, pack, unpack
 from spikewright.rates import measured
 from spikewright.spec import RATE_UNIT
 
@@ -43,3 +44,27 @@ def test_scores_do_not_depend_on_rates():
     assert IntegerNetwork(rated).run(values).scores.tolist() == IntegerNetwork(network).run(values).scores.tolist()
     rated = replace(network, layers=tuple(replace(layer, rates=np.arange(layer.axons)) for layer in network.layers))
     assert unpack(pack(rated, 4)).layers[0].weights.tolist() == network.layers[0].weights.tolist()
+
+
+@pytest.mark.parametrize(
+    ("rates", "lanes"),
+    [
+        (None, [8, 8, 1]),
+        # 16 events are 512 operations, which take 8 lanes 64 cycles; with 4 rows, the busiest layer takes 68.
+        ((16, 16), [8, 8, 1]),
+        # 4 events are 128 operations: 4 lanes take 32 cycles and 8 rows, 2 lanes 64 and 16.
+        ((4, 16), [4, 8, 1]),
+        # 2 events: 2 lanes take 32 cycles and 16 rows, within three quarters of 68.
+        ((2, 16), [2, 8, 1]),
+    ],
+)
+def test_a_layer_with_few_events_gets_few_lanes(rates, lanes):
+    network = random_network(8, (16, 32, 32, 3), recurrent=(False,), density=1.0)
+    if rates is not None:
+        of_axons = (rates[0] / 16, rates[1] / 32, 0.0)
+        layers = (
+            replace(layer, rates=np.full(layer.axons, round(rate * RATE_UNIT)))
+            for layer, rate in zip(network.layers, of_axons, strict=True)
+        )
+        network = replace(network, layers=tuple(layers))
+    assert layer_lanes(network, 8) == lanes

@@ -7,7 +7,7 @@ from random_networks import TAU_2, random_network
 from spikewright.spec import Decay, NetworkSpec
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 16])
+@pytest.mark.parametrize("lanes", [2, 16])
 def test_equals_the_integer_network_and_the_cycle_model(lanes: int) -> None:
     check(random_network(lanes), lanes, lanes, layers="shared")
 

@@ -112,6 +112,18 @@ def test_neurons_without_weights(value):
     assert torch.equal(found.classes, expected.classes)
 
 
+def test_weights_below_a_4096th_of_the_threshold_get_no_scale_of_their_own():
+    net = network(batch_norm=False)
+    threshold = net.layers[0].config.threshold
+    with torch.no_grad():
+        net.layers[0].weight[3] = threshold / 4000
+        net.layers[0].weight[4] = threshold / 5000
+        net.layers[0].weight[5] = 0.0
+    layer = quantize(net, weight_bits=8, weight_shift=2).layers[0]
+    assert layer.weights[3:6].max(axis=1).tolist() == [127, round(127 * 4096 / 5000), 0]
+    assert layer.threshold[3:6].tolist() == [127 * 4000 << 2, 127 * 4096 << 2, 127 * 4096 << 2]
+
+
 @pytest.mark.parametrize("tau", [1.0, 1.05, 1.1, 1.5, 2.0, 3.0, 10.0, 20.0, 100.0, 1e6])
 def test_decay_is_near_and_leaks(tau):
     decay = quantize_decay(tau)

@@ -18,22 +18,31 @@ import torch
 from hypothesis import strategies as st
 
 from random_networks import random_counts, random_network
-from spikewright.build import build, open_build
+from spikewright.build import Loadable, build, open_build
 from spikewright.integer import IntegerNetwork
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import unpack
 from spikewright.spec import LANES, Decay, NetworkSpec
+from spikewright_hw.verilog import LOAD_IMAGE
 from spikewright_sim import native, runner
 
 DECAYS = (Decay(3, 6), Decay(1, 1), Decay(0, 0), Decay(1, 0), Decay(61, 6), Decay(65535, 16), Decay(3, 2))
+VARIANTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"without_idle": True},
+    {"layers": "shared"},
+    {"layers": "shared", "without_idle": True},
+    {"margin": 0.0},
+    {"margin": 0.5},
+)
 
 
 @dataclass
 class Case:
     """A network, a core's parameters, and samples (B, T, inputs).
 
-    `options` are what the generator takes beside the network. `broken` are samples into which events that break the
-    rules of the input are mixed.
+    `options` are what the generator takes beside the network, and the `margin` of a core that is loaded at run time.
+    `broken` are samples into which events that break the rules of the input are mixed.
     """
 
     spec: NetworkSpec
@@ -46,6 +55,15 @@ class Case:
         """One safetensors file, for `tests/cases`."""
         info = {"counts": self.counts.tolist(), "options": self.options, "seed": self.seed, "broken": self.broken}
         save_model(path, self.spec, info)
+
+    def build(self, folder: Path) -> Path:
+        """The build folder, in an existing one."""
+        save_model(folder / "model.safetensors", self.spec)
+        options = dict(self.options)
+        if (margin := options.pop("margin", None)) is not None:
+            options["loadable"] = Loadable(margin)
+        build(folder / "model.safetensors", folder / "build", **options)
+        return folder / "build"
 
     @classmethod
     def load(cls, path: Path) -> Case:
@@ -82,7 +100,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, samples: int = 4) -> Case:
     return Case(
         spec,
         counts,
-        {"lanes": draw(st.sampled_from(LANES)), "without_idle": draw(st.booleans())},
+        {"lanes": draw(st.sampled_from(LANES)), **draw(st.sampled_from(VARIANTS))},
         seed,
         tuple(sorted(draw(st.sets(st.integers(0, samples - 1), max_size=2)))),
     )
@@ -122,9 +140,8 @@ def stimulus(case: Case, sample: int, stream: dict[str, int]) -> list[tuple[int,
 
 def mismatches(case: Case, folder: Path) -> list[str]:
     """Everything in which the Verilog of a case differs from the model; empty if it is as it should be."""
-    save_model(folder / "model.safetensors", case.spec)
-    build(folder / "model.safetensors", folder / "build", **case.options)
-    manifest, core = open_build(folder / "build")
+    build_dir = case.build(folder)
+    manifest, core = open_build(build_dir)
     found = [] if _equal(unpack(core), core.network) else ["unpack(pack(network)) is another network"]
     values = case.counts.transpose(1, 0, 2)
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values.copy()))
@@ -133,18 +150,20 @@ def mismatches(case: Case, folder: Path) -> list[str]:
         found.append("the network without idle neurons has other scores")
     stream = manifest["stream"]
     plain = native.Job(core, lambda b: runner.beats(case.counts[b], stream), values, trace, stream["output_bytes"])
+    if core.loadable:
+        plain = replace(plain, weights=(build_dir / LOAD_IMAGE).read_bytes())
     flagged = frozenset(
         b for b in case.broken if len(stimulus(case, b, stream)) > len(runner.beats(case.counts[b], stream))
     )
     broken = replace(plain, stimuli=lambda b: stimulus(case, b, stream), flagged=flagged)
-    executable = runner.compiled(folder / "build", core, "native", lambda message: None)
+    executable = runner.compiled(build_dir, core, "native", lambda message: None)
     drives = [(plain, native.Drive()), (plain, native.Drive(close=True, repeat=2, label=" back to back"))]
     drives += [(plain, native.Drive(close=True, stall=0.3, label=" with pauses"))]
     drives += [(broken, native.Drive(close=True, stall=0.1, label=" with bad events"))] if flagged else []
     for job, drive in drives:
         report = native.run_native(
             executable,
-            folder / "build",
+            build_dir,
             job,
             settle=runner.settle(core),
             patience=runner.patience(core),

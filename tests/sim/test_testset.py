@@ -75,9 +75,9 @@ def test_a_difference_on_a_cluster_is_described_as_here(small: Made, scheduler: 
     lines[1] = f"{int(lines[1], 16) ^ 8:0{len(lines[1])}x}"
     image.write_text("\n".join(lines) + "\n")
     _, core = open_build(copied)
-    part = partial(_native, copied, core, json.loads((copied / "manifest.json").read_text())["stream"], 0, 1)
+    part = partial(_native, copied, core, json.loads((copied / "manifest.json").read_text())["stream"], b"", 0, 1)
     here, _ = part(small[1][:2], 0)
-    assert re.match(r"sample 0, layer 1, step \d+, neuron \d+ membrane: expected -?\d+, got ", here.details[0])
+    assert re.match(r"sample [01], layer 1, step \d+, neuron \d+ membrane: expected -?\d+, got ", here.details[0])
     with connect(scheduler, "a test") as client:
         ((there, _),) = call_all(client, part, [(small[1][:2], 0)], lambda index: None)
     assert there.details == here.details

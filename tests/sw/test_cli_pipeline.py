@@ -180,7 +180,7 @@ def test_a_core_to_load_and_an_image_for_it(made: Made, tmp_path: Path) -> None:
     options = ("--lanes", 2, "--weights", "loadable", "--margin", 0.5, "--room-for", made.model)
     found = report("generate", made.model, "-o", build, *options)
     assert found["load"]["bytes"] == (build / "weights.bin").stat().st_size
-    assert [layer["lanes"] for layer in found["capacity"]["layers"]] == [2, 2, 1]
+    assert max(layer["lanes"] for layer in found["capacity"]["layers"]) == 2
     assert made.generate["load"] is None
     written = report("generate", made.model, "--image-for", build, "-o", image)
     assert written["image"] == str(image)

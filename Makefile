@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint formal fuzz mutants mutants-python clean
+.PHONY: demo test lint formal fuzz mutants mutants-python coverage clean
 
 demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
@@ -31,6 +31,11 @@ mutants: $(STAMP)
 # Faults in quantize, pack and the cycle model; hours for all: make mutants-python MUTANTS='cycles --sample 50'.
 mutants-python: $(STAMP)
 	@$(VENV)/bin/python tests/python_mutants.py $(MUTANTS)
+
+# Coverage of the Verilog, then of the Python by the whole test suite; a quarter of an hour or more.
+coverage: $(STAMP)
+	@$(VENV)/bin/python -m spikewright_sim.coverage
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --cov --cov-report term:skip-covered tests
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,109 @@
+"""Coverage of the Verilog: lines and bits that never change while the regression's kinds of stimulus are played."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spikewright.build import build, open_build
+from spikewright.errors import InputError
+from spikewright.model import save_model
+
+from . import native
+from .mutants import MAIN, small_network, stimulus
+from .runner import TOP
+from .toolchain import compile_model
+
+KINDS = ("line", "toggle")
+
+
+@dataclass
+class Coverage:
+    """Points that were reached, out of all, by kind; and what was not: module, and signal or line of Verilog."""
+
+    reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    points: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    missed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def percent(self, kind: str) -> float:
+        return 100 * self.reached[kind] / max(1, self.points[kind])
+
+    def add(self, data: str, source: list[str]) -> None:
+        """Count the points of a file by Verilator."""
+        for fields, count in points(data):
+            kind = fields["page"].partition("/")[0].removeprefix("v_")
+            kind = "line" if kind == "branch" else kind
+            if kind not in KINDS:
+                continue
+            self.points[kind] += 1
+            if count:
+                self.reached[kind] += 1
+                continue
+            module = fields["page"].partition("/")[2]
+            what = fields["o"] if kind == "toggle" else source[int(fields["l"]) - 1].strip()
+            self.missed[kind].add(f"{module}: {what}")
+
+
+def points(data: str) -> Iterator[tuple[dict[str, str], int]]:
+    """Points of `coverage.dat`: keys and values, and how often each was reached."""
+    for line in data.splitlines():
+        if found := re.fullmatch(r"C '(.*)' (\d+)", line):
+            yield dict(part.split("\x02", 1) for part in found[1].split("\x01") if part), int(found[2])
+
+
+def measure(seeds: range, lanes: tuple[int, ...], folder: Path) -> Coverage:
+    """Play to small cores, one per seed and number of lanes, in the existing `folder`."""
+    total = Coverage()
+    for seed in seeds:
+        network = small_network(seed)
+        for number in lanes:
+            work = folder / f"{seed}-{number}"
+            work.mkdir()
+            save_model(work / "model.safetensors", network)
+            build(work / "model.safetensors", work / "build", lanes=number)
+            manifest, core = open_build(work / "build")
+            (work / "model").mkdir()
+            (work / "model" / "layers.h").write_text(native.header(core))
+            executable = compile_model(
+                [work / "build" / f"{TOP}.v"], TOP, work / "model", main=MAIN, vpi=False,
+                arguments=("--coverage-line", "--coverage-toggle", "-CFLAGS", "-DCOVERAGE -O1"),
+            )  # fmt: skip
+            (work / "build" / "stimulus").write_bytes(stimulus(network, manifest["stream"], seed))
+            subprocess.run([str(executable), "stimulus", "0"], cwd=work / "build", check=True, capture_output=True)
+            source = (work / "build" / f"{TOP}.v").read_text().splitlines()
+            total.add((work / "build" / "coverage.dat").read_text(), source)
+    return total
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Prints the share of lines and bits that were reached, and what was not."""
+    parser = argparse.ArgumentParser(prog="python -m spikewright_sim.coverage", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--networks", type=int, default=1, metavar="N", help="random networks (default: 1)")
+    parser.add_argument(
+        "--lanes", type=int, nargs="+", default=[1, 2], metavar="L", help="of their cores (default: 1 2)"
+    )
+    parser.add_argument("--missed", action="store_true", help="list every line and bit that was not reached")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
+        coverage = measure(range(1, args.networks + 1), tuple(args.lanes), Path(name))
+    for kind in KINDS:
+        if args.missed:
+            for what in sorted(coverage.missed[kind]):
+                print(f"never reached, {kind}: {what}")
+        print(f"{kind:6} {coverage.reached[kind]} of {coverage.points[kind]} points ({coverage.percent(kind):.1f} %)")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except InputError as error:
+        print(f"spikewright: error: {error}", file=sys.stderr)
+        sys.exit(2)

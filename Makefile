@@ -32,7 +32,7 @@ mutants: $(STAMP)
 mutants-python: $(STAMP)
 	@$(VENV)/bin/python tests/python_mutants.py $(MUTANTS)
 
-# Coverage of the Verilog, then of the Python by the whole test suite; a quarter of an hour or more.
+# Coverage of the Verilog, then of the Python by the whole test suite: slow.
 coverage: $(STAMP)
 	@$(VENV)/bin/python -m spikewright_sim.coverage
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --cov --cov-report term:skip-covered tests

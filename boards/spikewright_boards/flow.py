@@ -40,6 +40,8 @@ class Family:
         Tools.
     device : tuple of str
         Options of nextpnr that name the device of the board.
+    route : tuple of str
+        Options of nextpnr's router.
     constraints, layout, bitstream : str
         Suffixes of files.
     luts, ffs, brams, dsps : str
@@ -51,6 +53,7 @@ class Family:
     nextpnr: str
     pack: str
     device: tuple[str, ...]
+    route: tuple[str, ...]
     constraints: str
     layout: str
     bitstream: str
@@ -64,6 +67,7 @@ class Family:
         layout = "--textcfg" if self.layout == "config" else "--asc"
         return [
             *self.device,
+            *self.route,
             *("--json", f"{TOP}.json", constraints, f"{TOP}.{self.constraints}", layout, f"{TOP}.{self.layout}"),
             *("--report", "nextpnr.json", "--seed", str(seed), "--timing-allow-fail"),
         ]
@@ -81,6 +85,8 @@ FAMILIES = {
         nextpnr="nextpnr-ecp5",
         pack="ecppack",
         device=("--85k", "--package", "CABGA381", "--speed", "6"),
+        # router1 tears up the routes of cores with 16 lanes or more for ever; router2 takes a minute.
+        route=("--router", "router2"),
         constraints="lpf",
         layout="config",
         bitstream="bit",
@@ -95,6 +101,7 @@ FAMILIES = {
         nextpnr="nextpnr-ice40",
         pack="icepack",
         device=("--up5k", "--package", "sg48"),
+        route=(),
         constraints="pcf",
         layout="asc",
         bitstream="bin",

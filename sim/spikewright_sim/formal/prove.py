@@ -1,4 +1,4 @@
-"""Runs proofs: SymbiYosys with yosys and z3, all from PyPI."""
+"""Runs proofs: SymbiYosys with yosys and z3, as installed beside this package."""
 
 from __future__ import annotations
 

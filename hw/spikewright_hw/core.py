@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +14,7 @@ from .guard import InputGuard
 from .layer import ReadoutLayer, SpikingLayer
 from .layouts import event
 from .loader import Loader, SampleGate, fingerprint
+from .reset import add_parts
 from .rom import LoadTarget
 from .shared import SharedEngine
 
@@ -29,6 +30,8 @@ class Core(wiring.Component):
 
     Members
     -------
+    reset : In(1)
+        Like that of the clock domain, one cycle later.
     events : In(stream.Signature(event(inputs, value_bits)))
         See `InputGuard` for what is accepted.
     results : Out(stream.Signature(result(score_bits)))
@@ -52,6 +55,7 @@ class Core(wiring.Component):
             traces = [self._last.signature.members[f"trace{index}"] for index in range(len(network.layers))]
         super().__init__(
             {
+                "reset": In(1),
                 "events": In(stream.Signature(event(network.inputs, network.value_bits))),
                 "results": self._last.signature.members["results"],
                 **{f"trace{index}": trace for index, trace in enumerate(traces)},
@@ -73,17 +77,19 @@ class Core(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.guard = self.guard
+        add_parts(m, self.reset, guard=self.guard)
         wiring.connect(m, wiring.flipped(self.events), self.guard.i)
         events = self.guard.o
         if self._spec.engine is not None:
             m.submodules.engine = engine = self._last
+            m.d.comb += engine.reset.eq(self.reset)
             wiring.connect(m, events, engine.events)
             for index in range(len(self._spec.layers)):
                 name = f"trace{index}"
                 wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
         for index, layer in enumerate(self.layers):
             m.submodules[f"layer{index}"] = layer
+            m.d.comb += layer.reset.eq(self.reset)
             wiring.connect(m, events, layer.events)
             wiring.connect(m, layer.trace, wiring.flipped(getattr(self, f"trace{index}")))
             if index + 1 < len(self.layers):
@@ -99,6 +105,7 @@ MOST_SAMPLES = (1 << 16) - 1
 class AxiCore(wiring.Component):
     """`Core` behind the names of AXI4-Stream, for users of Verilog.
 
+    After `rst` the core is busy for two cycles, in which the reset spreads; it takes and answers nothing meanwhile.
     Where the memories are loaded at run time, the core is held in reset until an image was loaded and found right, see
     `Loader`; the reset of the top level forgets that. Another image is taken as soon as no sample is under way; until
     then no new sample begins.
@@ -109,6 +116,8 @@ class AxiCore(wiring.Component):
 
     Members
     -------
+    rst : In(1)
+        Synchronous reset, for one cycle or more. The clock domain has none.
     s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast
         Events: the axon in the low bits of `tdata`, then its value, then one bit that marks the end of a step, in
         whole bytes. `tlast` on the mark of the last step.
@@ -134,6 +143,7 @@ class AxiCore(wiring.Component):
         # One bit more than the class, for the error flag.
         self.output_bytes = -(-max(self.core.score_bits, unsigned_bits(network.classes - 1) + 1) // 8)
         members: dict[str, Any] = {
+            "rst": In(1),
             "s_axis_tdata": In(8 * self.input_bytes),
             "s_axis_tvalid": In(1),
             "s_axis_tready": Out(1),
@@ -161,13 +171,14 @@ class AxiCore(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         core = self.core
-        taken, ready = self.s_axis_tvalid, core.events.ready
-        if self.loader is None:
-            m.submodules.core = core
-        else:
-            m.submodules.core = ResetInserter(~self.loader.loaded)(core)
-            may_take = self._load(m, self.loader)
-            taken, ready = taken & may_take, ready & may_take
+        m.submodules.core = core
+        reset: Any = self.rst
+        working = Signal(init=1)  # no reset is on its way
+        may_take: Any = working
+        if self.loader is not None:
+            reset = self.rst | ~self.loader.loaded
+            may_take = working & self._load(m, self.loader)
+        m.d.sync += [core.reset.eq(reset), working.eq(~(reset | core.reset))]
         mark_bit = self.axon_bits + self.value_bits
         scores = core.results.payload
         m.d.comb += [
@@ -175,17 +186,17 @@ class AxiCore(wiring.Component):
             core.events.payload.value.eq(self.s_axis_tdata[self.axon_bits : mark_bit]),
             core.events.payload.mark.eq(self.s_axis_tdata[mark_bit]),
             core.events.payload.last.eq(self.s_axis_tlast),
-            core.events.valid.eq(taken),
-            self.s_axis_tready.eq(ready),
+            core.events.valid.eq(self.s_axis_tvalid & may_take),
+            self.s_axis_tready.eq(core.events.ready & may_take),
             self.m_axis_tdata.eq(scores.score),
-            self.m_axis_tvalid.eq(core.results.valid),
+            self.m_axis_tvalid.eq(core.results.valid & working),
             self.m_axis_tlast.eq(scores.last),
-            core.results.ready.eq(self.m_axis_tready),
+            core.results.ready.eq(self.m_axis_tready & working),
         ]
         with m.If(scores.last):
             m.d.comb += self.m_axis_tdata[-1].eq(scores.error)
         for index, trace in enumerate(self._traces()):
-            m.d.comb += self.trace_valid[index].eq(trace.valid)
+            m.d.comb += self.trace_valid[index].eq(trace.valid & working)
             for name in self._trace_names(trace):
                 m.d.comb += getattr(self, f"trace{index}_{name}").eq(getattr(trace, name))
         return m
@@ -195,8 +206,9 @@ class AxiCore(wiring.Component):
 
     def _load(self, m: Module, loader: Loader) -> Any:
         """Connect the loader; whether beats may be taken."""
-        m.submodules.loader = loader
-        m.submodules.gate = gate = SampleGate(most=MOST_SAMPLES)
+        gate = SampleGate(most=MOST_SAMPLES)
+        m.submodules.loader = ResetInserter(self.rst)(loader)
+        m.submodules.gate = ResetInserter(self.rst)(gate)
         m.d.comb += [
             loader.i.payload.data.eq(self.s_load_tdata),
             loader.i.payload.last.eq(self.s_load_tlast),

@@ -16,6 +16,7 @@ from .lane import Lane
 from .layouts import assign_fields, event
 from .merge import EventMerge
 from .readout import ScoreSender, result
+from .reset import add_parts
 from .rom import LoadTarget
 from .rows import RowFetch
 from .serializer import BitSerializer
@@ -28,19 +29,33 @@ def trace_ports(image: LayerImage, state_bits: int) -> wiring.Signature:
     return wiring.Signature(ports if image.spec.readout else {**ports, "spikes": Out(image.lanes)})
 
 
-def hold_scores(m: Module, *, begin: Any, final: Any, room: Any, clear: Any, taken: Any) -> None:
-    """Let the lanes keep the scores of a sample until its class is taken.
+class ScoreHold(wiring.Component):
+    """Lets the lanes keep the scores of a sample until its class is taken.
 
-    `room` and `clear` are driven; `begin` and `final` come from a join, `taken` from a `ScoreSender`.
+    Members
+    -------
+    begin, final : In(1)
+        Of a join: a step begins; it is the last of a sample.
+    taken : In(1)
+        Of a `ScoreSender`.
+    room, clear : Out(1)
+        For the join and the lanes.
     """
-    sending = Signal()
-    sent = Signal()  # the join still sees that the lanes had started
-    m.d.sync += sent.eq(taken)
-    m.d.comb += [room.eq(~sending & ~sent), clear.eq((begin & ~final) | taken)]
-    with m.If(final):
-        m.d.sync += sending.eq(1)
-    with m.Elif(taken):
-        m.d.sync += sending.eq(0)
+
+    def __init__(self) -> None:
+        super().__init__({"begin": In(1), "final": In(1), "taken": In(1), "room": Out(1), "clear": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        sending = Signal()
+        sent = Signal()  # the join still sees that the lanes had started
+        m.d.sync += sent.eq(self.taken)
+        m.d.comb += [self.room.eq(~sending & ~sent), self.clear.eq((self.begin & ~self.final) | self.taken)]
+        with m.If(self.final):
+            m.d.sync += sending.eq(1)
+        with m.Elif(self.taken):
+            m.d.sync += sending.eq(0)
+        return m
 
 
 class SynapsePath(wiring.Component):
@@ -57,6 +72,8 @@ class SynapsePath(wiring.Component):
 
     Members
     -------
+    reset : In(1)
+        Reaches everything in here one cycle later, as it does in the layers.
     events : In(stream.Signature(event(...)))
     room, begin, mark, last, error : In and Out
         See `StepJoin`.
@@ -92,6 +109,7 @@ class SynapsePath(wiring.Component):
         scores = {"score_row": In(image.row_bits), "scores": Out(signed(score_bits)).array(image.lanes)}
         super().__init__(
             {
+                "reset": In(1),
                 "events": self.fetch.signature.members["events"],
                 "room": In(1),
                 "begin": Out(1),
@@ -107,11 +125,11 @@ class SynapsePath(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.fetch = fetch = self.fetch
-        m.submodules.join = join = self.join
+        fetch, join = self.fetch, self.join
+        add_parts(m, self.reset, fetch=fetch, join=join)
         wiring.connect(m, wiring.flipped(self.events), fetch.events)
         for index, lane in enumerate(self.lanes):
-            m.submodules[f"lane{index}"] = lane
+            add_parts(m, self.reset, register=f"reset{index}", **{f"lane{index}": lane})
             wiring.connect(m, fetch.runs[index], lane.runs)
             m.d.comb += [
                 lane.clear.eq(self.clear),
@@ -146,6 +164,7 @@ class SpikingLayer(wiring.Component):
 
     Members
     -------
+    reset : In(1)
     events : In(stream.Signature(event(...)))
         Feed-forward events of a step, each axon at most once, and its mark.
     spikes : Out(stream.Signature(event(...)))
@@ -170,6 +189,7 @@ class SpikingLayer(wiring.Component):
             self.targets += [self.delay.rom, self.delay.final]
         super().__init__(
             {
+                "reset": In(1),
                 "events": In(stream.Signature(event(spec.inputs, spec.value_bits))),
                 "spikes": Out(stream.Signature(event(spec.neurons))),
                 "trace": Out(trace_ports(image, state_bits)),
@@ -179,10 +199,15 @@ class SpikingLayer(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.synapses = synapses = self.synapses
-        m.submodules.serializer = serializer = self.serializer
+        serializer = self.serializer
+        parts: dict[str, Any] = {"serializer": serializer}
+        if self.delay is not None:
+            parts |= {"delay": self.delay, "merge": self.merge}
+        add_parts(m, self.reset, **parts)
         trace = synapses.trace
         wiring.connect(m, trace, wiring.flipped(self.trace))
         m.d.comb += [
+            synapses.reset.eq(self.reset),
             # Two steps fit.
             synapses.room.eq(serializer.level <= self._image.rows + 1),
             synapses.clear.eq(synapses.begin),
@@ -199,8 +224,7 @@ class SpikingLayer(wiring.Component):
         if self.delay is None:
             wiring.connect(m, wiring.flipped(self.events), synapses.events)
         else:
-            m.submodules.delay = delay = self.delay
-            m.submodules.merge = merge = self.merge
+            delay, merge = self.delay, self.merge
             wiring.connect(m, wiring.flipped(self.events), merge.feed)
             wiring.connect(m, delay.events, merge.delayed)
             wiring.connect(m, merge.o, synapses.events)
@@ -223,6 +247,7 @@ class ReadoutLayer(wiring.Component):
 
     Members
     -------
+    reset : In(1)
     events : In(stream.Signature(event(...)))
     results : Out(stream.Signature(result(score_bits)))
     trace : Out
@@ -236,9 +261,11 @@ class ReadoutLayer(wiring.Component):
         score_bits = core.score_bits
         self.synapses = SynapsePath(core, index, state_bits=state_bits, score_bits=score_bits)
         self.sender = ScoreSender(image, score_bits=score_bits)
+        self.hold = ScoreHold()
         self.targets = self.synapses.targets
         super().__init__(
             {
+                "reset": In(1),
                 "events": In(stream.Signature(event(image.spec.inputs, image.spec.value_bits))),
                 "results": Out(stream.Signature(result(score_bits))),
                 "trace": Out(trace_ports(image, state_bits)),
@@ -248,19 +275,18 @@ class ReadoutLayer(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.synapses = synapses = self.synapses
-        m.submodules.sender = sender = self.sender
+        sender, hold = self.sender, self.hold
+        add_parts(m, self.reset, sender=sender, hold=hold)
         wiring.connect(m, wiring.flipped(self.events), synapses.events)
         wiring.connect(m, synapses.trace, wiring.flipped(self.trace))
         wiring.connect(m, sender.results, wiring.flipped(self.results))
-        hold_scores(
-            m,
-            begin=synapses.begin,
-            final=synapses.final,
-            room=synapses.room,
-            clear=synapses.clear,
-            taken=sender.taken,
-        )
         m.d.comb += [
+            synapses.reset.eq(self.reset),
+            hold.begin.eq(synapses.begin),
+            hold.final.eq(synapses.final),
+            hold.taken.eq(sender.taken),
+            synapses.room.eq(hold.room),
+            synapses.clear.eq(hold.clear),
             sender.start.eq(synapses.mark & synapses.last),
             sender.error.eq(synapses.error),
             synapses.score_row.eq(sender.row),

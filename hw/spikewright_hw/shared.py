@@ -13,9 +13,10 @@ from spikewright.spec import CoreSpec
 from .delay import DelayBuffer
 from .join import StepJoin
 from .lane import Lane
-from .layer import hold_scores, trace_ports
+from .layer import ScoreHold, trace_ports
 from .layouts import assign_fields, by_layer, event
 from .readout import ScoreSender, result
+from .reset import add_parts
 from .rows import RowFetch
 from .serializer import BitSerializer
 from .shared_update import SharedUpdate, engine_address
@@ -208,6 +209,8 @@ class SharedEngine(wiring.Component):
 
     Members
     -------
+    reset : In(1)
+        Reaches everything in here one cycle later.
     events : In(stream.Signature(event(inputs, value_bits)))
     results : Out(stream.Signature(result(score_bits)))
     trace0, trace1, ... : Out
@@ -236,8 +239,10 @@ class SharedEngine(wiring.Component):
             if image.spec.recurrent
         }
         self.sender = ScoreSender(core.layers[-1], score_bits=score_bits)
+        self.hold = ScoreHold()
         super().__init__(
             {
+                "reset": In(1),
                 "events": In(stream.Signature(event(network.inputs, network.value_bits))),
                 "results": Out(stream.Signature(result(score_bits))),
                 **{
@@ -250,15 +255,17 @@ class SharedEngine(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         readout = len(self._core.layers) - 1
-        m.submodules.merge = merge = self.merge
-        m.submodules.fetch = fetch = self.fetch
-        m.submodules.join = join = self.join
-        m.submodules.sender = sender = self.sender
+        merge, fetch, join, sender, hold = self.merge, self.fetch, self.join, self.sender, self.hold
+        parts: dict[str, Any] = {"merge": merge, "fetch": fetch, "join": join, "sender": sender, "hold": hold}
+        if self.serializer is not None:
+            parts["serializer"] = self.serializer
+        parts |= {f"delay{index}": delay for index, delay in self.delays.items()}
+        add_parts(m, self.reset, **parts)
         wiring.connect(m, wiring.flipped(self.events), merge.i)
         wiring.connect(m, merge.o, fetch.events)
         wiring.connect(m, sender.results, wiring.flipped(self.results))
         for index, lane in enumerate(self.lanes):
-            m.submodules[f"lane{index}"] = lane
+            add_parts(m, self.reset, register=f"reset{index}", **{f"lane{index}": lane})
             wiring.connect(m, fetch.runs[index], lane.runs)
             m.d.comb += [lane.row.eq(join.row), lane.score_row.eq(sender.row), sender.scores[index].eq(lane.score)]
         layer = join.layer if readout else 0
@@ -269,16 +276,17 @@ class SharedEngine(wiring.Component):
             join.flags.eq(self.lanes[0].flags),
             sender.error.eq(join.error),
         ]
-        ends = Signal()
-        final = Signal()
-        clear = Signal()
-        m.d.comb += [ends.eq(join.flags.last & (layer == readout)), final.eq(join.begin & ends)]
-        m.d.comb += sender.start.eq(join.mark & join.last & (layer == readout))
-        hold_scores(m, begin=join.begin, final=final, room=join.room, clear=clear, taken=sender.taken)
-        m.d.comb += [lane.clear.eq(clear) for lane in self.lanes]
+        m.d.comb += [
+            hold.begin.eq(join.begin),
+            hold.final.eq(join.begin & join.flags.last & (layer == readout)),
+            hold.taken.eq(sender.taken),
+            join.room.eq(hold.room),
+            sender.start.eq(join.mark & join.last & (layer == readout)),
+            *(lane.clear.eq(hold.clear) for lane in self.lanes),
+        ]
 
         if self.serializer is not None:
-            m.submodules.serializer = serializer = self.serializer
+            serializer = self.serializer
             wiring.connect(m, serializer.o, merge.loop)
             m.d.comb += [
                 serializer.rows.valid.eq((layer != readout) & ((join.valid & spikes.any()) | join.mark)),
@@ -289,7 +297,6 @@ class SharedEngine(wiring.Component):
                 serializer.rows.payload.error.eq(join.error),
             ]
         for index, delay in self.delays.items():
-            m.submodules[f"delay{index}"] = delay
             m.d.comb += [
                 merge.delayed[index].valid.eq(delay.events.valid),
                 *assign_fields(merge.delayed[index].payload, delay.events.payload),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
-from amaranth.hdl import Fragment
+from amaranth.hdl import ClockDomain, Fragment
 
 from spikewright.spec import CoreSpec
 
@@ -64,9 +64,16 @@ def generate(spec: CoreSpec, folder: Path) -> dict[str, Any]:
     """
     core = AxiCore(spec)
     images = Images()
-    text = verilog.convert(core, name=TOP, platform=images, strip_internal_attrs=True)
-    memory = Path(__file__).with_name("spikewright_ram.v" if spec.loadable else "spikewright_rom.v").read_text()
-    (folder / f"{TOP}.v").write_text(text + "\n" + memory)
+    text = verilog.convert(
+        core,
+        name=TOP,
+        platform=images,
+        strip_internal_attrs=True,
+        missing_domain=lambda name: ClockDomain(name, reset_less=True),
+    )
+    parts = ("spikewright_reset.v", "spikewright_ram.v" if spec.loadable else "spikewright_rom.v")
+    text = "\n".join([text, *(Path(__file__).with_name(part).read_text() for part in parts)])
+    (folder / f"{TOP}.v").write_text(text)
     images.write(folder)
     load: dict[str, Any] = {}
     if core.loader is not None:

@@ -67,13 +67,15 @@ class Bridge(Component):
         # Registers on both sides of the core: a block RAM alone takes half of the clock cycle to answer.
         m.submodules.before = before = Queue(deframer.o.payload.shape(), depth=2)
         m.submodules.behind = behind = Queue(self.results.payload.shape(), depth=2)
+        m.submodules.sent = sent = Queue(8, depth=2)  # Choosing a byte is a cycle's work.
         in_core = Signal()  # All of a sample is in the core, and its result is not complete.
         beats = Signal(BEAT_COUNT_BITS)
         wiring.connect(m, wiring.flipped(self.rx), deframer.i)
         wiring.connect(m, queue.o, before.i)
         wiring.connect(m, wiring.flipped(self.results), behind.i)
         wiring.connect(m, behind.o, framer.i)
-        wiring.connect(m, framer.o, wiring.flipped(self.tx))
+        wiring.connect(m, framer.o, sent.i)
+        wiring.connect(m, sent.o, wiring.flipped(self.tx))
         m.d.comb += [
             queue.i.payload.eq(deframer.o.payload),
             queue.i.valid.eq(deframer.o.valid),

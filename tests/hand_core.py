@@ -13,8 +13,12 @@ module spikewright_core(
     input clk, input rst,
     input [7:0] s_axis_tdata, input s_axis_tvalid, output s_axis_tready, input s_axis_tlast,
     output [15:0] m_axis_tdata, output m_axis_tvalid, input m_axis_tready, output m_axis_tlast,
-    output [15:0] trace
+    output [15:0] trace%s
 );
+"""
+LOAD_PORTS = """,
+    input [7:0] s_load_tdata, input s_load_tvalid, output s_load_tready, input s_load_tlast,
+    output loaded, output load_error
 """
 
 # Answers every beat with a word of the image; `STATE` adds what a test needs to `word`.
@@ -50,10 +54,14 @@ def write_core(
     *,
     images: Mapping[str, tuple[int, int]] = {},
     stream: dict[str, Any] = STREAM,
+    ports: str = "",
 ) -> Path:
-    """A build folder; `extra` is Verilog that declares 16 bits of that name, `images` (words, width) by name."""
+    """A build folder.
+
+    `extra` is Verilog that declares 16 bits of that name, `images` (words, width) by name, `ports` more of them.
+    """
     folder.mkdir(parents=True)
-    (folder / "spikewright_core.v").write_text(PORTS + extra + BODY + "endmodule\n")
+    (folder / "spikewright_core.v").write_text(PORTS % ports + extra + BODY + "endmodule\n")
     entries = {}
     for name, (words, width) in {"image": (256, 16), **images}.items():
         lines = [f"// {words} words of {width} bits", *(f"{word * 40503 % (1 << width):x}" for word in range(words))]

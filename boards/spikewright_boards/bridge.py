@@ -10,7 +10,8 @@ from spikewright_hw.queue import Queue
 from spikewright_hw.ram import RamQueue
 
 from .framing import Deframer, ResultFramer, axis_beat
-from .protocol import BEAT_COUNT_BITS, LINE_ERROR, OVERFLOW, PROTOCOL_ERROR, StreamFormat
+from .loading import ImageFeeder
+from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LINE_ERROR, OVERFLOW, PROTOCOL_ERROR, UNLOADED, StreamFormat
 from .uart import UartReceiver, UartTransmitter
 
 
@@ -20,6 +21,9 @@ class Bridge(Component):
     Beats wait for the core in a queue. One that comes while the queue is full is dropped, and `OVERFLOW` set: the line
     knows no back-pressure. The first beat of a sample goes to the core only when the result of the sample before has
     left it, so that the head of a result frame speaks of one sample.
+
+    Where the core is loaded at run time, events that come before it is are dropped, and `UNLOADED` set; an image that
+    comes before the result of a sample left is dropped, and `OVERFLOW` set.
 
     Parameters
     ----------
@@ -35,17 +39,21 @@ class Bridge(Component):
     events : Out(stream of axis_beat)
     results : In(stream of axis_beat)
     tx : Out(stream of 8 bits)
-    flags : Out(7)
+    flags : Out(FLAG_BITS)
         See `protocol`; they stay set until a reset.
     label : Out(8 * output_bytes - 1)
         Class of the last result.
     out_of_range : Out(1)
         The core's error flag of the last result.
+    image : Out(stream of axis_beat(8))
+    loaded, load_error : In(1)
+        Only where the core is loaded: bytes of load images, and what became of the last.
     """
 
     def __init__(self, format: StreamFormat, *, depth: int) -> None:
         self._format = format
         self._depth = depth
+        load = {"image": Out(stream.Signature(axis_beat(8))), "loaded": In(1), "load_error": In(1)}
         super().__init__(
             {
                 "rx": In(stream.Signature(8, always_ready=True)),
@@ -53,9 +61,10 @@ class Bridge(Component):
                 "events": Out(stream.Signature(axis_beat(8 * format.input_bytes))),
                 "results": In(stream.Signature(axis_beat(8 * format.output_bytes))),
                 "tx": Out(stream.Signature(8)),
-                "flags": Out(7),
+                "flags": Out(FLAG_BITS),
                 "label": Out(8 * format.output_bytes - 1),
                 "out_of_range": Out(1),
+                **(load if format.loadable else {}),
             }
         )
 
@@ -68,7 +77,8 @@ class Bridge(Component):
         m.submodules.before = before = Queue(deframer.o.payload.shape(), depth=2)
         m.submodules.behind = behind = Queue(self.results.payload.shape(), depth=2)
         m.submodules.sent = sent = Queue(8, depth=2)  # Choosing a byte is a cycle's work.
-        in_core = Signal()  # All of a sample is in the core, and its result is not complete.
+        begun = Signal()  # A beat of a sample is in the core, and the result is not complete.
+        in_core = Signal()  # All of it.
         beats = Signal(BEAT_COUNT_BITS)
         wiring.connect(m, wiring.flipped(self.rx), deframer.i)
         wiring.connect(m, queue.o, before.i)
@@ -86,19 +96,38 @@ class Bridge(Component):
             framer.beats.eq(beats),
         ]
         lost = queue.i.valid & ~queue.i.ready
-        for flag, event in ((OVERFLOW, lost), (LINE_ERROR, self.line_error), (PROTOCOL_ERROR, deframer.error)):
+        errors = {OVERFLOW: lost, LINE_ERROR: self.line_error, PROTOCOL_ERROR: deframer.error}
+        if self._format.loadable:
+            m.submodules.feeder = feeder = ImageFeeder()
+            wiring.connect(m, deframer.groups, feeder.groups)
+            wiring.connect(m, feeder.o, wiring.flipped(self.image))
+            wiring.connect(m, feeder.answers, framer.loads)
+            m.d.comb += [
+                feeder.begin.eq(deframer.begin),
+                feeder.end.eq(deframer.end),
+                feeder.busy.eq(~queue.empty | before.o.valid | begun),
+                feeder.loaded.eq(self.loaded),
+                feeder.refused.eq(self.load_error),
+                queue.i.valid.eq(deframer.o.valid & self.loaded),
+            ]
+            errors |= {OVERFLOW: lost | feeder.dropped, UNLOADED: deframer.o.valid & ~self.loaded}
+        for flag, event in errors.items():
             with m.If(event):
                 m.d.sync += self.flags[flag.bit_length() - 1].eq(1)
         with m.If(self.events.valid & self.events.ready):
-            m.d.sync += [beats.eq(beats + 1), in_core.eq(self.events.payload.last)]
+            m.d.sync += [beats.eq(beats + 1), begun.eq(1), in_core.eq(self.events.payload.last)]
         with m.If(framer.i.valid & framer.i.ready & framer.i.payload.last):
             m.d.sync += [
                 beats.eq(0),
+                begun.eq(0),
                 in_core.eq(0),
                 self.label.eq(framer.i.payload.data[:-1]),
                 self.out_of_range.eq(framer.i.payload.data[-1]),
             ]
         return m
+
+
+_BEHIND_UART = ("rx", "line_error", "tx")
 
 
 class UartBridge(Component):
@@ -120,7 +149,7 @@ class UartBridge(Component):
         For the core. One cycle longer than the reset of the clock domain, and during a break.
     events : Out(stream of axis_beat)
     results : In(stream of axis_beat)
-    flags, label, out_of_range
+    flags, label, out_of_range, image, loaded, load_error
         As of `Bridge`.
 
     Raises
@@ -130,6 +159,7 @@ class UartBridge(Component):
     """
 
     def __init__(self, format: StreamFormat, *, divisor: int, depth: int) -> None:
+        self._format = format
         self._receiver = UartReceiver(divisor)
         self._transmitter = UartTransmitter(divisor)
         self._bridge = Bridge(format, depth=depth)
@@ -138,10 +168,7 @@ class UartBridge(Component):
                 "rx": In(1, init=1),
                 "tx": Out(1, init=1),
                 "core_reset": Out(1, init=1),
-                **{
-                    name: self._bridge.signature.members[name]
-                    for name in ("events", "results", "flags", "label", "out_of_range")
-                },
+                **{name: member for name, member in self._bridge.signature.members.items() if name not in _BEHIND_UART},
             }
         )
 
@@ -155,6 +182,9 @@ class UartBridge(Component):
         wiring.connect(m, bridge.tx, transmitter.i)
         wiring.connect(m, bridge.events, wiring.flipped(self.events))
         wiring.connect(m, wiring.flipped(self.results), bridge.results)
+        if self._format.loadable:
+            wiring.connect(m, bridge.image, wiring.flipped(self.image))
+            m.d.comb += [bridge.loaded.eq(self.loaded), bridge.load_error.eq(self.load_error)]
         m.d.comb += [
             receiver.rx.eq(self.rx),
             self.tx.eq(transmitter.tx),

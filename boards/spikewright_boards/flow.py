@@ -133,7 +133,8 @@ def synthesize(
     """Make a bitstream of a core that `spikewright generate` wrote.
 
     The Verilog and the memory images of the folder are synthesized as they are, under a top level with a serial line
-    (see `protocol`).
+    (see `protocol`). A core that is loaded at run time has no memory images: the bitstream is good for every network
+    that `spikewright generate --image-for` makes a load image of.
 
     Parameters
     ----------
@@ -178,10 +179,6 @@ def synthesize(
     family = FAMILIES[target.family]
     begin = time.monotonic()
     manifest = read_json(build_dir / MANIFEST, "manifest")
-    if "load" in manifest:
-        raise InputError(
-            f"{build_dir} must be made by `generate --weights fixed` for a board: no board top has a load port yet"
-        )
     sources = _sources(build_dir, manifest)
     check_images(build_dir, manifest.get("images"))
     try:
@@ -253,6 +250,8 @@ def _check_ports(core: Path, stream: StreamFormat) -> None:
     for port, size in (("s_axis_tdata", stream.input_bytes), ("m_axis_tdata", stream.output_bytes)):
         if not re.search(rf"\b(input|output)\s*\[{8 * size - 1}:0\]\s*{port}\b", text):
             raise InputError(f"{core} must have {8 * size} bits of {port}, as its manifest says")
+    if bool(re.search(r"\binput\s*\[7:0\]\s*s_load_tdata\b", text)) != stream.loadable:
+        raise InputError(f"{core} must have {'a' if stream.loadable else 'no'} load port, as its manifest says")
 
 
 def _write_top(board: Board, stream: StreamFormat, clock: Clock, family: Family, work: Path) -> None:

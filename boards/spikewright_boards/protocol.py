@@ -13,6 +13,10 @@ bits                  meaning
 1                     0: an event, 1: a mark, which ends a step
 ====================  ==================================================================
 
+A mark with a value of 1 is none: where the core is loaded at run time, such a frame begins a load image (axon 0) or
+ends it (axon 1). Between the two travel the bits of the image, low bits first, seven in a byte without the top bit. Any
+other frame in between ends the image too, as one that was cut short.
+
 From the board: one frame per sample,
 
 ============================  ==========================================================
@@ -24,9 +28,17 @@ ceil(8 output_bytes / 7)      the score of a class, as often as there are classe
 ceil(8 output_bytes / 7)      the class; the top bit of `output_bytes` is the core's error flag
 ============================  ==========================================================
 
-A flag once set stays until a break (`rx` low for longer than a byte takes) resets the bridge and the core. The line has
-no flow control: beats wait in a queue of the board, and what comes while that is full is dropped and sets `OVERFLOW`.
-Who sends a sample only after the result of the one before arrived never fills it with anything but one sample.
+and for the end of every load image a byte: the top bit, the one below it, `LOADED` and the flags. Results do not have
+the bit below the top one.
+
+A flag once set stays until a break (`rx` low for longer than a byte takes) resets the bridge and the core, which also
+forgets what it was loaded with. The line has no flow control: beats wait in a queue of the board, and what comes while
+that is full is dropped and sets `OVERFLOW`. Who sends a sample only after the result of the one before arrived never
+fills it with anything but one sample.
+
+A core that refuses an image has no network, and takes no events until it is loaded again: they are dropped, and set
+`UNLOADED`. An image that begins while a sample is under way is dropped, and the core keeps its network: it sets
+`OVERFLOW`. Send one only after all results arrived, and samples only after the answer to it.
 """
 
 from __future__ import annotations
@@ -43,7 +55,11 @@ from spikewright.errors import InputError
 OVERFLOW = 1
 LINE_ERROR = 2
 PROTOCOL_ERROR = 4
+UNLOADED = 8
+FLAG_BITS = 4
 
+LOADED = 0x20
+LOAD_REPLY = 0x40
 _START = 0x80
 BEAT_COUNT_BITS = 14
 
@@ -69,6 +85,8 @@ class StreamFormat:
         1 .. 8: bytes of a result beat.
     classes : int
         1 .. 65536; with an error flag on top, a class must fit a result beat.
+    loadable : bool
+        The core is loaded at run time.
 
     Raises
     ------
@@ -81,6 +99,7 @@ class StreamFormat:
     input_bytes: int
     output_bytes: int
     classes: int
+    loadable: bool = False
 
     def __post_init__(self) -> None:
         for name, high in (("axon_bits", 16), ("value_bits", 16), ("output_bytes", 8), ("classes", 1 << 16)):
@@ -111,7 +130,8 @@ class StreamFormat:
         if not isinstance(entry, Mapping):
             raise InputError("manifest entry stream must be an object with the widths of the streams, not missing")
         names = ("axon_bits", "value_bits", "input_bytes", "output_bytes", "classes")
-        result = cls(**{name: entry.get(name) for name in names})  # type: ignore[arg-type]
+        loadable = "load" in manifest
+        result = cls(**{name: entry.get(name) for name in names}, loadable=loadable)  # type: ignore[arg-type]
         _check("mark_bit", entry.get("mark_bit"), result.mark_bit, result.mark_bit)
         return result
 
@@ -160,6 +180,31 @@ def encode(counts: npt.ArrayLike, stream: StreamFormat) -> bytes:
     return bytes(data)
 
 
+def encode_load(image: bytes, stream: StreamFormat) -> bytes:
+    """Bytes that carry a load image to the board, which answers with a `LoadReply`.
+
+    Parameters
+    ----------
+    image : bytes
+        `weights.bin` of the build folder, or by `spikewright generate --image-for`.
+    stream : StreamFormat
+
+    Raises
+    ------
+    InputError
+        If the core is not loaded at run time, or the image is empty.
+    """
+    if not stream.loadable:
+        raise InputError("a core must be made by `generate --weights loadable` to take a load image")
+    if not image:
+        raise InputError("a load image must have at least 1 byte, not 0")
+    bits = np.unpackbits(np.frombuffer(image, dtype=np.uint8), bitorder="little")
+    sevens = np.pad(bits, (0, -len(bits) % 7)).reshape(-1, 7)
+    body = np.packbits(sevens, axis=1, bitorder="little").tobytes()
+    command = 1 << stream.axon_bits | 1 << stream.mark_bit
+    return frame(command, stream.mark_bit + 1) + body + frame(command | 1, stream.mark_bit + 1)
+
+
 def beats(counts: npt.ArrayLike) -> int:
     """Input beats of a sample, to compare with `Result.beats`: one per event and one per step, modulo 2**14."""
     array = np.asarray(counts)
@@ -179,7 +224,7 @@ class Result:
     out_of_range : bool
         The core saw an event that it does not accept.
     flags : int
-        `OVERFLOW`, `LINE_ERROR`, `PROTOCOL_ERROR`: something was lost since the last break.
+        `OVERFLOW`, `LINE_ERROR`, `PROTOCOL_ERROR`, `UNLOADED`: something was lost since the last break.
     beats : int
         Beats that reached the core, modulo 2**14.
     """
@@ -196,6 +241,27 @@ class Result:
         return not self.flags and not self.out_of_range
 
 
+@dataclass(frozen=True)
+class LoadReply:
+    """What the board answers to a load image.
+
+    Parameters
+    ----------
+    loaded : bool
+        The core found the image whole, and meant for it. Otherwise it was refused.
+    flags : int
+        As of `Result`.
+    """
+
+    loaded: bool
+    flags: int
+
+    @property
+    def ok(self) -> bool:
+        """Loaded, and nothing was lost since the last break."""
+        return self.loaded and not self.flags
+
+
 class ResultDecoder:
     """Results from the bytes of a board, in pieces of any size.
 
@@ -207,6 +273,8 @@ class ResultDecoder:
     ----------
     dropped : int
         Bytes that belong to no complete frame: the rest of one that was cut off by a break, or after lost bytes.
+    loads : list of LoadReply
+        Answers to load images, in the order they came.
     """
 
     def __init__(self, stream: StreamFormat) -> None:
@@ -215,6 +283,7 @@ class ResultDecoder:
         self._length = 3 + self._group * (stream.classes + 1)
         self._frame = bytearray()
         self.dropped = 0
+        self.loads: list[LoadReply] = []
 
     @property
     def frame_length(self) -> int:
@@ -228,6 +297,9 @@ class ResultDecoder:
             if byte & _START:
                 self.dropped += len(self._frame)
                 self._frame.clear()
+                if byte & LOAD_REPLY:
+                    self.loads.append(LoadReply(bool(byte & LOADED), byte & ((1 << FLAG_BITS) - 1)))
+                    continue
             elif not self._frame:
                 self.dropped += 1
                 continue

@@ -102,6 +102,7 @@ class BoardTop(Elaboratable):
 
     ULX3S: LEDs 0 .. 6 show the class of the last sample, LED 7 that something was lost or out of range. iCEBreaker: the
     five LEDs of the break-off part show the class; on the board, the red LED shows an error, the green one readiness.
+    Where the core is loaded at run time, LED 6 or the green one shows that it is, and a refused image is an error.
 
     Parameters
     ----------
@@ -128,6 +129,22 @@ class BoardTop(Elaboratable):
         m.submodules.tx = tx = io.Buffer("o", serial.tx)
         m.d.comb += [bridge.rx.eq(rx.i), tx.o.eq(bridge.tx)]
         events, results = bridge.events, bridge.results
+        error = Signal()
+        ready = ~bridge.core_reset
+        failed = bridge.flags.any() | bridge.out_of_range
+        load: dict[str, Any] = {}
+        if self._format.loadable:
+            image = bridge.image
+            load = {
+                "i_s_load_tdata": image.payload.data,
+                "i_s_load_tlast": image.payload.last,
+                "i_s_load_tvalid": image.valid,
+                "o_s_load_tready": image.ready,
+                "o_loaded": bridge.loaded,
+                "o_load_error": bridge.load_error,
+            }
+            ready = bridge.loaded
+            failed = failed | bridge.load_error
         m.submodules.core = Instance(
             "spikewright_core",
             i_clk=ClockSignal(),
@@ -140,17 +157,20 @@ class BoardTop(Elaboratable):
             o_m_axis_tlast=results.payload.last,
             o_m_axis_tvalid=results.valid,
             i_m_axis_tready=results.ready,
+            **load,
         )
-        error = Signal()
-        m.d.sync += error.eq(bridge.flags.any() | bridge.out_of_range)
+        m.d.sync += error.eq(failed)
         if self._board.family == "ecp5":
             lights = [self._light(m, platform, "led", k) for k in range(8)]
-            m.d.comb += [Cat(lights[:7]).eq(bridge.label), lights[7].eq(error)]
+            shown = 6 if load else 7
+            m.d.comb += [Cat(lights[:shown]).eq(bridge.label), lights[7].eq(error)]
+            if load:
+                m.d.comb += lights[6].eq(ready)
         else:
             m.d.comb += [
                 Cat(self._light(m, platform, "led", k) for k in range(2, 7)).eq(bridge.label),
                 self._light(m, platform, "led_r", 0).eq(error),
-                self._light(m, platform, "led_g", 0).eq(~bridge.core_reset),
+                self._light(m, platform, "led_g", 0).eq(ready),
             ]
         return m
 

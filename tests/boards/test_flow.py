@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hand_core import STREAM, write_core
+from hand_core import LOAD_PORTS, STREAM, write_core
 from random_networks import random_network
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import write_json, write_manifest
@@ -234,9 +234,11 @@ def test_bad_build_folders(no_tools: None, tmp_path: Path) -> None:
     write_json(build / "manifest.json", {"images": {}, "load": {}, "stream": STREAM})
     with pytest.raises(InputError) as caught:
         synthesize(build, "icebreaker")
-    assert str(caught.value) == (
-        f"{build} must be made by `generate --weights fixed` for a board: no board top has a load port yet"
-    )
+    assert str(caught.value) == f"{build}/spikewright_core.v must have a load port, as its manifest says"
+    build = write_core(tmp_path / "loaded", ports=LOAD_PORTS)
+    with pytest.raises(InputError) as caught:
+        synthesize(build, "icebreaker")
+    assert str(caught.value) == f"{build}/spikewright_core.v must have no load port, as its manifest says"
     for images in ({"../image": {}}, ["image"], None):
         write_json(build / "manifest.json", {"images": images, "stream": STREAM})
         with pytest.raises(InputError) as caught:

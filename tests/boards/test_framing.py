@@ -1,5 +1,6 @@
 # amaranth: UnusedElaboratable=no
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from amaranth.sim import Simulator
 
 from spikewright_boards.framing import Deframer, ResultFramer
-from spikewright_boards.protocol import ResultDecoder, StreamFormat, encode, frame
+from spikewright_boards.protocol import OVERFLOW, LoadReply, ResultDecoder, StreamFormat, encode, encode_load, frame
+from spikewright_sim.stream import StreamRules
 
 SHD = StreamFormat(axon_bits=8, value_bits=5, input_bytes=2, output_bytes=3, classes=3)
 # A frame of one byte, and frames with unused bits on top.
@@ -93,11 +95,114 @@ def test_deframer_reports_and_recovers(data: bytes, errors: int) -> None:
     assert len(beats) == (2 if len(data) == 4 else 1)
 
 
+@pytest.mark.parametrize("loadable", [False, True])
+def test_deframer_drops_marks_that_mean_nothing(loadable: bool) -> None:
+    form = replace(SHD, loadable=loadable)
+    # Axons and values of marks; of loadable cores alone, a value of 1 begins or ends an image.
+    wrong = [2, 1 << 7, 1 << 9, 1 << 12 | 1, 1 << 8 | 2]
+    data = b"".join(frame(bits | 1 << 13, 14) for bits in wrong)
+    beats, errors, _ = deframe(data + frame(1 | 1 << 13, 14), form)
+    assert beats == [(1 << 13, 1)]
+    assert errors == len(wrong)
+    beats, errors, _ = deframe(frame(1 << 8 | 1 << 13, 14) + frame(1 | 1 << 8 | 1 << 13, 14), form)
+    assert (beats, errors) == ([], 0 if loadable else 2)
+
+
 def test_deframer_drops_a_value_that_is_too_wide() -> None:
     form = FORMATS[3]
     beats, errors, _ = deframe(frame(1 << 33, 35) + frame(3, 35), form)
     assert beats == [(3, 0)]
     assert errors == 1
+
+
+@pytest.mark.parametrize("form", [SHD, FORMATS[1]])
+@pytest.mark.parametrize("gap", [0, 2])
+def test_deframer_gives_the_groups_of_an_image(form: StreamFormat, gap: int) -> None:
+    form = replace(form, loadable=True)
+    dut = Deframer(form)
+    image = random.Random(7).randbytes(20)
+    sample = encode([[1, 0], [0, 1]], form)
+    data = encode_load(image, form)
+    seen: list[tuple[str, int]] = []
+    ends: list[int] = []
+
+    async def drive(ctx: Any) -> None:
+        cycle = 0
+        for byte in sample + data + data + sample:
+            ctx.set(dut.i.payload, byte)
+            ctx.set(dut.i.valid, 1)
+            for _ in range(gap + 1):
+                _, _, groups, group, begin, end, beat, error = await ctx.tick().sample(
+                    dut.groups.valid, dut.groups.payload, dut.begin, dut.end, dut.o.valid, dut.error
+                )
+                ctx.set(dut.i.valid, 0)
+                assert not error
+                for name, happened in (("begin", begin), ("end", end), ("beat", beat), ("group", groups)):
+                    if happened:
+                        seen.append((name, group if name == "group" else 0))
+                        if name == "end":
+                            ends.append(cycle)
+                cycle += 1
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(drive)
+    sim.run()
+    head = len(frame(0, form.mark_bit + 1))
+    once = [("begin", 0), *(("group", byte) for byte in data[head:-head]), ("end", 0)]
+    assert [item for item in seen if item[0] != "beat"] == 2 * once
+    # The last one comes too late to be seen without a gap.
+    assert seen.count(("beat", 0)) == (8 if gap else 7)
+    # One cycle after the last byte.
+    position = len(sample) + len(data) - 1
+    assert ends == [position * (gap + 1) + 1, (position + len(data)) * (gap + 1) + 1]
+
+
+def test_result_framer_puts_answers_to_images_between_results() -> None:
+    form = replace(SHD, loadable=True)
+    dut = ResultFramer(form)
+    data = bytearray()
+    watch = StreamRules("ResultFramer.o")
+
+    async def send(ctx: Any) -> None:
+        for number in range(3):
+            for position in range(form.classes + 1):
+                ctx.set(dut.i.payload, {"data": number, "last": position == form.classes})
+                ctx.set(dut.i.valid, 1)
+                await ctx.tick().until(dut.i.ready)
+            ctx.set(dut.i.valid, 0)
+            await ctx.tick().repeat(20)
+
+    async def answer(ctx: Any) -> None:
+        # Before a result, within one, and while none comes.
+        for wait, loaded in ((1, 1), (70, 0), (30, 1)):
+            await ctx.tick().repeat(wait)
+            ctx.set(dut.loads.payload, loaded)
+            ctx.set(dut.loads.valid, 1)
+            await ctx.tick().until(dut.loads.ready)
+            ctx.set(dut.loads.valid, 0)
+
+    async def take(ctx: Any) -> None:
+        rng = random.Random(2)
+        ctx.set(dut.flags, OVERFLOW)
+        while True:
+            ctx.set(dut.o.ready, rng.random() < 0.5)
+            _, _, valid, ready, payload = await ctx.tick().sample(dut.o.valid, dut.o.ready, dut.o.payload)
+            watch.cycle(bool(valid), bool(ready), payload)
+            if valid and ready:
+                data.append(payload)
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(send)
+    sim.add_testbench(answer)
+    sim.add_testbench(take, background=True)
+    sim.run()
+    decoder = ResultDecoder(form)
+    results = decoder.feed(bytes(data))
+    assert [result.label for result in results] == [0, 1, 2]
+    assert decoder.loads == [LoadReply(True, OVERFLOW), LoadReply(False, OVERFLOW), LoadReply(True, OVERFLOW)]
+    assert decoder.dropped == 0
 
 
 @pytest.mark.parametrize("form", FORMATS)

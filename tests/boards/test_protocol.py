@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 from spikewright.errors import InputError
-from spikewright_boards.protocol import OVERFLOW, ResultDecoder, StreamFormat, beats, encode, frame, groups
+from spikewright_boards.protocol import (
+    LINE_ERROR,
+    OVERFLOW,
+    UNLOADED,
+    LoadReply,
+    ResultDecoder,
+    StreamFormat,
+    beats,
+    encode,
+    encode_load,
+    frame,
+    groups,
+)
 
 SHD: dict[str, Any] = {"axon_bits": 8, "value_bits": 5, "input_bytes": 2, "output_bytes": 3, "classes": 3}
 
@@ -48,6 +60,40 @@ def test_encode_rejects_what_does_not_fit(counts: Any, message: str) -> None:
     assert str(caught.value) == message
 
 
+def test_encode_load_puts_seven_bits_in_a_byte_between_two_frames() -> None:
+    # A mark with a value of 1; the end has axon 1.
+    begin, end = b"\x80\x42", b"\x81\x42"
+    form = StreamFormat(**SHD, loadable=True)
+    for image, body in ((b"\x00", b"\x00\x00"), (b"\xff", b"\x7f\x01"), (b"\x81\xff", b"\x01\x7f\x03")):
+        assert encode_load(image, form) == begin + body + end
+    for length in (1, 6, 7, 8, 100):
+        image = bytes(range(1, length + 1))
+        body = encode_load(image, form)[2:-2]
+        assert len(body) == -(-8 * length // 7)
+        assert max(body) < 0x80
+        assert sum(byte << 7 * k for k, byte in enumerate(body)) == int.from_bytes(image, "little")
+
+
+def test_encode_load_rejects_what_no_core_takes() -> None:
+    for loadable, image, message in (
+        (False, b"1", "a core must be made by `generate --weights loadable` to take a load image"),
+        (True, b"", "a load image must have at least 1 byte, not 0"),
+    ):
+        with pytest.raises(InputError) as caught:
+            encode_load(image, StreamFormat(**SHD, loadable=loadable))
+        assert str(caught.value) == message
+
+
+def test_decoder_tells_answers_to_images_from_results() -> None:
+    decoder = ResultDecoder(StreamFormat(**SHD, loadable=True))
+    good = result_bytes([1, 2, 3], 2, flags=UNLOADED)
+    results = decoder.feed(b"\xe0" + good + b"\xc0" + good[:4] + b"\xea" + good)
+    assert [(result.label, result.flags) for result in results] == [(2, UNLOADED)] * 2
+    assert decoder.loads == [LoadReply(True, 0), LoadReply(False, 0), LoadReply(True, LINE_ERROR | UNLOADED)]
+    assert [reply.ok for reply in decoder.loads] == [True, False, False]
+    assert decoder.dropped == 4
+
+
 def test_decoder_reads_signed_scores_in_any_pieces() -> None:
     decoder = ResultDecoder(StreamFormat(**SHD))
     data = result_bytes([-1, 1 << 22, -(1 << 23)], 2, count=300) * 2
@@ -85,6 +131,7 @@ def test_frame_marks_its_first_byte_alone() -> None:
 def test_format_comes_from_the_manifest() -> None:
     entry = {**SHD, "mark_bit": 13}
     assert StreamFormat.from_manifest({"stream": entry}) == StreamFormat(**SHD)
+    assert StreamFormat.from_manifest({"stream": entry, "load": {}}) == StreamFormat(**SHD, loadable=True)
 
 
 @pytest.mark.parametrize(

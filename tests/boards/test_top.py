@@ -1,5 +1,6 @@
 # amaranth: UnusedElaboratable=no
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,20 @@ def test_the_core_is_the_one_of_the_build_folder(board: str) -> None:
     ]
     # The queue in front of the core must become a plain block RAM.
     assert re.search(r"\(\* no_rw_check.*\n.*\n  reg \[\d+:0\] memory", verilog)
+
+
+@pytest.mark.parametrize("board", list(BOARDS))
+def test_a_core_that_is_loaded_has_its_port_on_the_line(board: str) -> None:
+    verilog = files(board, replace(FORM, loadable=True))["top.debug.v"]
+    (ports,) = re.findall(r"\n  spikewright_core core \((.*?)\n  \);", verilog, re.DOTALL)
+    found = sorted(re.findall(r"\.(\w+)\(", ports))
+    assert [name for name in found if "load" in name] == [
+        "load_error",
+        "loaded",
+        *(f"s_load_{name}" for name in ("tdata", "tlast", "tready", "tvalid")),
+    ]
+    assert len(found) == 16
+    assert not re.search(r"\.\w*load\w*\(\)", ports)
 
 
 @pytest.mark.parametrize("board", list(BOARDS))

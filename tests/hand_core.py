@@ -55,10 +55,12 @@ def write_core(
     images: Mapping[str, tuple[int, int]] = {},
     stream: dict[str, Any] = STREAM,
     ports: str = "",
+    **manifest: Any,
 ) -> Path:
     """A build folder.
 
-    `extra` is Verilog that declares 16 bits of that name, `images` (words, width) by name, `ports` more of them.
+    `extra` is Verilog that declares 16 bits of that name, `images` (words, width) by name, `ports` more of them;
+    `manifest` are further entries.
     """
     folder.mkdir(parents=True)
     (folder / "spikewright_core.v").write_text(PORTS % ports + extra + BODY + "endmodule\n")
@@ -67,5 +69,5 @@ def write_core(
         lines = [f"// {words} words of {width} bits", *(f"{word * 40503 % (1 << width):x}" for word in range(words))]
         (folder / f"{name}.hex").write_text("\n".join(lines) + "\n")
         entries[name] = {"words": words, "width": width}
-    write_manifest(folder, {"images": entries, "stream": stream})
+    write_manifest(folder, {"images": entries, "stream": stream, **manifest})
     return folder

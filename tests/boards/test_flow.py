@@ -113,6 +113,37 @@ def test_ulx3s_bitstream_of_a_hand_written_core(tmp_path: Path) -> None:
     assert path["logic_ns"] + path["routing_ns"] == pytest.approx(1000 / report["fmax_mhz"], abs=0.05)
 
 
+def test_a_core_that_is_loaded_at_run_time(tmp_path: Path) -> None:
+    need("yosys", "nextpnr-ice40", "icepack")
+    # Whatever the line brings is written into a memory, which makes no sense but needs every wire.
+    extra = """
+        (* no_rw_check *) reg [7:0] held [0:511];
+        reg [8:0] place;
+        reg [15:0] extra;
+        reg ended;
+        assign s_load_tready = 1;
+        assign loaded = ended & ^place;
+        assign load_error = ended & ~^place;
+        always @(posedge clk) begin
+            extra <= held[word[8:0]];
+            ended <= s_load_tvalid & s_load_tlast;
+            if (s_load_tvalid) begin
+                held[place] <= s_load_tdata;
+                place <= place + 1;
+            end
+        end
+        """
+    build = write_core(tmp_path / "build", extra, ports=LOAD_PORTS, load={"image": "weights.bin"})
+    report = synthesize(build, "icebreaker", progress=silent)
+    assert report["met"] is True
+    homes = {memory["name"]: (memory["home"], memory["blocks"]) for memory in report["memories"]}
+    assert homes == {
+        "bridge.bridge.queue.ram": ("block RAM", 1),
+        "core.held": ("block RAM", 1),
+        "core.image": ("block RAM", 1),
+    }
+
+
 def test_a_memory_in_flip_flops_is_named(tmp_path: Path) -> None:
     need("yosys", "nextpnr-ice40", "icepack")
     # iCE40 has no memory that is read without a clock.

@@ -34,6 +34,8 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"layers": "shared", "without_idle": True},
     {"margin": 0.0},
     {"margin": 0.5},
+    {"layers": "shared", "margin": 0.0},
+    {"layers": "shared", "margin": 0.5},
 )
 
 

@@ -73,7 +73,8 @@ class Core(wiring.Component):
     @property
     def targets(self) -> list[LoadTarget]:
         """What is loaded at run time, in the order of the load image."""
-        return [target for layer in self.layers for target in layer.targets] if self._spec.loadable else []
+        parts = self.layers or [self._last]
+        return [target for part in parts for target in part.targets] if self._spec.loadable else []
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -50,6 +50,7 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
             }
             for image in spec.layers
         ],
+        "engine": asdict(spec.engine.capacity) if spec.engine and spec.engine.capacity else None,
         "memories": [[target.name, target.width, target.depth] for target in targets],
     }
 

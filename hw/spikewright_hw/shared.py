@@ -17,6 +17,7 @@ from .layer import ScoreHold, trace_ports
 from .layouts import assign_fields, by_layer, event
 from .readout import ScoreSender, result
 from .reset import add_parts
+from .rom import LoadTarget
 from .rows import RowFetch
 from .serializer import BitSerializer
 from .shared_update import SharedUpdate, engine_address
@@ -238,6 +239,9 @@ class SharedEngine(wiring.Component):
             for index, image in enumerate(core.layers)
             if image.spec.recurrent
         }
+        of_lanes = [target for lane in self.lanes for target in (lane.rom, lane.update.rom)]
+        of_delays = [target for delay in self.delays.values() for target in (delay.rom, delay.final)]
+        self.targets: list[LoadTarget] = [self.fetch.rom, *of_lanes, *of_delays]
         self.sender = ScoreSender(core.layers[-1], score_bits=score_bits)
         self.hold = ScoreHold()
         super().__init__(

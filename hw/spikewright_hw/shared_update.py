@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import CoreSpec, signed_bits, unsigned_bits
+from spikewright.spec import CoreSpec, unsigned_bits
 
 from .arithmetic import leak
 from .layouts import by_layer, delayed
@@ -55,13 +55,11 @@ class SharedUpdate(wiring.Component):
         self._state_bits = state_bits
         self._score_bits = score_bits
         self._specs = [image.spec for image in core.layers]
-        biases = [int(bound) for spec in self._specs for bound in (spec.bias.min(), spec.bias.max())]
-        thresholds = [int(spec.threshold.max()) for spec in self._specs if spec.threshold is not None]
+        capacity = core.engine.capacity
+        threshold_bits = [capacity.threshold_bits] if capacity else [image.threshold_bits for image in core.layers]
+        bias_bits = [capacity.bias_bits] if capacity else [image.bias_bits for image in core.layers]
         self._neuron = data.StructLayout(
-            {
-                "threshold": unsigned_bits(max(thresholds, default=1)),
-                "bias": signed(signed_bits(min(biases), max(biases))),
-            }
+            {"threshold": max(1, *threshold_bits), "bias": signed(max(bias_bits))},
         )
         words = [0] * core.engine_rows
         for base, image in zip(core.row_bases, core.layers, strict=True):
@@ -71,7 +69,12 @@ class SharedUpdate(wiring.Component):
             columns = (image.by_position(threshold, 1)[:, lane], image.by_position(spec.bias, 0)[:, lane])
             for row, (of_row, bias) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
                 words[base + row] = self._neuron.const({"threshold": of_row, "bias": bias}).as_bits()
-        self.rom = Rom(name=f"{name}_neurons{lane}", width=self._neuron.size, words=words)
+        self.rom = Rom(
+            name=f"{name}_neurons{lane}",
+            width=self._neuron.size,
+            words=words,
+            capacity=len(words) if capacity else None,
+        )
         row_bits = core.engine.row_bits
         super().__init__(
             {

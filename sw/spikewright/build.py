@@ -86,14 +86,12 @@ def build(
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     if layers not in LAYERS:
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
-    if loadable is not None and layers != "parallel":
-        raise InputError(f"layers of a core that is loaded at run time must be parallel, not {layers}")
     if without_idle and loadable is not None:
         # What has no effect in one network has some in another.
         raise InputError("a core that is loaded at run time must have all neurons, not be without idle ones")
     whole = load_model(model)
     network, removed = prune(whole) if without_idle else (whole, {})
-    core = pack(network, lanes, layers=layers) if loadable is None else _loadable_core(whole, lanes, loadable)
+    core = pack(network, lanes, layers=layers) if loadable is None else _loadable_core(whole, lanes, layers, loadable)
     with atomic_dir(out) as folder:
         generated = generate(core, folder)
         if network is whole:
@@ -120,7 +118,7 @@ def build(
     return {"spikewright": __version__, **manifest}
 
 
-def _loadable_core(network: NetworkSpec, lanes: int, loadable: Loadable) -> CoreSpec:
+def _loadable_core(network: NetworkSpec, lanes: int, layers: Layers, loadable: Loadable) -> CoreSpec:
     networks = [network]
     for path in loadable.room_for:
         other = load_model(path)
@@ -129,7 +127,7 @@ def _loadable_core(network: NetworkSpec, lanes: int, loadable: Loadable) -> Core
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         networks.append(other)
-    return pack_into(network, lanes, capacity_for(networks, lanes, loadable.margin))
+    return pack_into(network, lanes, capacity_for(networks, lanes, loadable.margin, layers))
 
 
 def write_image(model: Path | str, build_dir: Path | str, out: Path | str) -> dict[str, Any]:
@@ -294,6 +292,9 @@ def _open_core(build_dir: Path, manifest: dict[str, Any], model: Path | str | No
         capacity = Capacity.from_dict(manifest.get("capacity"))
     except InputError as error:
         raise InputError(f"{build_dir / MANIFEST}: {error}") from None
+    if (capacity.engine is not None) != (layers == "shared"):
+        having = "must have" if layers == "shared" else "must not have"
+        raise InputError(f"{build_dir / MANIFEST}: capacity of {layers} layers {having} an engine")
     load = manifest["load"]
     if not isinstance(load, dict) or not isinstance(load.get("fingerprint"), str):
         raise InputError(f"{build_dir / MANIFEST}: load must be an object with a fingerprint, not {load!r:.60}")

@@ -9,7 +9,17 @@ from typing import Any
 
 from .errors import InputError
 from .pack import layer_lanes, pack
-from .spec import LANES, MAX_DELAY, CoreSpec, LayerCapacity, LayerImage, NetworkSpec, signed_bits, unsigned_bits
+from .spec import (
+    LANES,
+    MAX_DELAY,
+    CoreSpec,
+    LayerCapacity,
+    LayerImage,
+    Layers,
+    NetworkSpec,
+    signed_bits,
+    unsigned_bits,
+)
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
 _MOST_BITS = 64
@@ -32,13 +42,23 @@ class Capacity:
     ----------
     layers : tuple of LayerCapacity
     score_bits : int
+    engine : LayerCapacity, optional
+        Of the lanes that the layers share, if they do. All but `entries`, `delay` and `state_bits` is then 0 of a layer.
     """
 
     layers: tuple[LayerCapacity, ...]
     score_bits: int
+    engine: LayerCapacity | None = None
+
+    @property
+    def named(self) -> dict[str, LayerCapacity]:
+        """All of them."""
+        named = {f"layer {index}": layer for index, layer in enumerate(self.layers)}
+        return named if self.engine is None else {"engine": self.engine, **named}
 
     def as_dict(self) -> dict[str, Any]:
-        return {"layers": [asdict(layer) for layer in self.layers], "score_bits": self.score_bits}
+        engine = {} if self.engine is None else {"engine": asdict(self.engine)}
+        return {"layers": [asdict(layer) for layer in self.layers], "score_bits": self.score_bits, **engine}
 
     @classmethod
     def from_dict(cls, value: Any) -> Capacity:
@@ -49,20 +69,25 @@ class Capacity:
         InputError
             If something is missing, or no number that makes sense.
         """
-        names = [field.name for field in fields(LayerCapacity)]
         layers = value.get("layers") if isinstance(value, dict) else None
         if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
             raise InputError(f"capacity must be an object with a list of layers, not {value!r:.60}")
-        checked = []
-        for index, layer in enumerate(layers):
-            for name in names:
-                _check(f"capacity of layer {index}: {name}", layer.get(name), _MOST.get(name, _MOST_BITS))
-            if layer["lanes"] not in LANES:
-                allowed = ", ".join(map(str, LANES))
-                raise InputError(f"capacity of layer {index}: lanes must be one of {allowed}, not {layer['lanes']}")
-            checked.append(LayerCapacity(**{name: layer[name] for name in names}))
+        checked = [_checked(f"layer {index}", layer) for index, layer in enumerate(layers)]
+        engine = value.get("engine")
+        if engine is not None and not isinstance(engine, dict):
+            raise InputError(f"capacity of engine must be an object, not {engine!r:.60}")
         _check("capacity: score_bits", value.get("score_bits"), _MOST_BITS)
-        return cls(tuple(checked), value["score_bits"])
+        return cls(tuple(checked), value["score_bits"], None if engine is None else _checked("engine", engine))
+
+
+def _checked(where: str, values: dict[str, Any]) -> LayerCapacity:
+    names = [field.name for field in fields(LayerCapacity)]
+    for name in names:
+        _check(f"capacity of {where}: {name}", values.get(name), _MOST.get(name, _MOST_BITS))
+    if values["lanes"] not in LANES:
+        allowed = ", ".join(map(str, LANES))
+        raise InputError(f"capacity of {where}: lanes must be one of {allowed}, not {values['lanes']}")
+    return LayerCapacity(**{name: values[name] for name in names})
 
 
 def _check(name: str, value: Any, most: int) -> None:
@@ -70,7 +95,9 @@ def _check(name: str, value: Any, most: int) -> None:
         raise InputError(f"{name} must be 0 .. {most}, not {value!r:.60}")
 
 
-def capacity_for(networks: Sequence[NetworkSpec], lanes: int, margin: float = 0.0) -> Capacity:
+def capacity_for(
+    networks: Sequence[NetworkSpec], lanes: int, margin: float = 0.0, layers: Layers = "parallel"
+) -> Capacity:
     """The least capacity that every one of `networks` fits, enlarged by `margin` times itself.
 
     Numbers of synapses and of entries grow by that share, as do the ranges of thresholds, biases, membranes and scores
@@ -83,20 +110,26 @@ def capacity_for(networks: Sequence[NetworkSpec], lanes: int, margin: float = 0.
     lanes : int
     margin : float
         At least 0.
+    layers : "parallel" or "shared"
+        See `pack`.
     """
     of_layers = [max(several) for several in zip(*(layer_lanes(network, lanes) for network in networks), strict=True)]
-    cores = [pack(network, lanes, of_layers=of_layers) for network in networks]
+    cores = [pack(network, lanes, layers=layers, of_layers=of_layers) for network in networks]
     # Shorter offsets take more words: the same for all, before these are counted.
-    offset_bits = [
-        max(image.offset_bits for image in several) for several in zip(*(core.layers for core in cores), strict=True)
-    ]
-    cores = [pack(network, lanes, of_layers=of_layers, offset_bits=offset_bits) for network in networks]
+    of_cores = [[core.engine] if core.engine else core.layers for core in cores]
+    offset_bits = [max(image.offset_bits for image in several) for several in zip(*of_cores, strict=True)]
+    cores = [pack(network, lanes, layers=layers, of_layers=of_layers, offset_bits=offset_bits) for network in networks]
     needs = [_measure(core, offset_bits, 1 + margin) for core in cores]
-    layers = tuple(
-        LayerCapacity(*(max(values) for values in zip(*map(astuple, several), strict=True)))
-        for several in zip(*(need.layers for need in needs), strict=True)
+    engines = [need.engine for need in needs if need.engine]
+    return Capacity(
+        tuple(map(_largest, zip(*(need.layers for need in needs), strict=True))),
+        max(need.score_bits for need in needs),
+        _largest(engines) if engines else None,
     )
-    return Capacity(layers, max(need.score_bits for need in needs))
+
+
+def _largest(several: Sequence[LayerCapacity]) -> LayerCapacity:
+    return LayerCapacity(*(max(values) for values in zip(*map(astuple, several), strict=True)))
 
 
 def _measure(core: CoreSpec, offset_bits: Sequence[int], factor: float) -> Capacity:
@@ -125,13 +158,26 @@ def _measure(core: CoreSpec, offset_bits: Sequence[int], factor: float) -> Capac
         )
 
     score = max(bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
-    return Capacity(tuple(map(of_layer, core.layers, offset_bits)), score)
+    if core.engine is None:
+        return Capacity(tuple(map(of_layer, core.layers, offset_bits)), score)
+    layers = [of_layer(image, 0) for image in core.layers]
+    engine = replace(
+        _largest(layers),
+        synapses=grown(max(map(len, core.engine.data)), sum(image.rows * image.spec.axons for image in core.layers)),
+        run=grown(int(core.engine.lengths.max(initial=0)), core.engine.rows),
+        entries=0,
+        delay=0,
+        offset_bits=offset_bits[0],
+    )
+    common = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0}
+    return Capacity(tuple(replace(layer, **common) for layer in layers), score, engine)
 
 
 def capacity_of(core: CoreSpec) -> Capacity:
     """What a core by `pack_into` can be loaded with."""
     assert core.score_capacity is not None
-    return Capacity(tuple(image.capacity for image in core.layers if image.capacity), core.score_capacity)
+    engine = core.engine.capacity if core.engine else None
+    return Capacity(tuple(image.capacity for image in core.layers if image.capacity), core.score_capacity, engine)
 
 
 def check_shape(network: NetworkSpec, like: NetworkSpec) -> None:
@@ -170,16 +216,18 @@ def pack_into(network: NetworkSpec, lanes: int, capacity: Capacity) -> CoreSpec:
     """
     if len(capacity.layers) != len(network.layers):
         raise InputError(f"capacity must have {len(network.layers)} layers, not {len(capacity.layers)}")
-    offset_bits = [layer.offset_bits for layer in capacity.layers]
-    core = pack(network, lanes, of_layers=[layer.lanes for layer in capacity.layers], offset_bits=offset_bits)
+    offset_bits = [layer.offset_bits for layer in ([capacity.engine] if capacity.engine else capacity.layers)]
+    of_layers = [layer.lanes for layer in capacity.layers]
+    layers: Layers = "shared" if capacity.engine else "parallel"
+    core = pack(network, lanes, layers=layers, of_layers=of_layers, offset_bits=offset_bits)
     needs = _measure(core, offset_bits, 1)
-    for index, (need, limit) in enumerate(zip(needs.layers, capacity.layers, strict=True)):
+    for where, limit in capacity.named.items():
+        need = needs.named[where]
         for name, thing in _THINGS.items():
             if getattr(need, name) > getattr(limit, name):
-                raise InputError(
-                    f"layer {index}, {thing} must be at most {getattr(limit, name)}, not {getattr(need, name)}"
-                )
+                raise InputError(f"{where}, {thing} must be at most {getattr(limit, name)}, not {getattr(need, name)}")
     if needs.score_bits > capacity.score_bits:
         raise InputError(f"bits of a score must be at most {capacity.score_bits}, not {needs.score_bits}")
-    layers = tuple(replace(image, capacity=limit) for image, limit in zip(core.layers, capacity.layers, strict=True))
-    return replace(core, layers=layers, score_capacity=capacity.score_bits)
+    images = tuple(replace(image, capacity=limit) for image, limit in zip(core.layers, capacity.layers, strict=True))
+    engine = replace(core.engine, capacity=capacity.engine) if core.engine else None
+    return replace(core, layers=images, engine=engine, score_capacity=capacity.score_bits)

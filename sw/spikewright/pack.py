@@ -221,7 +221,8 @@ def pack(
 ) -> CoreSpec:
     """Lay `network` out for a core of `lanes` lanes, where every layer has its own, or all share them.
 
-    `of_layers` are the lanes of the layers, if not by `layer_lanes`; `offset_bits` see `place_runs`.
+    `of_layers` are the lanes of the layers, if not by `layer_lanes`; `offset_bits` see `place_runs`: by layer,
+    or the one of the lanes that they share.
 
     Raises
     ------
@@ -233,8 +234,10 @@ def pack(
     images: list[LayerImage] = []
     feed = np.arange(network.inputs)
     of_layers = of_layers or layer_lanes(network, lanes)
+    engine_bits: int | None = None
     if layers == "shared":
         of_layers = [max(of_layers)] * len(of_layers)
+        engine_bits, offset_bits = offset_bits[0] if offset_bits else None, None
     bits: Sequence[int | None] = offset_bits or [None] * len(of_layers)
     for spec, of_layer, of_offset in zip(network.layers, of_layers, bits, strict=True):
         image = _pack_layer(spec, of_layer, feed, of_offset)
@@ -247,11 +250,11 @@ def pack(
         lanes=lanes,
         layers=tuple(images),
         queue_depth=queue_depth,
-        engine=_pack_engine(images) if layers == "shared" else None,
+        engine=_pack_engine(images, engine_bits) if layers == "shared" else None,
     )
 
 
-def _pack_engine(images: list[LayerImage]) -> LayerImage:
+def _pack_engine(images: list[LayerImage], offset_bits: int | None) -> LayerImage:
     """The synapses of all layers in the memories of the lanes they share, layer after layer."""
     lanes = images[0].lanes
     rows = max(image.rows for image in images)
@@ -274,7 +277,7 @@ def _pack_engine(images: list[LayerImage]) -> LayerImage:
         weight_bits=max(image.spec.weight_bits for image in images),
         value_bits=max(image.spec.value_bits for image in images),
     )
-    return _pack_layer(together, lanes, np.arange(axon))
+    return _pack_layer(together, lanes, np.arange(axon), offset_bits)
 
 
 def _pack_layer(spec: LayerSpec, lanes: int, feed: IntArray, offset_bits: int | None = None) -> LayerImage:

@@ -85,9 +85,9 @@ def test_stalls_at_both_ends_change_nothing() -> None:
 class Loaded:
     """Two networks of one shape, the core that both fit, their load images, and what they answer to some samples."""
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Layers = "parallel") -> None:
         networks = [random_network(seed, (6, 5, 3), recurrent=(True,), timesteps=5) for seed in (11, 12)]
-        capacity = capacity_for(networks, 2)
+        capacity = capacity_for(networks, 2, layers=layers)
         cores = [AxiCore(pack_into(network, 2, capacity)) for network in networks]
         self.dut = cores[0]
         self.images = [self.beats(core.loader.image()) for core in cores if core.loader]
@@ -144,8 +144,23 @@ def test_another_image_is_taken_between_samples() -> None:
     inside = len(loaded.samples[0])
     assert seen.event_cycles[0] < len(first) + 15 < seen.event_cycles[inside - 1]
     assert seen.answered[0] < begin < seen.event_cycles[inside]
-    # Back again, in a core that is idle, and after an image that is refused.
+    assert seen.errors == [0] * len(seen.errors)
+
+
+def test_layers_that_share_lanes_are_loaded_too() -> None:
+    loaded = Loaded("shared")
+    first, second = loaded.images
+    of_first, of_second = loaded.answers
+    seen = play(loaded.dut, [(0, second), (len(second) + 15, first)], loaded.events, 2400)
+    assert seen.answers == [of_second[0], *of_first[1:]]
+    assert seen.errors == [0] * len(seen.errors)
+
+
+def test_images_are_loaded_into_an_idle_core() -> None:
+    loaded = Loaded()
+    first, second = loaded.images
+    # After an image that is refused.
     wrong = [(value ^ (k == 99), last) for k, (value, last) in enumerate(first)]
     seen = play(loaded.dut, [(0, second), (500, wrong), (900, first)], loaded.events, 2400, 1400)
     assert seen.errors[899] == 1
-    assert seen.answers == of_first
+    assert seen.answers == loaded.answers[0]

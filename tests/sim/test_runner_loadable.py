@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,21 +11,34 @@ from spikewright.model import load_model, save_model
 from spikewright_sim.runner import Engine, simulate
 
 
-@pytest.fixture(scope="module")
-def loadable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make(folder: Path, sizes: tuple[int, ...] = (12, 10, 8, 4), **options: Any) -> Path:
     """`build`, a core for both `0.safetensors`, which it is made of, and `1.safetensors`."""
-    folder = tmp_path_factory.mktemp("loadable")
     for seed, density in enumerate((0.3, 0.8)):
         spec = random_network(
-            30 + seed, (12, 10, 8, 4), recurrent=(False, True), max_delay=4 + 3 * seed, density=density, timesteps=15
+            30 + seed, sizes, recurrent=(False, True), max_delay=4 + 3 * seed, density=density, timesteps=15
         )
         save_model(folder / f"{seed}.safetensors", spec)
-    build(folder / "0.safetensors", folder / "build", lanes=4, loadable=Loadable(0.1, [folder / "1.safetensors"]))
+    room = Loadable(0.1, [folder / "1.safetensors"])
+    build(folder / "0.safetensors", folder / "build", loadable=room, **options)
     return folder
+
+
+@pytest.fixture(scope="module")
+def loadable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("loadable"), lanes=4)
 
 
 @pytest.mark.parametrize("engine", ["cocotb", "native"])
 def test_one_core_is_loaded_with_several_networks(loadable: Path, engine: Engine) -> None:
+    check(loadable, engine)
+
+
+@pytest.mark.parametrize(("engine", "lanes"), [("cocotb", 4), ("native", 1)])
+def test_shared_lanes_are_loaded_with_several_networks(tmp_path: Path, engine: Engine, lanes: int) -> None:
+    check(make(tmp_path, (7, 6, 5, 3), lanes=lanes, layers="shared"), engine)
+
+
+def check(loadable: Path, engine: Engine) -> None:
     compiled = set()
     for seed in (0, 1):
         model = loadable / f"{seed}.safetensors"

@@ -243,13 +243,31 @@ def test_a_network_that_does_not_fit_leaves_no_image(loadable: Path, folder: Pat
     assert str(error.value) == f"{longer}: timesteps must be 6, not 7"
 
 
-def test_a_loadable_core_keeps_idle_neurons_and_its_own_lanes(model: Path, tmp_path: Path) -> None:
+def test_a_loadable_core_keeps_idle_neurons(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         build(model, tmp_path / "build", without_idle=True, loadable=Loadable(0.0))
     assert str(error.value) == "a core that is loaded at run time must have all neurons, not be without idle ones"
+
+
+def test_shared_lanes_are_loadable(model: Path, other: Path, tmp_path: Path) -> None:
+    made = build(model, tmp_path / "build", lanes=2, layers="shared", loadable=Loadable(0.0, [other]))
+    assert {name.partition("_")[0] for name in made["load"]["memories"]} == {"engine", "layer1"}
+    manifest, core = open_build(tmp_path / "build", other)
+    assert core.engine is not None
+    assert capacity_of(core).as_dict() == manifest["capacity"]
+    write_image(model, tmp_path / "build", tmp_path / "own.bin")
+    assert (tmp_path / "own.bin").read_bytes() == (tmp_path / "build" / "weights.bin").read_bytes()
+    dense = tmp_path / "dense.safetensors"
+    save_model(dense, random_network(6, timesteps=6, density=1.0))
     with pytest.raises(InputError) as error:
-        build(model, tmp_path / "build", layers="shared", loadable=Loadable(0.0))
-    assert str(error.value) == "layers of a core that is loaded at run time must be parallel, not shared"
+        write_image(dense, tmp_path / "build", tmp_path / "image.bin")
+    limit = manifest["capacity"]["engine"]["synapses"]
+    assert str(error.value).startswith(f"{dense}: engine, synapses of a lane must be at most {limit}, not ")
+    path = tmp_path / "build" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "layers": "parallel"}))
+    with pytest.raises(InputError) as error:
+        open_build(tmp_path / "build")
+    assert str(error.value) == f"{path}: capacity of parallel layers must not have an engine"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from random_networks import TAU_2, random_network
 from spikewright.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.errors import InputError
 from spikewright.pack import pack, unpack
-from spikewright.spec import LayerCapacity, NetworkSpec
+from spikewright.spec import LAYERS, LayerCapacity, Layers, NetworkSpec
 
 SHAPE: dict[str, Any] = {"sizes": (12, 9, 7, 5), "recurrent": (False, True)}
 
@@ -49,16 +49,62 @@ def test_a_margin_enlarges_what_was_learned_up_to_what_makes_sense() -> None:
     assert [layer.threshold_bits for layer in half.layers][-1] == 0
 
 
-def test_every_network_fits_a_capacity_for_all() -> None:
+@pytest.mark.parametrize("layers", LAYERS)
+def test_every_network_fits_a_capacity_for_all(layers: Layers) -> None:
     specs = [network(seed, density=density) for seed, density in ((1, 0.2), (2, 0.9), (3, 0.5))]
-    capacity = capacity_for(specs, 4)
+    capacity = capacity_for(specs, 4, layers=layers)
     for spec in specs:
         core = pack_into(spec, 4, capacity)
         assert [image.lanes for image in core.layers] == [layer.lanes for layer in capacity.layers]
-        for image in core.layers:
+        assert capacity_of(core) == capacity
+        for image in [core.engine] if core.engine else core.layers:
             assert image.offset_bits >= int((image.starts - image.bases[:, None]).max()).bit_length()
         for got, expected in zip(unpack(core).layers, spec.layers, strict=True):
             np.testing.assert_array_equal(got.weights, expected.weights)
+
+
+def test_what_layers_that_share_lanes_have_in_common_is_of_the_engine() -> None:
+    spec = network()
+    fixed = pack(spec, 4, layers="shared")
+    exact, half, huge = (capacity_for([spec], 4, margin, "shared") for margin in (0, 0.5, 100))
+    assert fixed.engine and exact.engine and half.engine and huge.engine
+    assert exact.engine.synapses == max(map(len, fixed.engine.data))
+    assert exact.engine.run == fixed.engine.lengths.max()
+    assert exact.engine.offset_bits == fixed.engine.offset_bits
+    assert exact.engine.state_bits == max(fixed.state_bits(index) for index in range(3))
+    assert exact.engine.threshold_bits == max(image.threshold_bits for image in fixed.layers)
+    assert exact.engine.bias_bits == max(image.bias_bits for image in fixed.layers)
+    assert half.engine.synapses == -(-3 * exact.engine.synapses // 2)
+    assert huge.engine.synapses == sum(image.rows * image.spec.axons for image in fixed.layers)
+    for index, (layer, image) in enumerate(zip(exact.layers, fixed.layers, strict=True)):
+        assert (layer.synapses, layer.run, layer.threshold_bits, layer.bias_bits, layer.offset_bits) == (0,) * 5
+        assert layer.entries == len(image.program)
+        assert layer.state_bits == fixed.state_bits(index)
+
+
+@pytest.mark.parametrize(
+    ("where", "changes", "message"),
+    [
+        ("engine", {"synapses": 9}, "engine, synapses of a lane must be at most 9, not {synapses}"),
+        ("engine", {"run": 1}, "engine, synapses of an axon in a lane must be at most 1, not {run}"),
+        ("engine", {"bias_bits": 1}, "engine, bits of a bias must be at most 1, not {bias_bits}"),
+        ("engine", {"threshold_bits": 1}, "engine, bits of a threshold must be at most 1, not {threshold_bits}"),
+        ("layer", {"entries": 2}, "layer 1, entries of the program of delays must be at most 2, not {entries}"),
+        ("layer", {"state_bits": 4}, "layer 1, bits of a membrane must be at most 4, not {state_bits}"),
+    ],
+)
+def test_what_does_not_fit_shared_lanes_is_named(where: str, changes: dict[str, int], message: str) -> None:
+    spec = network()
+    capacity = capacity_for([spec], 4, layers="shared")
+    assert capacity.engine is not None
+    first, second, last = capacity.layers
+    if where == "engine":
+        limit, smaller = capacity.engine, replace(capacity, engine=replace(capacity.engine, **changes))
+    else:
+        limit, smaller = second, replace(capacity, layers=(first, replace(second, **changes), last))
+    with pytest.raises(InputError) as error:
+        pack_into(spec, 4, smaller)
+    assert str(error.value) == message.format(**asdict(limit))
 
 
 @pytest.mark.parametrize(
@@ -120,8 +166,9 @@ def test_a_read_out_has_no_reset() -> None:
     check_shape(changed, spec)
 
 
-def test_survives_a_file() -> None:
-    capacity = capacity_for([network()], 4, 0.1)
+@pytest.mark.parametrize("layers", LAYERS)
+def test_survives_a_file(layers: Layers) -> None:
+    capacity = capacity_for([network()], 4, 0.1, layers)
     assert Capacity.from_dict(json.loads(json.dumps(capacity.as_dict()))) == capacity
 
 
@@ -134,6 +181,8 @@ def test_survives_a_file() -> None:
         ({"lanes": 3}, "capacity of layer 0: lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 3"),
         ({"synapses": 1 << 40}, "capacity of layer 0: synapses must be 0 .. 16777216, not 1099511627776"),
         ({"delay": -1}, "capacity of layer 0: delay must be 0 .. 4095, not -1"),
+        ({"engine": 3}, "capacity of engine must be an object, not 3"),
+        ({"engine": {"lanes": 4}}, "capacity of engine: synapses must be 0 .. 16777216, not None"),
         ({"state_bits": None}, "capacity of layer 0: state_bits must be 0 .. 64, not None"),
     ],
 )
@@ -142,7 +191,7 @@ def test_damaged_files_are_named(change: dict[str, Any] | None, message: str) ->
     value: Any = capacity.as_dict()
     if change is None:
         value = None
-    elif set(change) <= set(value):
+    elif set(change) <= {*value, "engine"}:
         value |= change
     else:
         value["layers"][0] |= change

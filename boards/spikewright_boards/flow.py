@@ -44,8 +44,12 @@ class Family:
         Options of nextpnr's router.
     constraints, layout, bitstream : str
         Suffixes of files.
+    single_port : tuple of int, optional
+        Large memories with one port: how many there are, their words, and the bits of a word.
     luts, ffs, brams, dsps : str
         Names in the report of nextpnr; an empty one is counted in the netlist.
+    sprams : str
+        Of the large memories, or empty.
     """
 
     synth: str
@@ -61,6 +65,8 @@ class Family:
     ffs: str
     brams: str
     dsps: str
+    sprams: str = ""
+    single_port: tuple[int, int, int] = (0, 1, 1)
 
     def place_and_route(self, seed: int) -> list[str]:
         constraints = "--lpf" if self.constraints == "lpf" else "--pcf"
@@ -109,6 +115,8 @@ FAMILIES = {
         ffs="",
         brams="ICESTORM_RAM",
         dsps="ICESTORM_DSP",
+        sprams="ICESTORM_SPRAM",
+        single_port=(4, 1 << 14, 16),
     ),
 }
 
@@ -155,9 +163,9 @@ def synthesize(
     Returns
     -------
     dict
-        `board`, `luts`, `ffs`, `brams`, `dsps`, `available` (of the same four), `fmax_mhz`, `clock_mhz` (actual clock
-        of the core), `met`, `bitstream` (path), `memories` (see `Memory`), `critical_path`, `seed`, `tools`,
-        `core_sha256`, `seconds`.
+        `board`, `luts`, `ffs`, `brams`, `dsps`, `sprams` (on iCE40), `available` (of the same), `fmax_mhz`, `clock_mhz`
+        (actual clock of the core), `met`, `bitstream` (path), `memories` (see `Memory`), `critical_path`, `seed`,
+        `tools`, `core_sha256`, `seconds`.
 
     Raises
     ------
@@ -199,7 +207,8 @@ def synthesize(
         for source in sources:
             shutil.copyfile(source, work / source.name)
         _write_top(target, stream, clock, family, work)
-        memories = _run_yosys(family, work, progress, build_dir)
+        large = _single_port_bits(family, build_dir, manifest)
+        memories = _run_yosys(family, work, progress, build_dir, large)
         _run_nextpnr(family, work, seed, progress, board)
         report = {
             "board": board,
@@ -263,10 +272,38 @@ def _write_top(board: Board, stream: StreamFormat, clock: Clock, family: Family,
         (work / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def _run_yosys(family: Family, work: Path, progress: Progress, build_dir: Path) -> list[Memory]:
+def _single_port_bits(family: Family, build_dir: Path, manifest: Mapping[str, Any]) -> int:
+    """Bits of the smallest memory that is loaded at run time and goes into the device's large ones; 0 for none.
+
+    Those with the most bits do, as long as there are large ones left.
+    """
+    left, depth, width = family.single_port
+    load = manifest.get("load", {"memories": {}})
+    memories = load.get("memories") if isinstance(load, Mapping) else None
+    if not isinstance(memories, Mapping):
+        raise InputError(f"{build_dir / MANIFEST}: load.memories must be an object, not {memories!r:.60}")
+    blocks: dict[int, int] = {}
+    for name, memory in memories.items():
+        words, bits = (memory.get(key) if isinstance(memory, Mapping) else None for key in ("words", "width"))
+        if type(words) is not int or type(bits) is not int:
+            raise InputError(
+                f"{build_dir / MANIFEST}: load.memories.{name} must have words and width, not {memory!r:.60}"
+            )
+        blocks[words * bits] = blocks.get(words * bits, 0) + -(-words // depth) * -(-bits // width)
+    threshold = 0
+    for size, needed in sorted(blocks.items(), reverse=True):
+        left -= needed
+        if left < 0:
+            break
+        threshold = size
+    return threshold
+
+
+def _run_yosys(family: Family, work: Path, progress: Progress, build_dir: Path, large: int) -> list[Memory]:
+    """Synthesize; memories of `large` bits that are loaded at run time go into those with a single port, unless 0."""
     synth = f"{family.synth} -top {TOP}"
     script = f"""
-        read_verilog -defer {CORE}
+        read_verilog -defer -DSPIKEWRIGHT_SINGLE_PORT_BITS={large} {CORE}
         read_verilog {TOP}.v
         {synth} -run begin:map_ram
         select t:$mem_v2
@@ -326,10 +363,10 @@ def _utilization(family: Family, work: Path) -> dict[str, Any]:
     used = nextpnr["utilization"]
     result: dict[str, Any] = {}
     available: dict[str, int] = {}
-    for key in ("luts", "ffs", "brams", "dsps"):
+    for key in ("luts", "ffs", "brams", "dsps", "sprams"):
         if kind := getattr(family, key):
             result[key], available[key] = used[kind]["used"], used[kind]["available"]
-        else:
+        elif key == "ffs":
             # A logic cell of iCE40 is a LUT with a flip-flop.
             result[key] = count_flip_flops(read_json(work / f"{TOP}.json", "netlist", limit=1 << 30), TOP)
             available[key] = available["luts"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +93,9 @@ def find_memories(before: Mapping[str, Any], after: Mapping[str, Any], top: str)
         clocked = "1" in parameters["RD_CLK_ENABLE"]
         memories.append(
             Memory(
-                name=name.removeprefix("core.core.").removesuffix(".memory").removesuffix(".image.words"),
+                name=re.sub(
+                    r"\.memory$|\.image\.words$|\.memory\.(single|double)\.words$", "", name.removeprefix("core.core.")
+                ),
                 words=int(parameters["SIZE"], 2),
                 width=int(parameters["WIDTH"], 2),
                 writable=writable,

@@ -1,22 +1,25 @@
 # amaranth: UnusedElaboratable=no
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from spikewright_boards.bridge import UartBridge
+from spikewright_boards.bridge import Bridge, UartBridge
 from spikewright_boards.protocol import (
     LINE_ERROR,
     OVERFLOW,
     PROTOCOL_ERROR,
+    LoadReply,
     Result,
     ResultDecoder,
     StreamFormat,
     beats,
     encode,
+    encode_load,
 )
 
 FORM = StreamFormat(axon_bits=3, value_bits=2, input_bytes=1, output_bytes=2, classes=4)
@@ -228,6 +231,64 @@ def test_a_break_cuts_a_result_short_and_the_next_is_whole() -> None:
     bench.run(host)
     assert bench.decoder.dropped > 0
     check(bench.results[0], counts)
+
+
+@pytest.mark.parametrize("taken", range(7))
+def test_an_image_waits_for_no_sample(taken: int) -> None:
+    """Whether its beats wait, are in the core in part, or all of them: until the result left, an image is dropped."""
+    form = replace(FORM, loadable=True)
+    dut = Bridge(form, depth=16)
+    decoder = ResultDecoder(form)
+    counts = np.array([[3, 0, 1, 0, 0, 2, 1, 0]])
+    assert beats(counts) == 5
+    offered = []
+
+    async def send(ctx: Any, data: bytes) -> None:
+        for byte in data:
+            ctx.set(dut.rx.payload, byte)
+            ctx.set(dut.rx.valid, 1)
+            await ctx.tick()
+            ctx.set(dut.rx.valid, 0)
+            await ctx.tick().repeat(9)
+
+    async def host(ctx: Any) -> None:
+        ctx.set(dut.tx.ready, 1)
+        ctx.set(dut.loaded, 1)
+        await send(ctx, encode(counts, form))
+        for _ in range(min(taken, 5)):
+            ctx.set(dut.events.ready, 1)
+            await ctx.tick()
+        ctx.set(dut.events.ready, 0)
+        if taken > 5:
+            for position in range(form.classes + 1):
+                ctx.set(dut.results.payload, {"data": 1, "last": position == form.classes})
+                ctx.set(dut.results.valid, 1)
+                await ctx.tick().until(dut.results.ready)
+            ctx.set(dut.results.valid, 0)
+            await ctx.tick().repeat(30)
+        ctx.set(dut.image.ready, 1)
+        await send(ctx, encode_load(b"image", form))
+        await ctx.tick().repeat(20)
+
+    async def listen(ctx: Any) -> None:
+        while True:
+            _, _, valid, byte, image, beat = await ctx.tick().sample(
+                dut.tx.valid, dut.tx.payload, dut.image.valid, dut.image.payload
+            )
+            if valid:
+                decoder.feed(bytes([byte]))
+            if image:
+                offered.append(beat.data)
+
+    sim = Simulator(dut)
+    sim.add_clock(1e-6)
+    sim.add_testbench(host)
+    sim.add_testbench(listen, background=True)
+    sim.run()
+    if taken > 5:
+        assert (bytes(offered), decoder.loads) == (b"image", [LoadReply(True, 0)])
+    else:
+        assert (offered, decoder.loads) == ([], [LoadReply(False, OVERFLOW)])
 
 
 def test_lost_bits_on_the_line_are_reported() -> None:

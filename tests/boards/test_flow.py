@@ -13,6 +13,7 @@ from spikewright.pack import pack
 from spikewright_boards import flow, tools
 from spikewright_boards.flow import TimingMissed, synthesize
 from spikewright_boards.top import BOARDS
+from spikewright_hw import rom
 from spikewright_hw.verilog import generate
 
 BASELINE = json.loads(Path(__file__).with_name("baseline.json").read_text())
@@ -113,35 +114,79 @@ def test_ulx3s_bitstream_of_a_hand_written_core(tmp_path: Path) -> None:
     assert path["logic_ns"] + path["routing_ns"] == pytest.approx(1000 / report["fmax_mhz"], abs=0.05)
 
 
-def test_a_core_that_is_loaded_at_run_time(tmp_path: Path) -> None:
+def test_a_core_that_is_loaded_at_run_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("yosys", "nextpnr-ice40", "icepack")
-    # Whatever the line brings is written into a memory, which makes no sense but needs every wire.
+    # Whatever the line brings is written into memories, which makes no sense but needs every wire.
     extra = """
-        (* no_rw_check *) reg [7:0] held [0:511];
-        reg [8:0] place;
-        reg [15:0] extra;
+        reg [9:0] place;
+        wire [15:0] extra;
+        wire [7:0] small;
         reg ended;
+        spikewright_ram #(.WIDTH(16), .DEPTH(1024), .ADDRESS_BITS(10)) large (
+            .clk(clk), .en(1), .addr(word[9:0]), .data(extra),
+            .load_en(s_load_tvalid), .load_addr(place), .load_data({s_load_tdata, small}));
+        spikewright_ram #(.WIDTH(8), .DEPTH(512), .ADDRESS_BITS(9)) less (
+            .clk(clk), .en(1), .addr(place[8:0]), .data(small),
+            .load_en(s_load_tvalid), .load_addr(place[8:0]), .load_data(s_load_tdata));
         assign s_load_tready = 1;
         assign loaded = ended & ^place;
         assign load_error = ended & ~^place;
         always @(posedge clk) begin
-            extra <= held[word[8:0]];
             ended <= s_load_tvalid & s_load_tlast;
-            if (s_load_tvalid) begin
-                held[place] <= s_load_tdata;
-                place <= place + 1;
-            end
+            if (s_load_tvalid) place <= place + 1;
         end
         """
-    build = write_core(tmp_path / "build", extra, ports=LOAD_PORTS, load={"image": "weights.bin"})
+    memories = {"large": {"words": 1024, "width": 16}, "less": {"words": 512, "width": 8}}
+    build = write_core(tmp_path / "build", extra, ports=LOAD_PORTS, load={"memories": memories})
+    ram = Path(rom.__file__).with_name("spikewright_ram.v").read_text()
+    with (build / "spikewright_core.v").open("a") as core:
+        core.write(ram)
+    # One large memory with a single port: what is left is not enough for the other, if that were larger.
+    ice40 = replace(flow.FAMILIES["ice40"], single_port=(1, 1 << 14, 16))
+    monkeypatch.setitem(flow.FAMILIES, "ice40", ice40)
     report = synthesize(build, "icebreaker", progress=silent)
     assert report["met"] is True
+    assert (report["brams"], report["sprams"], report["available"]["sprams"]) == (3, 1, 4)
     homes = {memory["name"]: (memory["home"], memory["blocks"]) for memory in report["memories"]}
     assert homes == {
         "bridge.bridge.queue.ram": ("block RAM", 1),
-        "core.held": ("block RAM", 1),
         "core.image": ("block RAM", 1),
+        "core.large.single.words": ("block RAM", 1),
+        "core.less.double.words": ("block RAM", 1),
     }
+
+
+@pytest.mark.parametrize(
+    ("memories", "single_port", "bits"),
+    [
+        ({}, (4, 1 << 14, 16), 0),
+        ({"a": (100, 16), "b": (90, 16)}, (4, 1 << 14, 16), 1440),
+        ({"a": (100, 16), "b": (90, 16)}, (1, 1 << 14, 16), 1600),
+        ({"a": (100, 16), "b": (90, 16)}, (0, 1, 1), 0),
+        # Two for a wide memory, two for a deep one; those of one size go together.
+        ({"wide": (500, 17), "deep": (16385, 1), "small": (10, 10)}, (4, 1 << 14, 16), 8500),
+        ({"a": (100, 16), "b": (100, 16), "c": (80, 20), "d": (9, 16)}, (4, 1 << 14, 16), 1600),
+        ({"a": (100, 16), "b": (100, 16), "c": (80, 20), "d": (9, 16)}, (3, 1 << 14, 16), 0),
+    ],
+)
+def test_the_largest_memories_have_a_single_port(
+    memories: dict[str, tuple[int, int]], single_port: tuple[int, int, int], bits: int
+) -> None:
+    family = replace(flow.FAMILIES["ice40"], single_port=single_port)
+    load = {"memories": {name: {"words": words, "width": width} for name, (words, width) in memories.items()}}
+    assert flow._single_port_bits(family, Path("build"), {"load": load}) == bits
+
+
+def test_memories_of_a_damaged_manifest() -> None:
+    family = flow.FAMILIES["ice40"]
+    for memories, message in (
+        (None, "build/manifest.json: load.memories must be an object, not None"),
+        ({"a": {"words": 3}}, "build/manifest.json: load.memories.a must have words and width, not {'words': 3}"),
+        ({"a": 3}, "build/manifest.json: load.memories.a must have words and width, not 3"),
+    ):
+        with pytest.raises(InputError) as caught:
+            flow._single_port_bits(family, Path("build"), {"load": {"memories": memories}})
+        assert str(caught.value) == message
 
 
 def test_a_memory_in_flip_flops_is_named(tmp_path: Path) -> None:

@@ -48,8 +48,10 @@ def run(args: argparse.Namespace) -> Outcome:
             ("luts", "LUTs"),
             ("ffs", "flip-flops"),
             ("brams", "block RAMs"),
+            ("sprams", "single-port RAMs"),
             ("dsps", "multipliers"),
         )
+        if key in report
     ]
     rows += [
         ("maximum clock", f"{report['fmax_mhz']:.1f} MHz (runs at {report['clock_mhz']:g} MHz)"),

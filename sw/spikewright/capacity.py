@@ -43,7 +43,7 @@ class Capacity:
     layers : tuple of LayerCapacity
     score_bits : int
     engine : LayerCapacity, optional
-        Of the lanes that the layers share, if they do. All but `entries`, `delay` and `state_bits` is then 0 of a layer.
+        Of the lanes that the layers share, if they do. A layer then has 0 of all but `entries`, `delay`, `state_bits`.
     """
 
     layers: tuple[LayerCapacity, ...]

@@ -24,8 +24,9 @@ class RowFetch(wiring.Component):
     """Looks up the row of an axon in every lane, and gives the lanes that have synapses there their runs.
 
     One event a cycle while the lanes have room; its runs leave `LATENCY` cycles after it was taken, whatever happens
-    meanwhile. That is why an event is taken only if every lane had room for `MARGIN` runs in the cycle before: for it
-    and for those that are still under way. A mark goes to all lanes.
+    meanwhile. That is why an event is taken only if every lane had room for `MARGIN` runs two cycles before: for it and
+    for those that are still under way. A mark goes to all lanes. Both ways between the row memory and the lanes have a
+    cycle of their own, as lanes lie all over the device.
 
     Parameters
     ----------
@@ -42,8 +43,8 @@ class RowFetch(wiring.Component):
     runs : Out(stream.Signature(run(...), always_ready=True)).array(lanes)
     """
 
-    LATENCY = 3
-    MARGIN = LATENCY + 2
+    LATENCY = 4
+    MARGIN = LATENCY + 3
 
     def __init__(self, image: LayerImage, *, name: str) -> None:
         self._image = image
@@ -83,15 +84,17 @@ class RowFetch(wiring.Component):
         m = Module()
         m.submodules.rom = rom = self.rom
         go = Signal()
-        m.d.sync += go.eq(self.room.all())
+        room = Signal.like(self.room)
+        m.d.sync += [room.eq(self.room), go.eq(room.all())]
         m.d.comb += self.events.ready.eq(go)
         # The address reaches many memories at once: it comes straight from registers.
-        valid = Signal(self.LATENCY)
-        events = [Signal(self._event, name=f"event{k}") for k in range(self.LATENCY)]
+        stages = self.LATENCY - 1
+        valid = Signal(stages)
+        events = [Signal(self._event, name=f"event{k}") for k in range(stages)]
         m.d.sync += [
             valid.eq(valid << 1 | (self.events.valid & go)),
             events[0].eq(self.events.payload),
-            *(events[k].eq(events[k - 1]) for k in range(1, self.LATENCY)),
+            *(events[k].eq(events[k - 1]) for k in range(1, stages)),
         ]
         m.d.comb += [rom.addr.eq(events[0].axon), rom.en.eq(1)]
         pointers = Signal(self._pointers)
@@ -99,7 +102,7 @@ class RowFetch(wiring.Component):
         found = events[-1]
         for lane, runs in enumerate(self.runs):
             pointer = pointers.lanes[lane]
-            m.d.comb += [
+            m.d.sync += [
                 runs.valid.eq(valid[-1] & (found.mark | (pointer.length != 0))),
                 runs.payload.start.eq(pointers.base + pointer.offset),
                 runs.payload.length.eq(pointer.length),
@@ -107,5 +110,5 @@ class RowFetch(wiring.Component):
                 runs.payload.mark.eq(found.mark),
             ]
             with m.If(found.mark):
-                m.d.comb += [runs.payload.start.eq(found.last), runs.payload.length.eq(found.error)]
+                m.d.sync += [runs.payload.start.eq(found.last), runs.payload.length.eq(found.error)]
         return m

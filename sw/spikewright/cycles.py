@@ -26,8 +26,9 @@ _NEVER = 10**12
 _KEPT = 128  # entries of a queue that are remembered; more than any queue holds, and a power of two
 
 # Latencies of `spikewright_hw`.
-_FETCH = 3  # RowFetch.LATENCY
-_MARGIN = 5  # RowFetch.MARGIN
+_FETCH = 4  # RowFetch.LATENCY
+_MARGIN = 7  # RowFetch.MARGIN
+_ROOM = 3  # cycles from an entry that leaves a queue to the event that takes its place
 _PAUSE = 4  # Lane.PAUSE
 _STARTED = 6  # from the mark that leaves the queue of a lane to the first cycle in which its step can begin
 _GAP = 4  # StepJoin.GAP
@@ -130,19 +131,19 @@ def _accept(gate: IntArray, start: int) -> int:
 def _has_room(cycle: int, lanes: IntArray, pushed: IntArray, left: IntArray, most: int) -> int:
     """First cycle from `cycle` on in which `RowFetch` takes an event.
 
-    In the cycle two before, no queue must have held more than `most` entries.
+    Two cycles before, no queue must have held more than `most` entries.
     """
     waiting = True
     while waiting:
         waiting = False
         for lane in range(len(lanes)):
             given = lanes[lane, _GIVEN_RUNS]
-            while given > 0 and pushed[lane, (given - 1) & (_KEPT - 1)] > cycle - 2:
+            while given > 0 and pushed[lane, (given - 1) & (_KEPT - 1)] > cycle - _ROOM:
                 given -= 1
             if given > most:
                 cycle_left = left[lane, (given - most - 1) & (_KEPT - 1)]
-                if cycle_left > cycle - 2:
-                    cycle = cycle_left + 2
+                if cycle_left > cycle - _ROOM:
+                    cycle = cycle_left + _ROOM
                     waiting = True
     return cycle
 

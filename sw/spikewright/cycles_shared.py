@@ -1,4 +1,7 @@
-"""Cycle model of a core whose layers take turns on the same lanes, see `cycles`."""
+"""Cycle model of a core whose layers take turns on the same lanes, see `cycles`, with whose stages it is built.
+
+numba keeps what it compiled until this file changes, also where a stage in `cycles` did; so change both together.
+"""
 
 from __future__ import annotations
 

@@ -311,7 +311,7 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
         lane_ffs += constants // 2 + state
         lane_luts += state * (2 if spec.reset == "soft" else 1)
     # The row of an event, for every lane.
-    lane_ffs += image.offset_bits + length
+    lane_ffs += image.offset_bits + length + _run_bits(image) + 2
     lane_luts += length / 3 + 2 + (start if image.offset_bits else 0)
     luts = image.lanes * lane_luts
     ffs = image.lanes * lane_ffs + start

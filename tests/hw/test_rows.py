@@ -71,30 +71,30 @@ def clean(runs: list[tuple[int, Beat]]) -> list[Beat]:
     return found
 
 
-def test_runs_leave_three_cycles_after_their_event_one_event_a_cycle() -> None:
+def test_runs_leave_four_cycles_after_their_event_one_event_a_cycle() -> None:
     layer = image(1, 2, density=1.0)
     beats = [*(event(axon, 1 + axon % 7) for axon in range(9)), MARK]
     seen, runs = run(layer, beats, 16)
-    # Room of the cycle before counts, so nothing is taken in the first.
-    assert seen.cycles("events") == list(range(1, 11))
+    # Room of two cycles before counts, so nothing is taken in the first two.
+    assert seen.cycles("events") == list(range(2, 12))
     for lane in range(2):
-        assert [cycle for cycle, _ in runs[lane]] == [cycle + RowFetch.LATENCY for cycle in range(1, 11)]
+        assert [cycle for cycle, _ in runs[lane]] == [cycle + 4 for cycle in range(2, 12)]
         assert clean(runs[lane]) == expected_runs(layer, beats, lane)
 
 
 def test_lanes_without_synapses_get_no_run() -> None:
     layer = image(2, 1, density=1.0, empty=(0, 4, 8))
     seen, runs = run(layer, [event(axon) for axon in range(9)], 16)
-    assert seen.cycles("events") == list(range(1, 10))
-    assert [cycle - 4 for cycle, _ in runs[0]] == [axon for axon in range(9) if axon not in (0, 4, 8)]
+    assert seen.cycles("events") == list(range(2, 11))
+    assert [cycle - 6 for cycle, _ in runs[0]] == [axon for axon in range(9) if axon not in (0, 4, 8)]
 
 
-def test_an_event_needs_room_in_all_lanes_in_the_cycle_before() -> None:
+def test_an_event_needs_room_in_all_lanes_two_cycles_before() -> None:
     layer = image(3, 4, density=1.0)
     seen, runs = run(layer, [event(axon) for axon in range(6)], 30, lambda cycle: 0b1111 if cycle % 3 == 1 else 0b1011)
-    assert seen.cycles("events") == [2, 5, 8, 11, 14, 17]
+    assert seen.cycles("events") == [3, 6, 9, 12, 15, 18]
     # What was taken is not held up.
-    assert [cycle for cycle, _ in runs[0]] == [5, 8, 11, 14, 17, 20]
+    assert [cycle for cycle, _ in runs[0]] == [7, 10, 13, 16, 19, 22]
 
 
 def test_no_more_events_than_the_margin_follow_a_queue_that_fills_up() -> None:

@@ -26,15 +26,15 @@ def quiet(sizes: tuple[int, ...]) -> NetworkSpec:
 def test_silent_steps_take_turns() -> None:
     rows, classes = 7, 3
     cycles = predicted(quiet((2, rows, classes)), 1, np.zeros((2, 2), dtype=np.int64))
-    # The mark leaves the gate after two cycles, the fetch three after that, and the queue two later; six cycles on, the
+    # The mark leaves the gate after two cycles, the fetch four after that, and the queue two later; six cycles on, the
     # join begins, and shows the first row in two more.
-    began = 2 + 3 + 2 + 6
+    began = 2 + 4 + 2 + 6
     # Behind the rows comes the mark; the serializer offers it four cycles later.
     taken = began + 2 + rows + 4
-    second = taken + 3 + 2 + 6
+    second = taken + 4 + 2 + 6
     # The next step is fetched at once, but the lanes are cleared only as the read-out of this one begins.
-    third = max(taken + 1 + 3 + 2, second + 1) + 6
-    fourth = third + 2 + rows + 4 + 3 + 2 + 6
+    third = max(taken + 1 + 4 + 2, second + 1) + 6
+    fourth = third + 2 + rows + 4 + 4 + 2 + 6
     assert cycles.steps.tolist() == [[began + 2, third + 2], [second + 2, fourth + 2]]
     # Three classes are read, the mark follows, the first score two cycles behind, two cycles a score, then the class.
     assert cycles.done == fourth + 2 + classes + 2 + 2 * 2 + 1

@@ -120,7 +120,7 @@ def lane(*, reset: Reset = "hard") -> Stage:
 
 
 def row_fetch() -> Stage:
-    """`RowFetch`: three cycles after an event was taken, its run leaves if there is one, and a mark in any case."""
+    """`RowFetch`: four cycles after an event was taken, its run leaves if there is one, and a mark in any case."""
     image = small_core(lanes=2).layers[0]
     # The words are free anyway; so the offset has a bit.
     image = replace(image, starts=image.starts + np.array([0, 1]))
@@ -132,7 +132,7 @@ def row_fetch() -> Stage:
     m.d.comb += dut.room.eq(stage.free(len(dut.room)))
     event = dut.events.payload
     taken = stage.source(dut.events)
-    stage.claim(dut.events.ready == stage.past(dut.room.all()), "an event is taken if there was room for it")
+    stage.claim(dut.events.ready == stage.past(dut.room.all(), 2), "an event is taken if there was room for it")
     then = data.View(event.shape(), stage.past(event, RowFetch.LATENCY))
     arrives = stage.past(taken, RowFetch.LATENCY)
     word = data.View(pointers(image), Array(rom.words)[then.axon])

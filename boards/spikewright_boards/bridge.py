@@ -105,7 +105,7 @@ class Bridge(Component):
             m.d.comb += [
                 feeder.begin.eq(deframer.begin),
                 feeder.end.eq(deframer.end),
-                feeder.busy.eq(~queue.empty | before.o.valid | begun),
+                feeder.busy.eq(before.o.valid | begun),
                 feeder.loaded.eq(self.loaded),
                 feeder.refused.eq(self.load_error),
                 queue.i.valid.eq(deframer.o.valid & self.loaded),

@@ -233,14 +233,14 @@ def test_a_break_cuts_a_result_short_and_the_next_is_whole() -> None:
     check(bench.results[0], counts)
 
 
-@pytest.mark.parametrize("taken", range(7))
-def test_an_image_waits_for_no_sample(taken: int) -> None:
+@pytest.mark.parametrize(("events", "taken"), [(4, 0), (4, 1), (4, 3), (4, 5), (4, 6), (0, 0), (0, 1), (0, 2)])
+def test_an_image_waits_for_no_sample(events: int, taken: int) -> None:
     """Whether its beats wait, are in the core in part, or all of them: until the result left, an image is dropped."""
     form = replace(FORM, loadable=True)
     dut = Bridge(form, depth=16)
     decoder = ResultDecoder(form)
-    counts = np.array([[3, 0, 1, 0, 0, 2, 1, 0]])
-    assert beats(counts) == 5
+    counts = np.array([[1] * events + [0] * (8 - events)])
+    whole = events + 1
     offered = []
 
     async def send(ctx: Any, data: bytes) -> None:
@@ -255,11 +255,11 @@ def test_an_image_waits_for_no_sample(taken: int) -> None:
         ctx.set(dut.tx.ready, 1)
         ctx.set(dut.loaded, 1)
         await send(ctx, encode(counts, form))
-        for _ in range(min(taken, 5)):
+        for _ in range(min(taken, whole)):
             ctx.set(dut.events.ready, 1)
             await ctx.tick()
         ctx.set(dut.events.ready, 0)
-        if taken > 5:
+        if taken > whole:
             for position in range(form.classes + 1):
                 ctx.set(dut.results.payload, {"data": 1, "last": position == form.classes})
                 ctx.set(dut.results.valid, 1)
@@ -285,7 +285,7 @@ def test_an_image_waits_for_no_sample(taken: int) -> None:
     sim.add_testbench(host)
     sim.add_testbench(listen, background=True)
     sim.run()
-    if taken > 5:
+    if taken > whole:
         assert (bytes(offered), decoder.loads) == (b"image", [LoadReply(True, 0)])
     else:
         assert (offered, decoder.loads) == ([], [LoadReply(False, OVERFLOW)])

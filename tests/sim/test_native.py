@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from random_networks import random_counts, random_network
 from strategies import Case, cases, describe, mismatches
 
-NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "3"))
+NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "24"))
 
 CASES = Path(__file__).parents[1] / "cases"
 
@@ -21,7 +21,7 @@ CASES = Path(__file__).parents[1] / "cases"
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(case=cases())
+@given(case=cases(most_neurons=12, most_lanes=8))
 def test_random_networks(tmp_path_factory: pytest.TempPathFactory, case: Case) -> None:
     assert mismatches(case, tmp_path_factory.mktemp("random")) == [], describe(case)
 

@@ -21,19 +21,29 @@ def small(tmp_path: Path) -> Path:
     return tmp_path / "build"
 
 
-def test_netlist_gives_the_same_answers(small: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "logic", "memory"), [("ecp5", "LUT4", "DP16KD"), ("ice40", "SB_LUT4", "SB_RAM40_4K")]
+)
+def test_netlist_gives_the_same_answers(tmp_path: Path, family: str, logic: str, memory: str) -> None:
+    """A recurrent layer with delays, and a read-out; weights are in block RAM."""
+    network = random_network(3, (24, 8, 4), recurrent=(True,), max_delay=1, density=0.9, timesteps=4, weight_bits=10)
+    save_model(tmp_path / "model.safetensors", network)
+    build(tmp_path / "model.safetensors", tmp_path / "build", lanes=1)
     told: list[str] = []
-    folder = make_netlist(small, "ice40", told.append)
-    assert told == ["synthesizing the core for ice40"]
+    folder = make_netlist(tmp_path / "build", family, told.append)
+    assert told == [f"synthesizing the core for {family}"]
     report = netlist_report(folder)
-    assert report["cells"]["SB_LUT4"] > 50
-    assert "SB_LUT4" in (folder / "netlist.v").read_text()
-    assert "SB_LUT4 " not in (folder / "spikewright_core.v").read_text()
-    counts = random_counts(3, random_network(3, (4, 2), timesteps=4, weight_bits=4, value_bits=1), 3)
+    assert report["cells"][logic] > 500
+    assert report["cells"][memory] >= 1
+    assert f" {logic} #(" in (folder / "netlist.v").read_text()
+    core = (folder / "spikewright_core.v").read_text()
+    assert f" {logic} #(" not in core, "its model is in its place"
+    assert f"module {memory} " in core
+    counts = random_counts(3, network, 3)
     result = simulate(folder, counts, np.zeros(3, dtype=np.int64), engine="native")
     assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
     assert result["cycles_per_inference"]["min"] > 0
-    make_netlist(small, "ice40", told.append)
+    make_netlist(tmp_path / "build", family, told.append)
     assert len(told) == 1, "made only once"
 
 

@@ -244,7 +244,7 @@ def pack(
         images.append(image)
         feed = image.order
     # Many lanes with short runs drift apart by more of them.
-    queue_depth = 32 if lanes >= 16 else 16
+    queue_depth = 32 if lanes >= 8 else 16
     return CoreSpec(
         network=network,
         lanes=lanes,

@@ -102,12 +102,14 @@ class RowFetch(wiring.Component):
         found = events[-1]
         for lane, runs in enumerate(self.runs):
             pointer = pointers.lanes[lane]
+            absent = pointer.length == 0
             m.d.sync += [
-                runs.valid.eq(valid[-1] & (found.mark | (pointer.length != 0))),
+                runs.valid.eq(valid[-1] & (found.mark | ~absent)),
                 runs.payload.start.eq(pointers.base + pointer.offset),
                 runs.payload.length.eq(pointer.length),
                 runs.payload.value.eq(found.value),
-                runs.payload.mark.eq(found.mark),
+                # Where there is no run, it is of no meaning, and a register of its own in every lane.
+                runs.payload.mark.eq(found.mark | absent),
             ]
             with m.If(found.mark):
                 m.d.sync += [runs.payload.start.eq(found.last), runs.payload.length.eq(found.error)]

@@ -17,7 +17,8 @@ worse than the file says, by more than its tolerance, makes the exit status 1.
 - bits per synapse: row pointers and synapses as `generate` writes them, over the stored synapses; and relative to the
   limit log2(C(N, k)) / k + weight bits.
 - padded: the same, each word padded to the width of the block RAMs of ECP5 that it lies in.
-- relative, bitmap: what other encodings of the neurons would take, relative to the limit.
+- absolute, relative, bitmap: what each encoding of the neurons would take in all layers, relative to the limit.
+- chosen: the encoding of each layer.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from spikewright.quantize import quantize
 from spikewright.rates import SAMPLES, measured
 from spikewright.reports.cost import stored_bits
 from spikewright.resources import padded_bits
-from spikewright.spec import NetworkSpec
+from spikewright.spec import ENCODINGS, NetworkSpec
 from spikewright.storage import encodings
 
 Counts = npt.NDArray[np.integer]
@@ -130,11 +131,16 @@ def measure(
                     "utilisation": float(done[busiest] / integrating[busiest]),
                     "bits_per_synapse": stored_bits(core) / limit * information_limit(sparse),
                     "of_limit": stored_bits(core) / limit,
-                    "padded_of_limit": sum(padded_bits(of_layer["absolute"], "ecp5") for of_layer in stored) / limit,
+                    "padded_of_limit": sum(
+                        padded_bits(of_layer[image.encoding], "ecp5")
+                        for of_layer, image in zip(stored, core.layers, strict=True)
+                    )
+                    / limit,
                     **{
                         f"{name}_of_limit": sum(of_layer[name].bits for of_layer in stored) / limit
-                        for name in ("relative", "bitmap")
+                        for name in ENCODINGS
                     },
+                    "encodings": [image.encoding for image in core.layers],
                 }
             )
     return rows
@@ -197,13 +203,15 @@ def main() -> int:
         print(json.dumps(rows))
     else:
         print(
-            "lanes  density    cycles  of dense  utilisation  bits/synapse  of limit  padded  relative  bitmap",
+            "lanes  density    cycles  of dense  utilisation  bits/synapse  of limit  padded"
+            "  absolute  relative  bitmap  chosen",
         )
         for row in rows:
             print(
                 f"{row['lanes']:5}  {row['density']:7.2f}  {row['cycles']:8,.0f}  {row['of_dense']:8.3f}"
                 f"  {row['utilisation']:11.3f}  {row['bits_per_synapse']:12.2f}  {row['of_limit']:8.3f}"
-                f"  {row['padded_of_limit']:6.3f}  {row['relative_of_limit']:8.3f}  {row['bitmap_of_limit']:6.3f}"
+                f"  {row['padded_of_limit']:6.3f}  {row['absolute_of_limit']:8.3f}  {row['relative_of_limit']:8.3f}"
+                f"  {row['bitmap_of_limit']:6.3f}  {', '.join(row['encodings'])}"
             )
     for problem in problems:
         print(problem, file=sys.stderr)

@@ -22,7 +22,7 @@ from spikewright.build import Loadable, build, open_build
 from spikewright.integer import IntegerNetwork
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import unpack
-from spikewright.spec import LANES, Decay, NetworkSpec
+from spikewright.spec import ENCODINGS, LANES, Decay, NetworkSpec
 from spikewright_hw.verilog import LOAD_IMAGE
 from spikewright_sim import native, runner
 
@@ -99,13 +99,13 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
     counts = random_counts(seed, spec, samples, steps=steps, rate=draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))
     if draw(st.booleans()):
         counts[draw(st.integers(0, samples - 1))] = draw(st.sampled_from([0, (1 << spec.value_bits) - 1]))
+    variant = dict(draw(st.sampled_from(VARIANTS)))
+    if "margin" not in variant:
+        variant["encoding"] = draw(st.sampled_from(["auto", *ENCODINGS]))
     return Case(
         spec,
         counts,
-        {
-            "lanes": draw(st.sampled_from([lanes for lanes in LANES if lanes <= most_lanes])),
-            **draw(st.sampled_from(VARIANTS)),
-        },
+        {"lanes": draw(st.sampled_from([lanes for lanes in LANES if lanes <= most_lanes])), **variant},
         seed,
         tuple(sorted(draw(st.sets(st.integers(0, samples - 1), max_size=2)))),
     )

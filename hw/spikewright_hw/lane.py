@@ -16,6 +16,7 @@ from .readout import ReadoutUpdate
 from .rom import Rom
 from .rows import RowFetch
 from .update import NeuronUpdate
+from .walk import make_walk
 
 
 class Lane(wiring.Component):
@@ -41,8 +42,8 @@ class Lane(wiring.Component):
     queue_depth : int
         Runs that wait.
     name : str
-        Prefix of the memory image `<name>_synapses<lane>`: a word per synapse, the neuron's row in the low bits, the
-        weight (two's complement) above.
+        Prefix of the memory image `<name>_synapses<lane>`: a word per synapse, what tells the neuron's row in the low
+        bits (see `LayerImage`), the weight (two's complement) above.
 
     Members
     -------
@@ -70,12 +71,12 @@ class Lane(wiring.Component):
         self._rows = self._depth = image.rows
         self._spec = spec
         self._state_bits = state_bits
-        self._run = run(image.start_bits, image.length_bits, spec.value_bits)
-        self._synapse = data.StructLayout({"row": image.row_bits, "weight": signed(spec.weight_bits)})
+        self._run = run(image)
+        self._synapse = data.StructLayout({"index": image.index_bits, "weight": signed(spec.weight_bits)})
         self._queue_depth = queue_depth
         mask = (1 << spec.weight_bits) - 1
         words = [
-            index | (weight & mask) << image.row_bits
+            index | (weight & mask) << image.index_bits
             for index, weight in zip(image.indices[lane].tolist(), image.data[lane].tolist(), strict=True)
         ]
         self.rom = Rom(
@@ -84,6 +85,7 @@ class Lane(wiring.Component):
             words=words,
             capacity=image.capacity.synapses if image.capacity else None,
         )
+        self.walk = make_walk(image)
         self.update = self._make_update(image, lane=lane, state_bits=state_bits, score_bits=score_bits, name=name)
         members = self.update.signature.members
         self._fires, self._scores = "spike" in members, "score" in members
@@ -128,6 +130,7 @@ class Lane(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.queue = queue = RamQueue(self._run, depth=self._queue_depth)
+        m.submodules.walk = walk = self.walk
         m.submodules.rom = rom = self.rom
         m.submodules.membranes = membranes = Ram(width=self._state_bits, depth=self._depth)
         m.submodules.update = update = self.update
@@ -139,8 +142,6 @@ class Lane(wiring.Component):
 
         # Issue: one synapse address or row a cycle, the next entry in the cycle of the last address of this one.
         entry = queue.o.payload
-        address = Signal(self._run["start"].shape)
-        remaining = Signal(self._run["length"].shape)
         value = Signal(self._spec.value_bits)
         sweeping = Signal(init=1)  # after a reset, to set all states to what the first step starts from
         silent = Signal(init=1)
@@ -149,23 +150,25 @@ class Lane(wiring.Component):
         load = Signal()
         load_mark = Signal()
         m.d.comb += [
-            queue.o.ready.eq((remaining <= 1) & ~sweeping & ~paused.any() & ~(entry.mark & self.started)),
+            queue.o.ready.eq(walk.last & ~sweeping & ~paused.any() & ~(entry.mark & self.started)),
             load.eq(queue.o.valid & queue.o.ready),
             load_mark.eq(load & entry.mark),
-            rom.addr.eq(address),
+            walk.load.eq(load),
+            walk.mark.eq(entry.mark),
+            walk.start.eq(entry.start),
+            walk.synapses.eq(entry.synapses),
+            rom.addr.eq(walk.address),
             rom.en.eq(1),
         ]
         m.d.sync += paused.eq(Cat(sweeping, paused))
         with m.If(load):
-            m.d.sync += [address.eq(entry.start), remaining.eq(Mux(entry.mark, 0, entry.length)), value.eq(entry.value)]
-        with m.Elif(remaining != 0):
-            m.d.sync += [address.eq(address + 1), remaining.eq(remaining - 1)]
+            m.d.sync += value.eq(entry.value)
         with m.If(load_mark):
             m.d.sync += [
                 sweeping.eq(1),
                 silent.eq(0),
                 self.flags.last.eq(entry.start[0]),
-                self.flags.error.eq(entry.length[0]),
+                self.flags.error.eq(entry.synapses[0]),
             ]
         with m.Elif(sweeping):
             m.d.sync += row.eq(row + 1)
@@ -181,7 +184,7 @@ class Lane(wiring.Component):
         # Fetch: the synapse leaves the memory and is registered.
         fetched = Signal()
         fetched_value = Signal.like(value)
-        m.d.sync += [fetched.eq(remaining != 0), fetched_value.eq(value)]
+        m.d.sync += [fetched.eq(walk.busy), fetched_value.eq(value)]
 
         # Multiply, while the membrane is read.
         multiply = Signal()
@@ -192,8 +195,9 @@ class Lane(wiring.Component):
         swept = delayed(m, sweeping, 2, name="swept")[-1]
         swept_row = delayed(m, row, 2, name="swept_row")[-1]
         m.d.comb += [
+            walk.index.eq(synapse.index),
             membranes.read_en.eq(1),
-            membranes.read_addr.eq(self._address(Mux(swept, swept_row, synapse.row))),
+            membranes.read_addr.eq(self._address(Mux(swept, swept_row, walk.row))),
             update.read.eq(swept),
             update.row.eq(swept_row),
             update.last.eq(self.flags.last),
@@ -211,7 +215,7 @@ class Lane(wiring.Component):
         previous = Signal.like(current)
         m.d.sync += [
             add.eq(multiply),
-            add_row.eq(self._address(synapse.row)),
+            add_row.eq(self._address(walk.row)),
             add_product.eq(product),
             same.eq(add & (add_row == membranes.read_addr)),
             previous.eq(total),

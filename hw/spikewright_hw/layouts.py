@@ -8,7 +8,7 @@ from typing import Any
 from amaranth.hdl import Mux, Signal
 from amaranth.lib import data
 
-from spikewright.spec import unsigned_bits
+from spikewright.spec import LayerImage, unsigned_bits
 
 MARK = data.StructLayout({"last": 1, "error": 1})
 """End of a step: `last` ends the sample too, `error` says that something in the sample so far was out of range."""
@@ -22,12 +22,15 @@ def event(axons: int, value_bits: int = 1) -> data.StructLayout:
     return data.StructLayout({"axon": unsigned_bits(axons - 1), "value": value_bits, "mark": 1, "last": 1, "error": 1})
 
 
-def run(start_bits: int, length_bits: int, value_bits: int) -> data.StructLayout:
-    """A run of `length` synapses from address `start` on, whose weights count `value` times.
+def run(image: LayerImage) -> data.StructLayout:
+    """A run of synapses from address `start` on, whose weights count `value` times.
 
-    With `mark` it ends a step, and the lowest bits of `start` and `length` are the `last` and `error` of `MARK`.
+    `synapses` is their number, or with the encoding "bitmap" a bit for every row of the lane that has one. With `mark`
+    it ends a step, and `start` and `synapses` are the `last` and `error` of `MARK`.
     """
-    return data.StructLayout({"start": start_bits, "length": length_bits, "value": value_bits, "mark": 1})
+    return data.StructLayout(
+        {"start": image.start_bits, "synapses": image.extent_bits, "value": image.spec.value_bits, "mark": 1}
+    )
 
 
 def bit_row(rows: int, width: int) -> data.StructLayout:

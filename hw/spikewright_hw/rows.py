@@ -16,7 +16,7 @@ from .rom import Rom
 
 def pointers(image: LayerImage) -> data.StructLayout:
     """A word of the row memory: where the runs of an axon lie."""
-    pointer = data.StructLayout({"offset": image.offset_bits, "length": image.length_bits})
+    pointer = data.StructLayout({"offset": image.offset_bits, "synapses": image.extent_bits})
     return data.StructLayout({"base": image.start_bits, "lanes": data.ArrayLayout(pointer, image.lanes)})
 
 
@@ -33,7 +33,8 @@ class RowFetch(wiring.Component):
     image : LayerImage
     name : str
         Prefix of the memory image `<name>_rows`: a word per axon, the `base` of its runs in the low bits; above it,
-        for every lane, lane 0 first, an `offset` below a `length`. A run starts at base + offset.
+        for every lane, lane 0 first, an `offset` below the number of `synapses`, or below a bit for every row of the
+        lane, row 0 first. A run starts at base + offset.
 
     Members
     -------
@@ -49,7 +50,7 @@ class RowFetch(wiring.Component):
     def __init__(self, image: LayerImage, *, name: str) -> None:
         self._image = image
         spec = image.spec
-        self._run = run(image.start_bits, image.length_bits, spec.value_bits)
+        self._run = run(image)
         self._pointers = pointers(image)
         self._event = event(spec.axons, spec.value_bits)
         self.rom = Rom(
@@ -68,14 +69,12 @@ class RowFetch(wiring.Component):
 
     def _words(self) -> list[int]:
         image = self._image
-        pointer_bits = image.offset_bits + image.length_bits
+        pointer_bits = image.offset_bits + image.extent_bits
         words = []
-        for base, starts, lengths in zip(
-            image.bases.tolist(), image.starts.tolist(), image.lengths.tolist(), strict=True
-        ):
+        for axon, (base, starts) in enumerate(zip(image.bases.tolist(), image.starts.tolist(), strict=True)):
             word = base
-            for lane, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-                pointer = start - base | length << image.offset_bits
+            for lane, start in enumerate(starts):
+                pointer = start - base | image.extent(axon, lane) << image.offset_bits
                 word |= pointer << image.start_bits + lane * pointer_bits
             words.append(word)
         return words
@@ -102,15 +101,15 @@ class RowFetch(wiring.Component):
         found = events[-1]
         for lane, runs in enumerate(self.runs):
             pointer = pointers.lanes[lane]
-            absent = pointer.length == 0
+            absent = pointer.synapses == 0
             m.d.sync += [
                 runs.valid.eq(valid[-1] & (found.mark | ~absent)),
                 runs.payload.start.eq(pointers.base + pointer.offset),
-                runs.payload.length.eq(pointer.length),
+                runs.payload.synapses.eq(pointer.synapses),
                 runs.payload.value.eq(found.value),
                 # Where there is no run, it is of no meaning, and a register of its own in every lane.
                 runs.payload.mark.eq(found.mark | absent),
             ]
             with m.If(found.mark):
-                m.d.sync += [runs.payload.start.eq(found.last), runs.payload.length.eq(found.error)]
+                m.d.sync += [runs.payload.start.eq(found.last), runs.payload.synapses.eq(found.error)]
         return m

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spikewright import __version__
 from spikewright.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
@@ -16,7 +16,7 @@ from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_json, sha2
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
 from spikewright.resources import FAMILIES, blocks
-from spikewright.spec import LANES, LAYERS, CoreSpec, Layers, NetworkSpec, unsigned_bits
+from spikewright.spec import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers, NetworkSpec, unsigned_bits
 from spikewright.storage import encodings
 
 FORMAT = "spikewright-build-1"
@@ -46,6 +46,7 @@ def build(
     lanes: int = 8,
     *,
     layers: Layers = "parallel",
+    encoding: Encoding | Literal["auto"] = "auto",
     without_idle: bool = False,
     loadable: Loadable | None = None,
 ) -> dict[str, Any]:
@@ -61,6 +62,8 @@ def build(
         One of `LANES`.
     layers : "parallel" or "shared"
         Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
+    encoding : "auto", "absolute", "relative" or "bitmap"
+        How the memories tell the neurons of the synapses, see `pack`. A core that is loaded at run time has "absolute".
     without_idle : bool
         Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
         manifest names them under `removed`, by their numbers in `model`.
@@ -76,8 +79,8 @@ def build(
     Raises
     ------
     InputError
-        If a model is damaged or does not fit the others, `lanes` or `layers` is not supported, or `out` is somebody
-        else's folder.
+        If a model is damaged or does not fit the others, `lanes`, `layers` or `encoding` is not supported, or `out` is
+        somebody else's folder.
     """
     from spikewright_hw.verilog import generate
 
@@ -86,12 +89,19 @@ def build(
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     if layers not in LAYERS:
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
+    if encoding not in ("auto", *ENCODINGS):
+        raise InputError(f"encoding must be auto or one of {', '.join(ENCODINGS)}, not {encoding!r}")
+    if loadable is not None and encoding not in ("auto", "absolute"):
+        raise InputError(f"encoding of a core that is loaded at run time must be absolute, not {encoding}")
     if without_idle and loadable is not None:
         # What has no effect in one network has some in another.
         raise InputError("a core that is loaded at run time must have all neurons, not be without idle ones")
     whole = load_model(model)
     network, removed = prune(whole) if without_idle else (whole, {})
-    core = pack(network, lanes, layers=layers) if loadable is None else _loadable_core(whole, lanes, layers, loadable)
+    if loadable is None:
+        core = pack(network, lanes, layers=layers, encoding=encoding)
+    else:
+        core = _loadable_core(whole, lanes, layers, loadable)
     with atomic_dir(out) as folder:
         generated = generate(core, folder)
         if network is whole:
@@ -109,6 +119,7 @@ def build(
             "synapses": sum(layer.synapses for layer in network.layers),
             "weights": sum(layer.weights.size for layer in network.layers),
             "memory_bits": memory_bits(core, stored),
+            "encoding": {where: image.encoding for where, image in core.memories.items()},
             "encodings": encoding_sizes(core),
             "predicted_cycles": {"silent_sample": silent_cycles(core)},
             **({} if loadable is None else {"capacity": capacity_of(core).as_dict()}),
@@ -204,15 +215,12 @@ def encoding_sizes(core: CoreSpec) -> dict[str, dict[str, dict[str, int]]]:
 
     Where the layers share lanes, all their synapses are those of `engine`.
     """
-    images = {f"layer{index}": image for index, image in enumerate(core.layers)}
-    if core.engine is not None:
-        images = {"engine": core.engine}
     return {
         where: {
             name: {"bits": stored.bits} | {f"{family}_brams": blocks(stored, family) for family in FAMILIES}
             for name, stored in encodings(image).items()
         }
-        for where, image in images.items()
+        for where, image in core.memories.items()
     }
 
 
@@ -266,7 +274,7 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
     layers = manifest.get("layers", "parallel")
     if layers not in LAYERS:
         raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
-    core = _open_core(build_dir, manifest, model, layers)
+    core = _open_core(build_dir, manifest, model, layers, _encodings(build_dir, manifest))
     network = core.network
     for name, value in (
         ("axon_bits", unsigned_bits(network.inputs - 1)),
@@ -282,12 +290,32 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
     return manifest, core
 
 
-def _open_core(build_dir: Path, manifest: dict[str, Any], model: Path | str | None, layers: Layers) -> CoreSpec:
+def _encodings(build_dir: Path, manifest: dict[str, Any]) -> list[Encoding]:
+    """Of the memories of a core, in their order."""
+    chosen = manifest.get("encoding")
+    if not isinstance(chosen, dict):
+        raise InputError(f"{build_dir / MANIFEST}: encoding must be an object, not {chosen!r:.60}")
+    for where, encoding in chosen.items():
+        if encoding not in ENCODINGS:
+            allowed = ", ".join(ENCODINGS)
+            raise InputError(f"{build_dir / MANIFEST}: encoding.{where} must be one of {allowed}, not {encoding!r:.60}")
+    return list(chosen.values())
+
+
+def _open_core(
+    build_dir: Path, manifest: dict[str, Any], model: Path | str | None, layers: Layers, encoding: list[Encoding]
+) -> CoreSpec:
     own = load_model(build_dir / MODEL)
     if "load" not in manifest:
         if model is not None:
             raise InputError(f"{build_dir} must be made by `generate --weights loadable` to take another network")
-        return pack(own, manifest["lanes"], layers=layers)
+        memories = len(own.layers) if layers == "parallel" else 1
+        if len(encoding) != memories:
+            raise InputError(f"{build_dir / MANIFEST}: encoding must have {memories} entries, not {len(encoding)}")
+        try:
+            return pack(own, manifest["lanes"], layers=layers, encoding=encoding)
+        except InputError as error:
+            raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     try:
         capacity = Capacity.from_dict(manifest.get("capacity"))
     except InputError as error:

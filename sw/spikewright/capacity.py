@@ -114,11 +114,14 @@ def capacity_for(
         See `pack`.
     """
     of_layers = [max(several) for several in zip(*(layer_lanes(network, lanes) for network in networks), strict=True)]
-    cores = [pack(network, lanes, layers=layers, of_layers=of_layers) for network in networks]
+    cores = [pack(network, lanes, layers=layers, encoding="absolute", of_layers=of_layers) for network in networks]
     # Shorter offsets take more words: the same for all, before these are counted.
     of_cores = [[core.engine] if core.engine else core.layers for core in cores]
     offset_bits = [max(image.offset_bits for image in several) for several in zip(*of_cores, strict=True)]
-    cores = [pack(network, lanes, layers=layers, of_layers=of_layers, offset_bits=offset_bits) for network in networks]
+    cores = [
+        pack(network, lanes, layers=layers, encoding="absolute", of_layers=of_layers, offset_bits=offset_bits)
+        for network in networks
+    ]
     needs = [_measure(core, offset_bits, 1 + margin) for core in cores]
     engines = [need.engine for need in needs if need.engine]
     return Capacity(
@@ -219,7 +222,7 @@ def pack_into(network: NetworkSpec, lanes: int, capacity: Capacity) -> CoreSpec:
     offset_bits = [layer.offset_bits for layer in ([capacity.engine] if capacity.engine else capacity.layers)]
     of_layers = [layer.lanes for layer in capacity.layers]
     layers: Layers = "shared" if capacity.engine else "parallel"
-    core = pack(network, lanes, layers=layers, of_layers=of_layers, offset_bits=offset_bits)
+    core = pack(network, lanes, layers=layers, encoding="absolute", of_layers=of_layers, offset_bits=offset_bits)
     needs = _measure(core, offset_bits, 1)
     for where, limit in capacity.named.items():
         need = needs.named[where]

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import le
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import run_addresses
+from .errors import InputError
+from .resources import FAMILIES, blocks_with_queues
 from .spec import (
+    BITMAP_ROWS,
+    ENCODINGS,
     LANES,
     RATE_UNIT,
     CoreSpec,
     Decay,
+    Encoding,
     IntArray,
     LayerImage,
     Layers,
     LayerSpec,
     NetworkSpec,
-    run_addresses,
-    unsigned_bits,
 )
-from .storage import place_runs
+from .storage import Encoded, encode
 
 _SHARES = 1 << 20
 """A load of all neurons of a layer together, in the units in which loads are compared."""
@@ -216,21 +222,37 @@ def pack(
     lanes: int = 8,
     *,
     layers: Layers = "parallel",
+    encoding: Encoding | Literal["auto"] | Sequence[Encoding] = "auto",
     of_layers: Sequence[int] | None = None,
     offset_bits: Sequence[int] | None = None,
 ) -> CoreSpec:
     """Lay `network` out for a core of `lanes` lanes, where every layer has its own, or all share them.
 
-    `of_layers` are the lanes of the layers, if not by `layer_lanes`; `offset_bits` see `place_runs`: by layer,
-    or the one of the lanes that they share.
+    Parameters
+    ----------
+    network : NetworkSpec
+    lanes : int
+    layers : "parallel" or "shared"
+    encoding : str or sequence of str
+        Of the positions of synapses: one for all memories, one for each layer (a single one where they share lanes),
+        or "auto", for each the one that takes the fewest bits, of those that take no more block RAMs of any family of
+        devices than "absolute".
+    of_layers : sequence of int, optional
+        Lanes of the layers, if not by `layer_lanes`.
+    offset_bits : sequence of int, optional
+        By layer, or the one of the lanes that they share; see `Placement.starts`.
 
     Raises
     ------
     ValueError
         If `lanes` is not supported.
+    InputError
+        If a lane has too many rows for a bitmap.
     """
     if lanes not in LANES:
         raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+    # Many lanes with short runs drift apart by more of them.
+    queue_depth = 32 if lanes >= 8 else 16
     images: list[LayerImage] = []
     feed = np.arange(network.inputs)
     of_layers = of_layers or layer_lanes(network, lanes)
@@ -239,22 +261,27 @@ def pack(
         of_layers = [max(of_layers)] * len(of_layers)
         engine_bits, offset_bits = offset_bits[0] if offset_bits else None, None
     bits: Sequence[int | None] = offset_bits or [None] * len(of_layers)
-    for spec, of_layer, of_offset in zip(network.layers, of_layers, bits, strict=True):
-        image = _pack_layer(spec, of_layer, feed, of_offset)
+    chosen: list[str] = [encoding] * len(of_layers) if isinstance(encoding, str) else list(encoding)
+    engine_encoding = chosen[0]
+    if layers == "shared":
+        # These memories are only a step on the way to those of the engine.
+        chosen = ["absolute"] * len(of_layers)
+    for index, (spec, of_layer, of_offset, of_encoding) in enumerate(
+        zip(network.layers, of_layers, bits, chosen, strict=True)
+    ):
+        image = _pack_layer(spec, of_layer, feed, of_encoding, f"layer {index}", queue_depth, of_offset)
         images.append(image)
         feed = image.order
-    # Many lanes with short runs drift apart by more of them.
-    queue_depth = 32 if lanes >= 8 else 16
     return CoreSpec(
         network=network,
         lanes=lanes,
         layers=tuple(images),
         queue_depth=queue_depth,
-        engine=_pack_engine(images, engine_bits) if layers == "shared" else None,
+        engine=_pack_engine(images, engine_encoding, queue_depth, engine_bits) if layers == "shared" else None,
     )
 
 
-def _pack_engine(images: list[LayerImage], offset_bits: int | None) -> LayerImage:
+def _pack_engine(images: list[LayerImage], encoding: str, queue_depth: int, offset_bits: int | None) -> LayerImage:
     """The synapses of all layers in the memories of the lanes they share, layer after layer."""
     lanes = images[0].lanes
     rows = max(image.rows for image in images)
@@ -277,34 +304,62 @@ def _pack_engine(images: list[LayerImage], offset_bits: int | None) -> LayerImag
         weight_bits=max(image.spec.weight_bits for image in images),
         value_bits=max(image.spec.value_bits for image in images),
     )
-    return _pack_layer(together, lanes, np.arange(axon), offset_bits)
+    return _pack_layer(together, lanes, np.arange(axon), encoding, "engine", queue_depth, offset_bits)
 
 
-def _pack_layer(spec: LayerSpec, lanes: int, feed: IntArray, offset_bits: int | None = None) -> LayerImage:
+def _pack_layer(
+    spec: LayerSpec,
+    lanes: int,
+    feed: IntArray,
+    encoding: str,
+    name: str,
+    queue_depth: int,
+    offset_bits: int | None = None,
+) -> LayerImage:
     order = balanced_order(spec, lanes)
     weights = _by_position(spec, order, feed)
-    by_lane = [weights[lane::lanes].T for lane in range(lanes)]  # (axons, rows of the lane)
-    lengths = np.stack([np.count_nonzero(of_lane, axis=1) for of_lane in by_lane], axis=1)
     rows = -(-spec.neurons // lanes)
-    starts = place_runs(lengths, unsigned_bits(rows - 1) + spec.weight_bits, offset_bits)
+    complete = np.pad(weights, ((0, rows * lanes - spec.neurons), (0, 0)))
+    grid = complete.reshape(rows, lanes, spec.axons).transpose(2, 1, 0)  # (axons, lanes, rows)
+    present = grid != 0
+    if encoding == "bitmap" and rows > BITMAP_ROWS:
+        raise InputError(f"{name}: rows of a lane must be at most {BITMAP_ROWS} for bitmaps, not {rows}")
+    possible = [one for one in ENCODINGS if one != "bitmap" or rows <= BITMAP_ROWS]
+    among = possible if encoding == "auto" else [one for one in possible if one == encoding]
+    chosen = _chosen(encode(present, spec.weight_bits, among, offset_bits), queue_depth)
+    lengths = present.sum(axis=2)
+    axon, lane, row = np.nonzero(present)
+    words = run_addresses(chosen.starts.reshape(-1), lengths.reshape(-1))
     indices: list[IntArray] = []
     data: list[IntArray] = []
-    for lane, of_lane in enumerate(by_lane):
-        axon, row = np.nonzero(of_lane)
-        words = run_addresses(starts[:, lane], lengths[:, lane])
-        size = int(words.max(initial=-1)) + 1
-        for stored, values in ((indices, row), (data, of_lane[axon, row])):
+    for number in range(lanes):
+        here = lane == number
+        size = int(words[here].max(initial=-1)) + 1
+        for stored, values in ((indices, chosen.indices), (data, grid[axon, lane, row])):
             stored.append(np.zeros(size, dtype=np.int64))
-            stored[-1][words] = values
+            stored[-1][words[here]] = values[here]
     return LayerImage(
         spec=spec,
         lanes=lanes,
         order=order,
-        starts=starts,
+        starts=chosen.starts,
         lengths=lengths,
         indices=tuple(indices),
         data=tuple(data),
+        encoding=chosen.encoding,
+        bitmaps=present if chosen.encoding == "bitmap" else None,
     )
+
+
+def _chosen(encodings: list[Encoded], queue_depth: int) -> Encoded:
+    """The first one, unless it saves bits but no block RAMs: where memories are wider, and none the less deep."""
+    simplest = min(encodings, key=lambda encoded: ENCODINGS.index(encoded.encoding))
+
+    def blocks(encoded: Encoded) -> list[int]:
+        return [blocks_with_queues(encoded.stored, family, queue_depth) for family in FAMILIES]
+
+    most = blocks(simplest)
+    return next(one for one in encodings if all(map(le, blocks(one), most)))
 
 
 def _by_position(spec: LayerSpec, order: IntArray, feed: IntArray) -> IntArray:
@@ -321,15 +376,16 @@ def unpack(core: CoreSpec) -> NetworkSpec:
     """
     layers = []
     feed = np.arange(core.network.inputs)
-    for image in core.layers:
+    for image, base in zip(core.layers, core.axon_bases, strict=True):
         spec = image.spec
         weights = np.zeros((spec.neurons, spec.axons), dtype=np.int64)
         axons = np.concatenate([feed, spec.inputs + image.order]) if spec.recurrent else feed
         for lane in range(image.lanes):
-            position = np.repeat(np.arange(spec.axons), image.lengths[:, lane])
-            words = image.addresses(lane)
-            neuron = image.order[image.indices[lane][words] * image.lanes + lane]
-            weights[neuron, axons[position]] = image.data[lane][words]
+            axon, row, weight = (image if core.engine is None else core.engine).synapses(lane)
+            if core.engine is not None:
+                own = (axon >= base) & (axon < base + spec.axons)
+                axon, row, weight = axon[own] - base, row[own], weight[own]
+            weights[image.order[row * image.lanes + lane], axons[axon]] = weight
         layers.append(replace(spec, weights=weights))
         feed = image.order
     return NetworkSpec(layers=tuple(layers), timesteps=core.network.timesteps, readout=core.network.readout)

@@ -157,7 +157,7 @@ def _widths(core: CoreSpec, index: int) -> tuple[int, int, int]:
 
 def _run_bits(image: LayerImage) -> int:
     """Width of an entry of a lane's queue."""
-    return image.start_bits + image.length_bits + image.spec.value_bits + 1
+    return image.start_bits + image.extent_bits + image.spec.value_bits + 1
 
 
 def _ring_entry_bits(image: LayerImage) -> int:
@@ -178,8 +178,8 @@ def memories(core: CoreSpec) -> list[Memory]:
         state, constants, score = _widths(core, index)
         row = image.row_bits + image.lanes + 3
         found.append(Memory(f"{name}_rows", spec.axons, image.pointer_bits, writable=False))
-        synapse = image.row_bits + spec.weight_bits
-        found += [Memory(f"{name}_synapses{k}", len(data), synapse, False) for k, data in enumerate(image.data)]
+        width = image.synapse_bits
+        found += [Memory(f"{name}_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
         found.append(Memory(f"{name}_neurons", image.rows, constants, False, image.lanes))
         found.append(Memory(f"{name}_membranes", image.rows, state, True, image.lanes))
         found.append(Memory(f"{name}_queues", core.queue_depth, _run_bits(image), True, image.lanes))
@@ -241,6 +241,12 @@ def blocks(stored: Stored, family: str) -> int:
     """Block RAMs of the synapses of a layer."""
     memories = [Memory("", words, width, writable=False) for words, width in (stored.rows, *stored.lanes)]
     return sum(place(memory, FAMILIES[family]).brams for memory in memories)
+
+
+def blocks_with_queues(stored: Stored, family: str, depth: int) -> int:
+    """The same, and of the queues of `depth` runs in which a lane keeps what tells it the synapses."""
+    queue = Memory("", depth, stored.run, writable=True)
+    return blocks(stored, family) + len(stored.lanes) * place(queue, FAMILIES[family]).brams
 
 
 def padded_bits(stored: Stored, family: str) -> int:
@@ -310,9 +316,16 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
     else:
         lane_ffs += constants // 2 + state
         lane_luts += state * (2 if spec.reset == "soft" else 1)
+    if image.encoding == "bitmap":
+        # Choose, decrement, clear, find; the bits themselves twice, what is found, no row of the synapse.
+        lane_luts += 4 * image.rows - 2 * length
+        lane_ffs += 2 * image.rows + 2 + row - length
+    elif image.encoding == "relative":
+        lane_luts += 2 * row
+        lane_ffs += image.index_bits + 2
     # The row of an event, for every lane.
-    lane_ffs += image.offset_bits + length + _run_bits(image) + 2
-    lane_luts += length / 3 + 2 + (start if image.offset_bits else 0)
+    lane_ffs += image.offset_bits + image.extent_bits + _run_bits(image) + 2
+    lane_luts += image.extent_bits / 3 + 2 + (start if image.offset_bits else 0)
     luts = image.lanes * lane_luts
     ffs = image.lanes * lane_ffs + start
     event = unsigned_bits(spec.axons - 1) + value + 3

@@ -22,9 +22,9 @@ def engine_memories(core: CoreSpec) -> list[Memory]:
     assert image is not None
     state, constants, score = _engine_widths(core)
     lanes, rows = image.lanes, core.engine_rows
-    synapse = image.row_bits + image.spec.weight_bits
+    width = image.synapse_bits
     found = [Memory("engine_rows", image.spec.axons, image.pointer_bits, writable=False)]
-    found += [Memory(f"engine_synapses{k}", len(data), synapse, False) for k, data in enumerate(image.data)]
+    found += [Memory(f"engine_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
     found += [
         Memory("engine_neurons", rows, constants, False, lanes),
         Memory("engine_membranes", rows, state, True, lanes),

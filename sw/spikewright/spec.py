@@ -7,16 +7,26 @@ else of `spikewright`. Arrays are made read-only, so that a specification never 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from .arrays import IntArray as IntArray
+from .arrays import check_range, frozen, run_addresses
+from .arrays import signed_bits as signed_bits
+from .arrays import unsigned_bits as unsigned_bits
+from .decay import Decay as Decay
+
 Reset = Literal["hard", "soft"]
 Layers = Literal["parallel", "shared"]
 """Whether every layer has lanes of its own, or all take turns on the same ones."""
 LAYERS: tuple[Layers, ...] = ("parallel", "shared")
+Encoding = Literal["absolute", "relative", "bitmap"]
+"""How the memories of a layer tell the neuron of a synapse, see `LayerImage`."""
+ENCODINGS: tuple[Encoding, ...] = ("absolute", "relative", "bitmap")
+BITMAP_ROWS = 64
+"""Most rows of a lane with a bitmap: each is a bit in the logic that finds the next synapse."""
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
 MAX_DELAY = 4095
@@ -26,69 +36,6 @@ RATE_UNIT = 1 << 12
 _LIMIT = 1 << 40
 _MEMBRANE_LIMIT = 1 << 46
 """Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
-
-
-def signed_bits(low: int, high: int) -> int:
-    """Width of the smallest two's complement number that holds every integer of `low` .. `high`."""
-    return max(int(low + 1 if low < 0 else low).bit_length(), int(high + 1 if high < 0 else high).bit_length()) + 1
-
-
-def unsigned_bits(high: int) -> int:
-    """Width of the smallest unsigned number that holds 0 .. `high`; at least 1."""
-    return max(1, int(high).bit_length())
-
-
-def run_addresses(starts: IntArray, lengths: IntArray) -> IntArray:
-    """Addresses of the words of all runs, one run after the other."""
-    within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    addresses: IntArray = np.repeat(starts, lengths) + within
-    return addresses
-
-
-def _frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
-    array = np.asarray(value)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"{name} must be integers, not {array.dtype}")
-    if not np.can_cast(array.dtype, np.int64):
-        raise TypeError(f"{name} must be integers of at most 64 bits with sign, not {array.dtype}")
-    if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
-    array = array.astype(np.int64)
-    array.flags.writeable = False
-    return array
-
-
-def _check_range(name: str, array: IntArray, low: int, high: int) -> None:
-    """Raise a ValueError that names the first place where `array` leaves low .. high."""
-    outside = np.argwhere((array < low) | (array > high))
-    if len(outside):
-        place = tuple(outside[0].tolist())
-        raise ValueError(f"{name} must be {low} .. {high}, not {array[place]} (at {', '.join(map(str, place))})")
-
-
-@dataclass(frozen=True)
-class Decay:
-    """Leak of a membrane, `v <- (v * multiplier) >> shift` with a flooring shift.
-
-    Parameters
-    ----------
-    multiplier : int
-        0 .. 2**shift. 0 forgets the membrane at once (a linear read-out), 2**shift never leaks.
-    shift : int
-        0 .. 16.
-    """
-
-    multiplier: int
-    shift: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.shift <= 16:
-            raise ValueError(f"decay shift must be 0 .. 16, not {self.shift}")
-        if not 0 <= self.multiplier <= 1 << self.shift:
-            raise ValueError(f"decay multiplier must be 0 .. {1 << self.shift}, not {self.multiplier}")
-
-    def __call__(self, v: int) -> int:
-        return (v * self.multiplier) >> self.shift
 
 
 @dataclass(frozen=True)
@@ -180,11 +127,11 @@ class LayerSpec:
         if self.threshold is None and self.delays is not None:
             raise ValueError("a read-out layer must have no delays: it never fires")
         shape = (self.neurons,)
-        object.__setattr__(self, "weights", _frozen(self.weights, "weights", (self.neurons, self.axons)))
-        object.__setattr__(self, "bias", _frozen(self.bias, "bias", shape))
+        object.__setattr__(self, "weights", frozen(self.weights, "weights", (self.neurons, self.axons)))
+        object.__setattr__(self, "bias", frozen(self.bias, "bias", shape))
         limit = (1 << (self.weight_bits - 1)) - 1
-        _check_range("weights", self.weights, -limit, limit)
-        _check_range("bias", self.bias, 1 - _LIMIT, _LIMIT - 1)
+        check_range("weights", self.weights, -limit, limit)
+        check_range("bias", self.bias, 1 - _LIMIT, _LIMIT - 1)
         # In floating point, as integers might wrap before they are compared.
         largest = float((np.abs(self.weights).astype(np.float64) @ self._largest_values()).max())
         if largest * 2.0**self.weight_shift >= _MEMBRANE_LIMIT:
@@ -192,14 +139,14 @@ class LayerSpec:
                 f"weighted sum of a step must be below {_MEMBRANE_LIMIT}, not {largest * 2.0**self.weight_shift:.0f}"
             )
         if self.threshold is not None:
-            object.__setattr__(self, "threshold", _frozen(self.threshold, "threshold", shape))
-            _check_range("threshold", self.threshold, 1, _LIMIT - 1)
+            object.__setattr__(self, "threshold", frozen(self.threshold, "threshold", shape))
+            check_range("threshold", self.threshold, 1, _LIMIT - 1)
         if self.delays is not None:
-            object.__setattr__(self, "delays", _frozen(self.delays, "delays", shape))
-            _check_range("delays", self.delays, 0, MAX_DELAY)
+            object.__setattr__(self, "delays", frozen(self.delays, "delays", shape))
+            check_range("delays", self.delays, 0, MAX_DELAY)
         if self.rates is not None:
-            object.__setattr__(self, "rates", _frozen(self.rates, "rates", (self.axons,)))
-            _check_range("rates", self.rates, 0, RATE_UNIT)
+            object.__setattr__(self, "rates", frozen(self.rates, "rates", (self.axons,)))
+            check_range("rates", self.rates, 0, RATE_UNIT)
 
     @property
     def recurrent(self) -> bool:
@@ -409,8 +356,13 @@ class LayerImage:
     hardware positions, so the axons of the following layer (and of the recurrence) are numbered by position too.
 
     Compressed sparse rows by presynaptic axon, one memory per lane: the synapses of axon a in lane l, its run, are
-    `data[l][start : start + length]` with `start = starts[a, l]` and `length = lengths[a, l]`, onto the neurons in rows
-    `indices[l][...]` of that lane. Runs lie in any order; words between them are 0 and are never read.
+    `data[l][start : start + length]` with `start = starts[a, l]` and `length = lengths[a, l]`, by rising row of the
+    neuron within the lane. Runs lie in any order; words between them are 0 and are never read. What tells the rows is
+    the `encoding`:
+
+    - absolute: `indices[l][...]` are the rows.
+    - relative: they count the rows that are skipped since the synapse before, or since the start of the lane.
+    - bitmap: `bitmaps[a, l]` has a bit for every row, in place of the length; `indices` are 0 and not stored.
 
     Parameters
     ----------
@@ -422,7 +374,10 @@ class LayerImage:
     starts, lengths : (axons, lanes) integers
         An empty run starts where the first run of its axon does.
     indices, data : per lane, (words of the lane,) integers
-        Row within the lane, and weight (never 0 within a run).
+        What tells the row, and weight (never 0 within a run).
+    encoding : "absolute", "relative" or "bitmap"
+    bitmaps : (axons, lanes, rows) bool, optional
+        Only of that encoding.
     capacity : LayerCapacity, optional
         Of memories that are loaded at run time; without it, all sizes are those of the contents.
     """
@@ -434,6 +389,8 @@ class LayerImage:
     lengths: IntArray
     indices: tuple[IntArray, ...]
     data: tuple[IntArray, ...]
+    encoding: Encoding = "absolute"
+    bitmaps: npt.NDArray[np.bool_] | None = None
     capacity: LayerCapacity | None = None
 
     @property
@@ -447,9 +404,42 @@ class LayerImage:
         bases: IntArray = self.starts.min(axis=1)
         return bases
 
-    def addresses(self, lane: int) -> IntArray:
-        """Of all synapses of a lane, axon by axon."""
-        return run_addresses(self.starts[:, lane], self.lengths[:, lane])
+    def synapses(self, lane: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Axon, row and weight of all synapses of a lane, axon by axon, as the hardware reads them."""
+        bitmaps = None if self.bitmaps is None else self.bitmaps[:, lane]
+        lengths = self.lengths[:, lane] if bitmaps is None else bitmaps.sum(axis=1)
+        words = run_addresses(self.starts[:, lane], lengths)
+        axon, row = np.repeat(np.arange(len(lengths)), lengths), self.indices[lane][words]
+        if bitmaps is not None:
+            axon, row = np.nonzero(bitmaps)
+        if self.encoding == "relative":
+            row = np.cumsum(row + 1)
+            # Every run starts anew.
+            row -= np.repeat(np.append(0, row)[np.cumsum(lengths) - lengths], lengths) + 1
+        return axon, row, self.data[lane][words]
+
+    def extent(self, axon: int, lane: int) -> int:
+        """What the pointer to a run tells of its synapses: their number, or a bit for every row, row 0 lowest."""
+        if self.bitmaps is None:
+            return int(self.lengths[axon, lane])
+        return sum(1 << row for row in np.flatnonzero(self.bitmaps[axon, lane]).tolist())
+
+    @property
+    def index_bits(self) -> int:
+        """Width of what tells the row in a word of the synapse memory."""
+        if self.encoding == "absolute":
+            return self.row_bits
+        return max((int(indices.max(initial=0)).bit_length() for indices in self.indices), default=0)
+
+    @property
+    def synapse_bits(self) -> int:
+        """Width of a word of the synapse memory."""
+        return self.index_bits + self.spec.weight_bits
+
+    @property
+    def extent_bits(self) -> int:
+        """Width of an `extent`."""
+        return self.rows if self.encoding == "bitmap" else self.length_bits
 
     @property
     def row_bits(self) -> int:
@@ -489,8 +479,8 @@ class LayerImage:
 
     @property
     def pointer_bits(self) -> int:
-        """Width of what points at the runs of an axon: its base, and an offset and a length for every lane."""
-        return self.start_bits + self.lanes * (self.offset_bits + self.length_bits)
+        """Width of what points at the runs of an axon: its base; for every lane an offset, and a length or bitmap."""
+        return self.start_bits + self.lanes * (self.offset_bits + self.extent_bits)
 
     @property
     def program(self) -> list[DelayEntry]:
@@ -558,6 +548,13 @@ class CoreSpec:
             raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes}")
         if not 8 <= self.queue_depth <= 64:
             raise ValueError(f"queue_depth must be 8 .. 64, not {self.queue_depth}")
+
+    @property
+    def memories(self) -> dict[str, LayerImage]:
+        """Whose synapses lie in which row and synapse memories, by the prefix of their names."""
+        if self.engine is not None:
+            return {"engine": self.engine}
+        return {f"layer{index}": image for index, image in enumerate(self.layers)}
 
     @property
     def axon_bases(self) -> list[int]:

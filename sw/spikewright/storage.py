@@ -1,19 +1,21 @@
-"""How synapses are stored: where their runs lie, so that pointing at them takes few bits, and what encodings take."""
+"""How synapses are stored: where their runs lie, so that pointing at them takes few bits, and in which encoding."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from .spec import IntArray, LayerImage, unsigned_bits
+from .spec import ENCODINGS, Encoding, IntArray, LayerImage, unsigned_bits
 
 _AHEAD = 512
 """Axons among which the next one is chosen."""
 
 
-def place_runs(lengths: IntArray, synapse_bits: int, offset_bits: int | None = None) -> IntArray:
-    """Start of every run, such that the runs of an axon start at about the same address in all lanes.
+class Placement:
+    """Starts of runs, such that the runs of an axon start at about the same address in all lanes.
 
     A pointer is then an address for all lanes and a short offset for each. Lanes fill up at different speeds, as an
     axon has more synapses in one than in another; but the order of the axons within the memories is free. The next
@@ -25,34 +27,51 @@ def place_runs(lengths: IntArray, synapse_bits: int, offset_bits: int | None = N
     ----------
     lengths : (axons, lanes) integers
         Synapses of an axon in a lane.
-    synapse_bits : int
-        Width of a word of the synapse memories.
-    offset_bits : int, optional
-        Of pointers that are made already: no offset is longer, and no more words are left unused than that takes.
-
-    Returns
-    -------
-    (axons, lanes) integers
-        An empty run starts where the first run of its axon does; without any, at 0. Depends on nothing but integers.
     """
-    axons, lanes = lengths.shape
-    if lanes == 1:
-        starts = np.cumsum(lengths, axis=0) - lengths
-        return np.where(lengths > 0, starts, 0)
-    best = _place(lengths, None)
-    if offset_bits is not None:
-        return best if _offset_bits(best) <= offset_bits else _place(lengths, (1 << offset_bits) - 1)
 
-    def cost(starts: IntArray) -> tuple[int, int]:
-        ends = _ends(lengths, starts)
-        return _address_bits(ends), axons * lanes * _offset_bits(starts) + int(ends.sum()) * synapse_bits
+    def __init__(self, lengths: IntArray) -> None:
+        self._lengths = lengths
+        self._found: dict[int | None, IntArray] = {}
 
-    for narrower in range(_offset_bits(best) - 1, -1, -1):
-        candidate = _place(lengths, (1 << narrower) - 1)
-        if cost(candidate) >= cost(best):
-            break
-        best = candidate
-    return best
+    def starts(self, synapse_bits: int, offset_bits: int | None = None) -> IntArray:
+        """Those that take the fewest bits.
+
+        Parameters
+        ----------
+        synapse_bits : int
+            Width of a word of the synapse memories.
+        offset_bits : int, optional
+            Of pointers that are made already: no offset is longer, and no more words are left unused than that takes.
+
+        Returns
+        -------
+        (axons, lanes) integers
+            An empty run starts where the first run of its axon does; without any, at 0. Depends on nothing but
+            integers.
+        """
+        axons, lanes = self._lengths.shape
+        if lanes == 1:
+            starts = np.cumsum(self._lengths, axis=0) - self._lengths
+            return np.where(self._lengths > 0, starts, 0)
+        best = self._within(None)
+        if offset_bits is not None:
+            return best if _offset_bits(best) <= offset_bits else self._within((1 << offset_bits) - 1)
+
+        def cost(starts: IntArray) -> tuple[int, int]:
+            ends = _ends(self._lengths, starts)
+            return _address_bits(ends), axons * lanes * _offset_bits(starts) + int(ends.sum()) * synapse_bits
+
+        for narrower in range(_offset_bits(best) - 1, -1, -1):
+            candidate = self._within((1 << narrower) - 1)
+            if cost(candidate) >= cost(best):
+                break
+            best = candidate
+        return best
+
+    def _within(self, most: int | None) -> IntArray:
+        if most not in self._found:
+            self._found[most] = _place(self._lengths, most)
+        return self._found[most]
 
 
 def _offset_bits(starts: IntArray) -> int:
@@ -109,62 +128,88 @@ class Stored:
         Row memory: the pointers, and bitmaps where these tell the neurons.
     lanes : tuple of (words, width)
         Synapse memories.
+    run : int
+        Bits of a run that waits for its lane: its address, and its number of synapses or bitmap.
     """
 
     rows: tuple[int, int]
     lanes: tuple[tuple[int, int], ...]
+    run: int
 
     @property
     def bits(self) -> int:
         return sum(words * width for words, width in (self.rows, *self.lanes))
 
 
-def encodings(image: LayerImage) -> dict[str, Stored]:
-    """Every encoding of the neurons of a layer's synapses, the one that the hardware reads first.
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The positions of a layer's synapses in one encoding, see `LayerImage`.
 
-    - absolute: the row within the lane, beside the weight.
-    - relative: the distance from the synapse before, in the number of bits that makes the memories smallest; a longer
-      distance takes words of weight 0 on its way, which cost a cycle each.
-    - bitmap: a bit for every row of the lane, beside the offset; lengths are not needed.
+    Parameters
+    ----------
+    starts : (axons, lanes) integers
+    indices : (synapses,) integers
+        By axon, lane and row.
+    stored : Stored
     """
-    spec = image.spec
-    absolute = Stored(
-        (spec.axons, image.pointer_bits),
-        tuple((len(data), image.row_bits + spec.weight_bits) for data in image.data),
-    )
-    relative = []
-    for bits in range(1, image.row_bits + 1):
-        lengths = relative_lengths(image, bits)
-        width = bits + spec.weight_bits
-        relative.append((int(lengths.sum()) * width, width, lengths))
-    _, width, lengths = min(relative, key=lambda found: found[:2])
-    starts = place_runs(lengths, width)
-    length_bits = unsigned_bits(int(lengths.max(initial=0)))
-    marked = place_runs(image.lengths, spec.weight_bits)
-    return {
-        "absolute": absolute,
-        "relative": _stored(lengths, starts, length_bits, width),
-        "bitmap": _stored(image.lengths, marked, image.rows, spec.weight_bits),
-    }
+
+    encoding: Encoding
+    starts: IntArray
+    indices: IntArray
+    stored: Stored
 
 
-def relative_lengths(image: LayerImage, bits: int) -> IntArray:
-    """(axons, lanes): words of a run whose synapses tell the distance from the one before in so many bits."""
-    lengths = np.zeros_like(image.lengths)
-    for lane, indices in enumerate(image.indices):
-        of_lane = image.lengths[:, lane]
-        axon = np.repeat(np.arange(len(of_lane)), of_lane)
-        rows = indices[image.addresses(lane)]
-        before = np.concatenate([[-1], rows[:-1]])
-        before[np.cumsum(of_lane)[of_lane > 0] - of_lane[of_lane > 0]] = -1
-        words = -(-(rows - before) // (1 << bits))
-        lengths[:, lane] = np.bincount(axon, weights=words, minlength=len(of_lane)).astype(np.int64)
-    return lengths
+def encode(
+    present: npt.NDArray[np.bool_],
+    weight_bits: int,
+    among: Sequence[Encoding] = ENCODINGS,
+    offset_bits: int | None = None,
+) -> list[Encoded]:
+    """The positions of synapses in several encodings, by rising number of bits; of equal ones in the order of `among`.
+
+    Parameters
+    ----------
+    present : (axons, lanes, rows) bool
+        Where there are synapses.
+    weight_bits : int
+    among : sequence
+    offset_bits : int, optional
+        See `Placement.starts`.
+    """
+    axons, lanes, rows = present.shape
+    lengths = present.sum(axis=2)
+    placement = Placement(lengths)
+    _, _, row = np.nonzero(present)
+    skipped = _skipped(present)
+    found = []
+    for encoding in among:
+        indices = {"absolute": row, "relative": skipped}.get(encoding, np.zeros_like(row))
+        index_bits = unsigned_bits(rows - 1) if encoding == "absolute" else int(indices.max(initial=0)).bit_length()
+        width = index_bits + weight_bits
+        starts = placement.starts(width, offset_bits)
+        ends = _ends(lengths, starts)
+        extent = rows if encoding == "bitmap" else unsigned_bits(int(lengths.max(initial=0)))
+        address = _address_bits(ends)
+        pointer = address + lanes * (_offset_bits(starts) + extent)
+        stored = Stored((axons, pointer), tuple((words, width) for words in ends.tolist()), address + extent)
+        found.append(Encoded(encoding, starts, indices, stored))
+    return sorted(found, key=lambda encoded: encoded.stored.bits)
 
 
-def _stored(lengths: IntArray, starts: IntArray, bits: int, width: int) -> Stored:
-    """With `bits` beside the offset of every lane."""
-    axons, lanes = lengths.shape
-    ends = _ends(lengths, starts)
-    pointer = _address_bits(ends) + lanes * (_offset_bits(starts) + bits)
-    return Stored((axons, pointer), tuple((words, width) for words in ends.tolist()))
+def _skipped(present: npt.NDArray[np.bool_]) -> IntArray:
+    """(synapses,): rows between a synapse and the one before of its run, or the start of the lane."""
+    axon, lane, row = np.nonzero(present)
+    before = np.append(-1, row[:-1])
+    before[np.append(True, (axon[1:] != axon[:-1]) | (lane[1:] != lane[:-1]))[: len(row)]] = -1
+    skipped: IntArray = row - before[: len(row)] - 1
+    return skipped
+
+
+def encodings(image: LayerImage) -> dict[Encoding, Stored]:
+    """What the synapses of a layer take in every encoding, whichever they are stored in."""
+    present = np.zeros((image.spec.axons, image.lanes, image.rows), dtype=np.bool_)
+    for lane in range(image.lanes):
+        axon, row, _ = image.synapses(lane)
+        present[axon, lane, row] = True
+    by_name = {encoded.encoding: encoded.stored for encoded in encode(present, image.spec.weight_bits)}
+    return {encoding: by_name[encoding] for encoding in ENCODINGS}

@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -10,3 +11,4 @@ def components_may_stay_unused() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Elaboratable, "_MustUse__silence", True)
         yield
+        gc.collect()  # what warns, warns when it is collected

@@ -1,4 +1,5 @@
 import random
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from spikewright.capacity import capacity_for, pack_into
 from spikewright.cycles import CycleModel
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
-from spikewright.spec import Layers, NetworkSpec
+from spikewright.spec import ENCODINGS, Encoding, Layers, NetworkSpec
 from spikewright_hw.core import AxiCore
 from spikewright_sim.runner import beats
 
@@ -25,11 +26,12 @@ def check(
     samples: int = 2,
     stalls: float = 0.0,
     layers: Layers = "parallel",
+    encoding: Encoding | Literal["auto"] = "auto",
 ) -> None:
     """Spikes, membranes, scores, classes and, without stalls, cycles of a few samples back to back."""
     counts = random_counts(seed, spec, samples)
     trace = IntegerNetwork(spec).run(torch.from_numpy(counts).transpose(0, 1))
-    core = pack(spec, lanes, layers=layers)
+    core = pack(spec, lanes, layers=layers, encoding=encoding)
     rng = random.Random(seed)
     stall = (lambda: rng.random() < stalls) if stalls else (lambda: False)
     seen = run(core, counts, stall_input=stall, stall_output=stall)
@@ -56,9 +58,12 @@ def check(
         assert predicted.done == seen.done[b]
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 32, 64])
-def test_equals_the_integer_network_and_the_cycle_model(lanes: int) -> None:
-    check(random_network(lanes), lanes, lanes)
+@pytest.mark.parametrize(
+    ("lanes", "encoding"),
+    [(1, "bitmap"), (2, "relative"), (4, "absolute"), (8, "bitmap"), (32, "auto"), (64, "absolute")],
+)
+def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: Encoding) -> None:
+    check(random_network(lanes), lanes, lanes, encoding=encoding)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -66,12 +71,13 @@ def test_soft_reset_long_delays_and_deep_recurrence(seed: int) -> None:
     spec = random_network(
         seed, (9, 20, 17, 11, 6), recurrent=(True,), max_delay=12, reset="soft", decay=TAU_2, weight_shift=seed
     )
-    check(spec, (1, 4, 2, 8)[seed], seed)
+    check(spec, (1, 4, 2, 8)[seed], seed, encoding=("relative", "bitmap", "absolute", "auto")[seed])
 
 
 @pytest.mark.parametrize("density", [0.0, 0.05, 1.0])
-def test_empty_and_dense_networks(density: float) -> None:
-    check(random_network(5, (10, 12, 9, 4), density=density, decay=TAU_1_05), 4, 5)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_empty_and_dense_networks(density: float, encoding: Encoding) -> None:
+    check(random_network(5, (10, 12, 9, 4), density=density, decay=TAU_1_05), 4, 5, encoding=encoding)
 
 
 def test_read_out_alone() -> None:
@@ -79,7 +85,7 @@ def test_read_out_alone() -> None:
 
 
 def test_stalls_at_both_ends_change_nothing() -> None:
-    check(random_network(8, recurrent=(True,)), 4, 8, stalls=0.4)
+    check(random_network(8, recurrent=(True,)), 4, 8, stalls=0.4, encoding="bitmap")
 
 
 class Loaded:

@@ -8,7 +8,7 @@ import pytest
 from component_bench import Beat, play
 
 from spikewright.pack import pack
-from spikewright.spec import Decay, LayerImage, LayerSpec, NetworkSpec
+from spikewright.spec import ENCODINGS, Decay, Encoding, LayerImage, LayerSpec, NetworkSpec
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch
 
@@ -17,7 +17,13 @@ NEVER = 1 << 24
 
 
 def image(
-    weights: list[list[int]], *, lanes: int = 1, value_bits: int = 3, weight_shift: int = 0, bias: int = 0
+    weights: list[list[int]],
+    encoding: Encoding = "absolute",
+    *,
+    lanes: int = 1,
+    value_bits: int = 3,
+    weight_shift: int = 0,
+    bias: int = 0,
 ) -> LayerImage:
     """Of a layer with `weights[neuron][axon]` that keeps half of its membrane, and never fires."""
     table = np.array(weights)
@@ -42,18 +48,19 @@ def image(
         delays=None,
         decay=Decay(1, 1),
     )
-    return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes).layers[0]
+    return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes, encoding=encoding).layers[0]
 
 
 def runs(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> list[Beat]:
     """The runs of (axon, value) in a lane, empty ones left out as the row fetch does."""
     return [
-        (int(layer.starts[axon, lane]), int(layer.lengths[axon, lane]), value, 0)
+        (int(layer.starts[axon, lane]), layer.extent(axon, lane), value, 0)
         for axon, value in events
         if layer.lengths[axon, lane]
     ]
 
 
+encodings = pytest.mark.parametrize("encoding", ENCODINGS)
 MARK, LAST = (0, 0, 0, 1), (1, 0, 0, 1)
 
 
@@ -108,7 +115,7 @@ def run(
             for (name, _), value in zip(dut.runs.payload.shape(), waiting.pop(0)[1], strict=True):
                 put(dut.runs.payload[name], value)
 
-    play(dut, cycles or at + 60 + sum(2 + beat[-1][1] if len(beat) == 2 else 2 + beat[1] for beat in sent), each=each)
+    play(dut, cycles or at + 60 + sum(2 + layer.rows for beat in sent), each=each)
     assert not waiting
     return seen
 
@@ -116,16 +123,16 @@ def run(
 def sums(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> list[int]:
     total = np.zeros(layer.rows, dtype=np.int64)
     for axon, value in events:
-        start = int(layer.starts[axon, lane])
-        for synapse in range(start, start + int(layer.lengths[axon, lane])):
-            total[layer.indices[lane][synapse]] += (int(layer.data[lane][synapse]) << layer.spec.weight_shift) * value
+        neurons = layer.order[lane :: layer.lanes]
+        total[: len(neurons)] += (layer.spec.weights[neurons, axon] << layer.spec.weight_shift) * value
     return [int(v) for v in total]
 
 
+@encodings
 @pytest.mark.parametrize("lengths", [[], [1], [5], [1, 1, 1], [3, 1, 4]])
-def test_run_of_n_synapses_takes_n_cycles_without_a_gap(lengths: list[int]) -> None:
+def test_run_of_n_synapses_takes_n_cycles_without_a_gap(lengths: list[int], encoding: Encoding) -> None:
     table = [[1 if neuron < length else 0 for length in lengths or [0]] for neuron in range(6)]
-    layer = image(table)
+    layer = image(table, encoding)
     events = [(axon, 1) for axon in range(len(lengths))]
     seen = run(layer, [*runs(layer, events), MARK])
     # Offered by the queue two cycles after it was pushed; the mark leaves it with the last synapse before.
@@ -163,10 +170,11 @@ def test_room_leaves_the_margin() -> None:
             walked = cycle
 
 
+@encodings
 @pytest.mark.parametrize("distance", [1, 2, 3, 4])
-def test_synapses_of_the_same_neuron_close_behind_each_other(distance: int) -> None:
+def test_synapses_of_the_same_neuron_close_behind_each_other(distance: int, encoding: Encoding) -> None:
     """Runs of `distance` synapses, again and again: neuron 0 is hit every `distance` cycles, and swept right after."""
-    layer = image([[3 + neuron] if neuron < distance else [0] for neuron in range(5)])
+    layer = image([[3 + neuron] if neuron < distance else [0] for neuron in range(5)], encoding)
     events = [(0, 1 + k % 7) for k in range(12)]
     seen = run(layer, [*runs(layer, events), MARK])
     assert seen.v == [sums(layer, events)]
@@ -196,25 +204,52 @@ def test_extreme_weights_and_values(value_bits: int, weight_shift: int) -> None:
     assert seen.v == [np.where(total >= NEVER, 0, total).tolist()]
 
 
-def test_image_has_a_word_per_synapse_weight_above_row() -> None:
-    layer = image([[5, 0], [0, 0], [-3, 7], [0, -1]])
+@encodings
+def test_image_has_a_word_per_synapse_weight_above_what_tells_the_row(encoding: Encoding) -> None:
+    layer = image([[5, 0], [0, 0], [-3, 7], [0, -1], [0, 9]], encoding)
     lane = Lane(layer, lane=0, state_bits=BITS, queue_depth=8, name="layer0")
     row = {int(neuron): row for row, neuron in enumerate(layer.order)}
-    assert lane.rom.depth == 4
-    assert len(lane.rom.data) == 2 + 8
-    by_axon = [sorted([row[0] | 5 << 2, row[2] | (-3 & 255) << 2], key=lambda word: word & 3)]
-    by_axon.append(sorted([row[2] | 7 << 2, row[3] | (-1 & 255) << 2], key=lambda word: word & 3))
-    assert lane.rom.words == [*by_axon[0], *by_axon[1]]
+    bits = {"absolute": 3, "relative": layer.index_bits, "bitmap": 0}[encoding]
+    assert lane.rom.depth == 5
+    assert len(lane.rom.data) == bits + 8
+    words = []
+    for synapses in ([(row[0], 5), (row[2], -3)], [(row[2], 7), (row[3], -1), (row[4], 9)]):
+        before = -1
+        for at, weight in sorted(synapses):
+            index = {"absolute": at, "relative": at - before - 1, "bitmap": 0}[encoding]
+            words.append(index | (weight & 255) << bits)
+            before = at
+    assert lane.rom.words == words
 
 
+def test_the_distance_of_neighbours_takes_no_bits() -> None:
+    layer = image([[neuron + 1, -neuron] if neuron else [1, 1] for neuron in range(6)], "relative")
+    assert layer.index_bits == 0
+    seen = run(layer, [*runs(layer, [(0, 1), (1, 3)]), MARK])
+    assert seen.v == [sums(layer, [(0, 1), (1, 3)])]
+
+
+@encodings
+@pytest.mark.parametrize("rows", [1, 2, 33, 64])
+def test_lanes_of_one_to_many_rows(rows: int, encoding: Encoding) -> None:
+    """The first and the last row alone, all, and every third."""
+    table = [[neuron == 0, neuron == rows - 1, 1 + neuron, (neuron % 3 == 1) * neuron] for neuron in range(rows)]
+    layer = image([[int(weight) for weight in of_neuron] for of_neuron in table], encoding)
+    events = [(axon, 1 + axon) for axon in (2, 0, 1, 3, 3, 2, 1, 0)]
+    seen = run(layer, [*runs(layer, events), MARK, *runs(layer, events[3:]), MARK], cycles=80 + 9 * rows)
+    first = np.array(sums(layer, events))
+    assert seen.v == [first.tolist(), (first // 2 + sums(layer, events[3:])).tolist()]
+
+
+@encodings
 @pytest.mark.parametrize("seed", range(4))
-def test_random_steps_equal_the_equations(seed: int) -> None:
+def test_random_steps_equal_the_equations(seed: int, encoding: Encoding) -> None:
     rng = random.Random(seed)
     lanes = (1, 2, 4, 2)[seed]
     neurons = rng.randint(lanes, 6 * lanes)
     density = rng.choice([0.2, 1.0])
     table = [[rng.randint(-127, 127) * (rng.random() < density) for _ in range(7)] for _ in range(neurons)]
-    layer = image(table, lanes=lanes, weight_shift=seed % 2, bias=-3)
+    layer = image(table, encoding, lanes=lanes, weight_shift=seed % 2, bias=-3)
     lane = rng.randrange(layer.lanes)
     sent: list[Any] = []
     expected: list[list[int]] = []

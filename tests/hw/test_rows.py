@@ -9,20 +9,22 @@ from component_bench import Beat, Seen, play
 
 from random_networks import random_network
 from spikewright.pack import pack
-from spikewright.spec import LayerImage, NetworkSpec
+from spikewright.spec import ENCODINGS, Encoding, LayerImage, NetworkSpec
 from spikewright_hw.rows import RowFetch
 
 MARK = (0, 0, 1, 0, 0)
 
 
-def image(seed: int, lanes: int, density: float = 0.5, empty: tuple[int, ...] = ()) -> LayerImage:
+def image(
+    seed: int, lanes: int, density: float = 0.5, empty: tuple[int, ...] = (), encoding: Encoding = "absolute"
+) -> LayerImage:
     """A layer of 9 axons whose rows `empty` have no synapse."""
     network = random_network(seed, (9, 11, 3), density=density, value_bits=3)
     weights = network.layers[0].weights.copy()
     weights[:, list(empty)] = 0
     layer = replace(network.layers[0], weights=weights)
     network = NetworkSpec(layers=(layer, network.layers[1]), timesteps=network.timesteps)
-    return pack(network, lanes).layers[0]
+    return pack(network, lanes, encoding=encoding).layers[0]
 
 
 def event(axon: int, value: int = 1) -> Beat:
@@ -36,7 +38,7 @@ def run(
     room: Callable[[int], int] = lambda cycle: -1,
     pause: Callable[[], bool] = lambda: False,
 ) -> tuple[Seen, list[list[tuple[int, Beat]]]]:
-    """Transfers of the events, and per lane its runs as (cycle, (start, length, value, mark))."""
+    """Transfers of the events, and per lane its runs as (cycle, (start, synapses, value, mark))."""
     dut = RowFetch(layer, name="layer0")
     runs: list[list[tuple[int, Beat]]] = [[] for _ in range(layer.lanes)]
 
@@ -58,7 +60,7 @@ def expected_runs(layer: LayerImage, beats: list[Beat], lane: int) -> list[Beat]
         if mark:
             runs.append((last, error, 0, 1))
         elif layer.lengths[axon, lane]:
-            runs.append((int(layer.starts[axon, lane]), int(layer.lengths[axon, lane]), value, 0))
+            runs.append((int(layer.starts[axon, lane]), layer.extent(axon, lane), value, 0))
     return runs
 
 
@@ -104,18 +106,24 @@ def test_no_more_events_than_the_margin_follow_a_queue_that_fills_up() -> None:
     assert sum(9 <= cycle < 30 for cycle, _ in runs[0]) == RowFetch.MARGIN
 
 
-def test_words_have_a_base_and_a_pointer_per_lane() -> None:
-    layer = image(5, 4, empty=(3,))
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_words_have_a_base_and_a_pointer_per_lane(encoding: Encoding) -> None:
+    layer = image(5, 4, empty=(3,), encoding=encoding)
     fetch = RowFetch(layer, name="layer0")
     assert fetch.rom.depth == 9
-    size = layer.offset_bits + layer.length_bits
+    assert layer.extent_bits == (3 if encoding == "bitmap" else layer.length_bits)
+    size = layer.offset_bits + layer.extent_bits
+    present = layer.by_position(np.arange(11), -1)  # neuron by row and lane
     assert 0 < layer.offset_bits < layer.start_bits
     assert len(fetch.rom.data) == layer.start_bits + 4 * size == layer.pointer_bits
     for axon, word in enumerate(fetch._words()):
         base = word & ((1 << layer.start_bits) - 1)
         for lane in range(4):
             pointer = word >> layer.start_bits + lane * size & ((1 << size) - 1)
-            assert pointer >> layer.offset_bits == layer.lengths[axon, lane]
+            extent = pointer >> layer.offset_bits
+            neurons = [int(neuron) for neuron in present[:, lane] if neuron >= 0]
+            rows = [row for row, neuron in enumerate(neurons) if layer.spec.weights[neuron, axon]]
+            assert extent == (sum(1 << row for row in rows) if encoding == "bitmap" else len(rows))
             assert base + (pointer & ((1 << layer.offset_bits) - 1)) == layer.starts[axon, lane]
 
 
@@ -129,7 +137,7 @@ def test_a_single_lane_needs_no_offset() -> None:
 def test_every_lane_gets_its_runs_in_order(seed: int) -> None:
     rng = random.Random(seed)
     lanes = (1, 2, 4, 8)[seed]
-    layer = image(seed, lanes, density=rng.choice([0.1, 0.4]), empty=(rng.randrange(9),))
+    layer = image(seed, lanes, rng.choice([0.1, 0.4]), (rng.randrange(9),), ENCODINGS[seed % 3])
     beats: list[Beat] = []
     for _ in range(15):
         beats += [event(axon, rng.randint(1, 7)) for axon in sorted(rng.sample(range(9), rng.randint(0, 6)))]

@@ -4,16 +4,16 @@ import pytest
 from test_core import check
 
 from random_networks import TAU_2, random_network
-from spikewright.spec import Decay, NetworkSpec
+from spikewright.spec import Decay, Encoding, NetworkSpec
 
 
-@pytest.mark.parametrize("lanes", [2, 16])
-def test_equals_the_integer_network_and_the_cycle_model(lanes: int) -> None:
-    check(random_network(lanes), lanes, lanes, layers="shared")
+@pytest.mark.parametrize(("lanes", "encoding"), [(2, "relative"), (16, "bitmap")])
+def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: Encoding) -> None:
+    check(random_network(lanes), lanes, lanes, layers="shared", encoding=encoding)
 
 
-@pytest.mark.parametrize("lanes", [1, 8])
-def test_layers_with_different_rules(lanes: int) -> None:
+@pytest.mark.parametrize(("lanes", "encoding"), [(1, "bitmap"), (8, "relative")])
+def test_layers_with_different_rules(lanes: int, encoding: Encoding) -> None:
     """Each rule holds in its own layer only: leak, reset, widths, fractional bits; the last row of one is alone."""
     network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2)
     changes = (
@@ -23,7 +23,7 @@ def test_layers_with_different_rules(lanes: int) -> None:
         {"weight_shift": 1},
     )
     layers = tuple(replace(layer, **change) for layer, change in zip(network.layers, changes, strict=True))
-    check(NetworkSpec(layers=layers, timesteps=20), lanes, 3, layers="shared")
+    check(NetworkSpec(layers=layers, timesteps=20), lanes, 3, layers="shared", encoding=encoding)
 
 
 def test_small_layers_behind_large_ones_and_before() -> None:

@@ -70,7 +70,8 @@ def layer_core(seed: int, name: str) -> CoreSpec:
         weights = redrawn(layers[index].weights, np.random.default_rng(seed), 127)
         # Delays decide about the program of delays.
         layers[index] = replace(other.layers[index], weights=weights, delays=layers[index].delays)
-        core = pack(NetworkSpec(layers=tuple(layers), timesteps=fixed.timesteps), layer["lanes"])
+        network = NetworkSpec(layers=tuple(layers), timesteps=fixed.timesteps)
+        core = pack(network, layer["lanes"], encoding="absolute")
         images = list(core.layers)
         images[index] = of_size(images[index], layer["words"])
         return replace(core, layers=tuple(images))

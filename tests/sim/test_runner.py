@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from random_networks import TAU_2, random_counts, random_network
-from spikewright.build import build
+from spikewright.build import build, open_build
 from spikewright.errors import InputError
 from spikewright.model import load_model, save_model
-from spikewright.spec import LayerSpec, NetworkSpec
+from spikewright.spec import Encoding, LayerSpec, NetworkSpec
 from spikewright_sim.runner import Engine, simulate
 from strategies import Case, cases, describe
 
@@ -21,9 +21,9 @@ from strategies import Case, cases, describe
 NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "6"))
 
 
-def made(folder: Path, spec: NetworkSpec, lanes: int) -> Path:
+def made(folder: Path, spec: NetworkSpec, lanes: int, encoding: Encoding = "absolute") -> Path:
     save_model(folder / "model.safetensors", spec)
-    build(folder / "model.safetensors", folder / "build", lanes=lanes)
+    build(folder / "model.safetensors", folder / "build", lanes=lanes, encoding=encoding)
     return folder / "build"
 
 
@@ -53,6 +53,26 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, npt.NDArray[np
     """A network in which every synapse, delay and threshold takes part."""
     spec = random_network(2, (12, 10, 8, 4), recurrent=(False, True), max_delay=5, timesteps=25)
     return made(tmp_path_factory.mktemp("busy"), spec, 4), random_counts(2, spec, 3)
+
+
+@pytest.mark.parametrize(("encoding", "engine"), [("relative", "cocotb"), ("bitmap", "cocotb"), ("bitmap", "native")])
+def test_every_encoding_simulates_exactly_and_a_flipped_bit_of_it_is_found(
+    tmp_path: Path, encoding: Encoding, engine: Engine
+) -> None:
+    spec = random_network(4, (12, 21, 15, 4), recurrent=(True, False), max_delay=5, timesteps=15)
+    counts = random_counts(4, spec, 3)
+    build_dir = made(tmp_path, spec, 2, encoding)
+    result = outcome(build_dir, counts, engine=engine)
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+    assert result["cycles_per_inference"] == result["predicted_cycles_per_inference"]
+    if encoding == "relative":
+        flip(build_dir / "layer0_synapses0.hex", 9, 0)
+    else:
+        image = open_build(build_dir)[1].layers[0]
+        flip(build_dir / "layer0_rows.hex", 5, image.start_bits + image.offset_bits + 3)
+    result = outcome(build_dir, counts, engine=engine)
+    assert result["mismatches"] > 0
+    assert result["details"][0].startswith("sample 0, layer 0, step ")
 
 
 @pytest.fixture

@@ -8,17 +8,20 @@ import pytest
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build import build, open_build
 from spikewright.model import save_model
-from spikewright.spec import NetworkSpec
+from spikewright.spec import Encoding, NetworkSpec
 from spikewright_sim.runner import Engine, simulate
 
 DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, reset="soft", weight_shift=2)
 PLAIN = random_network(12, (20, 30, 6), recurrent=(False,), density=0.3, timesteps=12)
 
 
-@pytest.mark.parametrize(("spec", "lanes", "engine"), [(DEEP, 4, "cocotb"), (PLAIN, 2, "native")])
-def test_simulates_exactly(tmp_path: Path, spec: NetworkSpec, lanes: int, engine: Engine) -> None:
+@pytest.mark.parametrize(
+    ("spec", "lanes", "encoding", "engine"), [(DEEP, 4, "bitmap", "cocotb"), (PLAIN, 2, "relative", "native")]
+)
+def test_simulates_exactly(tmp_path: Path, spec: NetworkSpec, lanes: int, encoding: Encoding, engine: Engine) -> None:
     save_model(tmp_path / "model.safetensors", spec)
-    made = build(tmp_path / "model.safetensors", tmp_path / "build", lanes=lanes, layers="shared")
+    made = build(tmp_path / "model.safetensors", tmp_path / "build", lanes=lanes, layers="shared", encoding=encoding)
+    assert made["encoding"] == {"engine": encoding}
     assert [name for name in made["images"] if "synapses" in name] == [f"engine_synapses{k}" for k in range(lanes)]
     _, core = open_build(tmp_path / "build")
     assert core.engine is not None

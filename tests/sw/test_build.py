@@ -13,7 +13,7 @@ from spikewright.errors import InputError
 from spikewright.files import sha256
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import pack, prune
-from spikewright.spec import NetworkSpec
+from spikewright.spec import ENCODINGS, NetworkSpec
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,47 @@ def test_bad_lanes(model: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_encoding_of_every_layer_is_kept(model: Path, tmp_path: Path) -> None:
+    manifest = build(model, tmp_path / "auto", lanes=2)
+    for where, sizes in manifest["encodings"].items():
+        assert sizes[manifest["encoding"][where]]["bits"] <= sizes["absolute"]["bits"]
+    for layers, memories in (("parallel", ["layer0", "layer1", "layer2"]), ("shared", ["engine"])):
+        for encoding in ENCODINGS:
+            folder = tmp_path / f"{layers}-{encoding}"
+            manifest = build(model, folder, lanes=2, layers=layers, encoding=encoding)
+            assert manifest["encoding"] == dict.fromkeys(memories, encoding)
+            assert {image.encoding for image in open_build(folder)[1].memories.values()} == {encoding}
+            for where in memories:
+                bits = sum(manifest["memory_bits"][f"{where}_{name}"] for name in ("rows", "synapses"))
+                assert bits == manifest["encodings"][where][encoding]["bits"]
+
+
+def test_an_encoding_is_missing(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "build")
+    path = tmp_path / "build" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "encoding": {"engine": "bitmap"}}))
+    with pytest.raises(InputError) as caught:
+        open_build(tmp_path / "build")
+    assert str(caught.value) == f"{path}: encoding must have 3 entries, not 1"
+
+
+def test_bad_encodings(model: Path, tmp_path: Path) -> None:
+    for options, reason in (
+        ({"encoding": "huffman"}, "encoding must be auto or one of absolute, relative, bitmap, not 'huffman'"),
+        (
+            {"encoding": "bitmap", "loadable": Loadable(0.1)},
+            "encoding of a core that is loaded at run time must be absolute, not bitmap",
+        ),
+    ):
+        with pytest.raises(InputError) as caught:
+            build(model, tmp_path / "build", lanes=2, **options)
+        assert str(caught.value) == reason
+    assert list(tmp_path.iterdir()) == []
+    assert build(model, tmp_path / "build", lanes=2, loadable=Loadable(0.1))["encoding"] == dict.fromkeys(
+        ["layer0", "layer1", "layer2"], "absolute"
+    )
+
+
 def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         open_build(tmp_path)
@@ -126,6 +167,8 @@ def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
         ({"lanes": True}, "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not True"),
         ({"layers": "serial"}, "layers must be one of parallel, shared, not 'serial'"),
         ({"layers": []}, "layers must be one of parallel, shared, not []"),
+        ({"encoding": None}, "encoding must be an object, not None"),
+        ({"encoding": {"layer0": 1}}, "encoding.layer0 must be one of absolute, relative, bitmap, not 1"),
         ({"stream": 7}, "stream must be an object, not 7"),
         ({"stream": {**manifest["stream"], "mark_bit": "x"}}, "stream.mark_bit must be 1 .. 65535, not 'x'"),
         ({"stream": {**manifest["stream"], "output_bytes": 0}}, "stream.output_bytes must be 1 .. 65535, not 0"),

@@ -171,7 +171,7 @@ def test_generate(made: Made) -> None:
     manifest = json.loads((made.build / "manifest.json").read_text())
     assert made.generate["memory_bits"] == manifest["memory_bits"]
     memories = (manifest["memory_bits"][f"layer1_{name}"] for name in ("rows", "synapses"))
-    assert made.generate["encodings"]["layer1"]["absolute"]["bits"] == sum(memories)
+    assert made.generate["encodings"]["layer1"][made.generate["encoding"]["layer1"]]["bits"] == sum(memories)
     assert set(made.generate["encodings"]["layer1"]) == {"absolute", "relative", "bitmap"}
 
 

@@ -5,18 +5,64 @@ import pytest
 import torch
 
 from random_networks import random_counts, random_network
+from spikewright.errors import InputError
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import balanced_order, pack, prune, unpack
-from spikewright.spec import LANES, Decay, IntArray, LayerSpec, NetworkSpec
+from spikewright.spec import ENCODINGS, LANES, Decay, Encoding, IntArray, LayerSpec, NetworkSpec
+from spikewright.storage import encodings
 
 
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 1.0])
-def test_unpack_is_the_exact_inverse(lanes: int, density: float) -> None:
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_unpack_is_the_exact_inverse(lanes: int, density: float, encoding: Encoding) -> None:
     network = random_network(lanes, sizes=(20, 13, 31, 6), recurrent=(True, False), density=density)
-    again = unpack(pack(network, lanes))
-    for before, after in zip(network.layers, again.layers, strict=True):
+    core = pack(network, lanes, encoding=encoding)
+    assert {image.encoding for image in core.layers} == {encoding}
+    for before, after in zip(network.layers, unpack(core).layers, strict=True):
         np.testing.assert_array_equal(after.weights, before.weights)
+
+
+def test_every_layer_gets_the_encoding_that_takes_the_fewest_bits() -> None:
+    network = random_network(1, (40, 200, 60, 6), recurrent=(False,), density=1.0)
+    rng = np.random.default_rng(1)
+    layers = [
+        replace(layer, weights=layer.weights * (rng.random(layer.weights.shape) < share))
+        for layer, share in zip(network.layers, (0.15, 0.5, 0.03), strict=True)
+    ]
+    network = replace(network, layers=tuple(layers))
+    core = pack(network, 2)
+    assert [image.encoding for image in core.layers] == ["relative", "bitmap", "absolute"]
+    assert list(core.memories.values()) == list(core.layers)
+    for image in core.layers:
+        sizes = encodings(image)
+        assert sizes[image.encoding] == min(sizes.values(), key=lambda stored: stored.bits)
+    again = pack(network, 2, encoding=["bitmap", "absolute", "relative"], of_layers=[4, 2, 1])
+    assert [image.encoding for image in again.layers] == ["bitmap", "absolute", "relative"]
+
+
+def test_a_bitmap_has_a_bit_for_every_row() -> None:
+    image = pack(random_network(2, (7, 12, 3), recurrent=(False,)), 4, encoding="bitmap").layers[0]
+    assert image.bitmaps is not None
+    neurons = image.by_position(np.arange(12), -1)
+    for axon in range(7):
+        for lane in range(4):
+            rows = [row for row in range(3) if image.spec.weights[neurons[row, lane], axon]]
+            assert np.flatnonzero(image.bitmaps[axon, lane]).tolist() == rows
+            assert image.extent(axon, lane) == sum(1 << row for row in rows)
+    assert (image.index_bits, image.extent_bits, image.synapse_bits) == (0, 3, 8)
+
+
+def test_too_many_rows_for_bitmaps() -> None:
+    network = random_network(1, (5, 130, 3), recurrent=(False,), density=0.5)
+    assert pack(network, 1).layers[0].encoding == "relative"
+    with pytest.raises(InputError) as error:
+        pack(network, 1, encoding="bitmap")
+    assert str(error.value) == "layer 0: rows of a lane must be at most 64 for bitmaps, not 130"
+    with pytest.raises(InputError) as error:
+        pack(network, 2, layers="shared", encoding="bitmap")
+    assert str(error.value) == "engine: rows of a lane must be at most 64 for bitmaps, not 65"
+    assert pack(network, 4, encoding="bitmap").layers[0].rows == 33
 
 
 def test_no_zero_is_stored() -> None:
@@ -24,7 +70,7 @@ def test_no_zero_is_stored() -> None:
     for image in core.layers:
         assert image.lengths.sum() == image.spec.synapses
         assert sum(np.count_nonzero(data) for data in image.data) == image.spec.synapses
-        assert all((rows < image.rows).all() for rows in image.indices)
+        assert all((image.synapses(lane)[1] < image.rows).all() for lane in range(image.lanes))
 
 
 def uneven(neurons: int, delays: list[int] | None = None) -> LayerSpec:

@@ -5,14 +5,18 @@ import pytest
 
 from random_networks import random_network
 from spikewright.pack import pack, unpack
+from spikewright.spec import ENCODINGS, Encoding
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("lanes", [1, 4, 16])
-def test_the_engine_holds_the_synapses_of_all_layers(lanes: int) -> None:
+def test_the_engine_holds_the_synapses_of_all_layers(lanes: int, encoding: Encoding) -> None:
     network = random_network(lanes, (12, 21, 9, 5), recurrent=(True, False))
-    core = pack(network, lanes, layers="shared")
+    core = pack(network, lanes, layers="shared", encoding=encoding)
     engine = core.engine
     assert engine is not None
+    assert engine.encoding == encoding
+    assert core.memories == {"engine": engine}
     assert {image.lanes for image in core.layers} == {lanes}
     whole = unpack(core)
     for of_network, layer in zip(network.layers, whole.layers, strict=True):

@@ -1,12 +1,10 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from random_networks import random_network
 from spikewright.pack import pack
-from spikewright.spec import IntArray
-from spikewright.storage import encodings, place_runs, relative_lengths
+from spikewright.spec import ENCODINGS, IntArray
+from spikewright.storage import Placement, encode, encodings
 
 
 def random_lengths(seed: int, axons: int, lanes: int, rows: int, density: float) -> IntArray:
@@ -33,7 +31,7 @@ def bits(lengths: IntArray, starts: IntArray) -> int:
 @pytest.mark.parametrize("density", [0.0, 0.02, 0.3, 1.0])
 def test_runs_never_overlap_and_take_no_more_bits_than_in_the_order_of_the_axons(lanes: int, density: float) -> None:
     lengths = random_lengths(lanes, 60, lanes, 8, density)
-    starts = place_runs(lengths, 12)
+    starts = Placement(lengths).starts(12)
     for lane in range(lanes):
         words = used(lengths, starts, lane)
         assert len(set(words)) == len(words)
@@ -45,7 +43,7 @@ def test_runs_never_overlap_and_take_no_more_bits_than_in_the_order_of_the_axons
 
 
 def test_a_single_lane_is_filled_in_order() -> None:
-    starts = place_runs(np.array([[3], [0], [2], [1]]), 12)
+    starts = Placement(np.array([[3], [0], [2], [1]])).starts(12)
     assert starts[[0, 2, 3], 0].tolist() == [0, 3, 5]
 
 
@@ -54,14 +52,14 @@ def test_offsets_stay_short_however_many_axons() -> None:
         some = random_lengths(1, axons // 16, 16, 16, 0.5)
         # As many synapses in every lane.
         lengths = np.concatenate([np.roll(some, k, axis=1) for k in range(16)])
-        starts = place_runs(lengths, 12)
+        starts = Placement(lengths).starts(12)
         assert (starts - starts.min(axis=1, keepdims=True)).max() < 16
 
 
 def test_words_are_left_unused_where_that_saves_bits() -> None:
     lengths = random_lengths(2, 300, 32, 8, 0.1)
-    narrow = place_runs(lengths, 1)
-    wide = place_runs(lengths, 1000)
+    narrow = Placement(lengths).starts(1)
+    wide = Placement(lengths).starts(1000)
     spread = [int((starts - starts.min(axis=1, keepdims=True)).max()) for starts in (narrow, wide)]
     words = [max(used(lengths, starts, 0)) + 1 for starts in (narrow, wide)]
     assert spread[0] < spread[1]
@@ -70,51 +68,77 @@ def test_words_are_left_unused_where_that_saves_bits() -> None:
 
 def test_placing_is_deterministic() -> None:
     lengths = random_lengths(3, 50, 4, 8, 0.4)
-    np.testing.assert_array_equal(place_runs(lengths, 12), place_runs(lengths.copy(), 12))
+    np.testing.assert_array_equal(Placement(lengths).starts(12), Placement(lengths.copy()).starts(12))
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 1.0])
-def test_every_encoding_holds_every_synapse(lanes: int, density: float) -> None:
-    image = pack(random_network(lanes, (20, 40, 5), recurrent=(True,), density=density), lanes).layers[0]
-    found = encodings(image)
-    assert list(found) == ["absolute", "relative", "bitmap"]
-    for stored in found.values():
+def test_sizes_are_those_of_the_memories_whichever_the_encoding(lanes: int, density: float) -> None:
+    network = random_network(lanes, (20, 40, 5), recurrent=(True,), density=density)
+    expected = encodings(pack(network, lanes).layers[0])
+    assert tuple(expected) == ENCODINGS
+    for encoding in ENCODINGS:
+        image = pack(network, lanes, encoding=encoding).layers[0]
+        assert encodings(image) == expected
+        stored = expected[encoding]
+        assert stored.rows == (image.spec.axons, image.pointer_bits)
+        assert stored.lanes == tuple((len(data), image.synapse_bits) for data in image.data)
         assert sum(words for words, _ in stored.lanes) >= image.spec.synapses
-        assert stored.rows[0] == image.spec.axons
         assert stored.bits == sum(words * width for words, width in (stored.rows, *stored.lanes))
-    assert found["absolute"].rows[1] == image.pointer_bits
-    assert found["absolute"].lanes[0][1] == image.row_bits + image.spec.weight_bits
-    assert found["bitmap"].lanes[0][1] == image.spec.weight_bits
 
 
-def test_a_dense_layer_needs_one_bit_for_the_distance_to_the_next_neuron() -> None:
+@pytest.mark.parametrize(
+    ("rows", "density", "best"),
+    [(32, 0.02, "absolute"), (32, 0.5, "bitmap"), (250, 0.15, "relative"), (250, 0.5, "bitmap")],
+)
+def test_the_smallest_comes_first(rows: int, density: float, best: str) -> None:
+    present = np.random.default_rng(5).random((64, 2, rows)) < density
+    found = encode(present, 8)
+    assert sorted(encoded.encoding for encoded in found) == sorted(ENCODINGS)
+    assert found[0].encoding == best
+    sizes = [encoded.stored.bits for encoded in found]
+    assert sizes == sorted(sizes)
+
+
+def test_of_equal_ones_the_simplest_comes_first() -> None:
+    present = np.zeros((4, 1, 8), dtype=np.bool_)
+    present[:, 0, 7] = True
+    found = encode(present, 8)
+    assert [encoded.encoding for encoded in found] == ["absolute", "relative", "bitmap"]
+    assert found[0].stored == found[1].stored
+
+
+def test_bits_of_an_example() -> None:
+    """Of two axons in a lane of eight rows with weights of 8 bits."""
+    present = np.zeros((2, 1, 8), dtype=np.bool_)
+    present[0, 0, [0, 3, 4]] = True
+    present[1, 0, [2, 7]] = True
+    found = {encoded.encoding: encoded for encoded in encode(present, 8)}
+    # Five words: an address has three bits, a length two.
+    assert found["absolute"].stored.rows == found["relative"].stored.rows == (2, 3 + 2)
+    assert found["bitmap"].stored.rows == (2, 3 + 8)
+    assert [found[name].stored.lanes[0] for name in ENCODINGS] == [(5, 11), (5, 11), (5, 8)]
+    assert found["absolute"].indices.tolist() == [0, 3, 4, 2, 7]
+    assert found["relative"].indices.tolist() == [0, 2, 0, 2, 4]
+    assert found["bitmap"].indices.tolist() == [0] * 5
+
+
+def test_a_dense_layer_needs_no_bit_for_the_distance_to_the_next_neuron() -> None:
     image = pack(random_network(1, (6, 8, 3), recurrent=(False,), density=1.0), 1).layers[0]
     relative = encodings(image)["relative"]
-    assert relative.lanes == ((6 * 8, 1 + image.spec.weight_bits),)
+    assert relative.lanes == ((6 * 8, image.spec.weight_bits),)
     # 0 .. 40 is an address, 8 a length.
     assert relative.rows == (6, 6 + 4)
-
-
-def test_a_long_distance_takes_words_without_a_weight() -> None:
-    network = random_network(1, (1, 8, 3), recurrent=(False,), density=1.0)
-    weights = np.zeros((8, 1), dtype=np.int64)
-    weights[[0, 7]] = 5
-    layer = replace(network.layers[0], weights=weights)
-    image = pack(replace(network, layers=(layer, network.layers[1])), 1).layers[0]
-    # The distances are 1 and 7: in 1, 2 and 3 bits that takes 5, 3 and 2 words.
-    assert encodings(image)["relative"].lanes == ((2, 3 + layer.weight_bits),)
-    assert [int(words.sum()) for words in (relative_lengths(image, bits) for bits in (1, 2, 3))] == [5, 3, 2]
 
 
 def test_offsets_of_a_given_width_suffice() -> None:
     rng = np.random.default_rng(4)
     lengths = rng.integers(0, 12, (60, 4))
-    natural = place_runs(lengths, 12, 32)
+    natural = Placement(lengths).starts(12, 32)
     width = int((natural - natural.min(axis=1, keepdims=True)).max()).bit_length()
     assert width > 2
     for bits in (2, 1, 0):
-        starts = place_runs(lengths, 12, bits)
+        starts = Placement(lengths).starts(12, bits)
         assert int((starts - starts.min(axis=1, keepdims=True)).max()) < 1 << bits
         for lane in range(4):
             words = used(lengths, starts, lane)

@@ -26,6 +26,8 @@ PROOFS = (
     Proof("DelayBuffer, delay 3", partial(delay_buffer, (3, 3), 2), "induction", 6, 50),
     Proof("RowFetch", row_fetch, "induction", 6, 10, quick=True),
     Proof("Lane", lane, "bounded", 18, 16, parts=("membranes",)),
+    Proof("Lane, distances", partial(lane, encoding="relative"), "bounded", 18, 16, parts=("membranes",)),
+    Proof("Lane, bitmaps", partial(lane, encoding="bitmap"), "bounded", 18, 16, parts=("membranes",)),
     Proof("Lane, waits", lane_progress, "induction", 9, 24),
     Proof("Lane, bounds", partial(step_bounds, "hard"), "bounded", 18, 18),
     Proof("NeuronUpdate, bounds, hard reset", partial(update_bounds, "hard"), "induction", 6, 9),

@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, sig
 from amaranth.lib import data, wiring
 
 from spikewright.pack import pack
-from spikewright.spec import CoreSpec, Decay, LayerSpec, NetworkSpec, Reset
+from spikewright.spec import CoreSpec, Decay, Encoding, LayerSpec, NetworkSpec, Reset
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch, pointers
 from spikewright_hw.update import NeuronUpdate
@@ -36,12 +36,13 @@ class AnyWords(wiring.Component):
         return m
 
 
-def small_core(*, reset: Reset = "hard", lanes: int = 1) -> CoreSpec:
+def small_core(*, reset: Reset = "hard", lanes: int = 1, encoding: Encoding = "absolute") -> CoreSpec:
     """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4."""
+    # The second axon has no synapse with the first neuron: that is a distance of one bit.
     layer = LayerSpec(
         inputs=4,
         neurons=2,
-        weights=np.array([[3, -3, 1, 2], [2, 0, -1, 3]]),
+        weights=np.array([[3, -3, 1, 2], [2, 0, -1, 3]])[:: -1 if encoding == "relative" else 1],
         bias=np.array([2, -3]),
         threshold=np.array([5, 3]),
         delays=None,
@@ -59,12 +60,12 @@ def small_core(*, reset: Reset = "hard", lanes: int = 1) -> CoreSpec:
         delays=None,
         decay=Decay(1, 1),
     )
-    return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes)
+    return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes, encoding=encoding)
 
 
-def lane(*, reset: Reset = "hard") -> Stage:
+def lane(*, encoding: Encoding = "absolute") -> Stage:
     """`Lane`: walks exactly the stored runs, each synapse once and in order, adding each to its membrane."""
-    core = small_core(reset=reset)
+    core = small_core(encoding=encoding)
     image = core.layers[0]
     spec = image.spec
     bits = spec.bounds(core.network.timesteps).state_bits
@@ -81,20 +82,39 @@ def lane(*, reset: Reset = "hard") -> Stage:
     # The queue has a proof of its own: what counts is what leaves it.
     entry = data.View(dut.runs.payload.shape(), stage.inner("queue", "o__payload"))
     taken = stage.inner("queue", "o__valid") & stage.inner("queue", "o__ready")
-    stage.assume(~stage.inner("queue", "o__valid") | entry.mark | (entry.length != 0))
-    left, where = Signal.like(Value.cast(entry.length)), Signal.like(Value.cast(entry.start))
+    offered = stage.inner("queue", "o__valid")
+    # A mark has a flag in the place of the synapses, see `layouts.run`.
+    stage.assume(~offered | Mux(entry.mark, entry.synapses <= 1, entry.synapses != 0))
+    left, where = Signal.like(Value.cast(entry.synapses)), Signal.like(Value.cast(entry.start))
     value = Signal(spec.value_bits)
+    bitmap = encoding == "bitmap"
+    # The lowest bit of a bitmap is that of the next synapse.
     with m.If(taken):
-        m.d.sync += [left.eq(Mux(entry.mark, 0, entry.length)), where.eq(entry.start), value.eq(entry.value)]
+        m.d.sync += [left.eq(Mux(entry.mark, 0, entry.synapses)), where.eq(entry.start), value.eq(entry.value)]
     with m.Elif(left != 0):
-        m.d.sync += [left.eq(left - 1), where.eq(where + 1)]
+        m.d.sync += [left.eq(left & (left - 1) if bitmap else left - 1), where.eq(where + 1)]
     walks = left != 0
-    stage.claim(~taken | (left <= 1), "a run is walked to its end")
-    stage.claim(stage.inner("remaining") == left, "invariant: what remains of a run")
+    single = (left & (left - 1)) == 0 if bitmap else left <= 1
+    stage.claim(~taken | single, "a run is walked to its end")
+    stage.claim(stage.inner("walk", "busy") == walks, "what is walked is a run")
     stage.claim(~walks | ((rom.addr == where) & (stage.inner("value") == value)), "the next synapse of the run is read")
     # Three cycles later the synapse is added to its membrane; any one membrane is followed.
-    synapse = data.View(data.StructLayout({"row": image.row_bits, "weight": signed(spec.weight_bits)}),
+    synapse = data.View(data.StructLayout({"index": image.index_bits, "weight": signed(spec.weight_bits)}),
                         stage.past(Array(rom.words)[where], 3))  # fmt: skip
+    synapse_row = Signal(image.row_bits)
+    if bitmap:
+        lowest = Signal(image.row_bits)
+        for number in reversed(range(image.rows)):
+            with m.If(left[number]):
+                m.d.comb += lowest.eq(number)
+        m.d.comb += synapse_row.eq(stage.past(lowest, 3))
+    elif encoding == "relative":
+        # The row after that of the synapse before; 0 at the start of a run.
+        least = Signal(image.row_bits)
+        m.d.sync += least.eq(Mux(stage.past(taken, 3), 0, synapse_row + 1))
+        m.d.comb += synapse_row.eq(least + synapse.index)
+    else:
+        m.d.comb += synapse_row.eq(synapse.index)
     added = stage.past(walks, 3)
     product = Signal(signed(WIDE))
     m.d.comb += product.eq((synapse.weight * stage.past(value, 3)) << spec.weight_shift)
@@ -102,20 +122,20 @@ def lane(*, reset: Reset = "hard") -> Stage:
     membrane = Signal(signed(bits))
     update, write_row = stage.inner("update", "write"), stage.inner("update", "write_row")
     next_state = stage.inner("update", "next_state")
-    with m.If(added & (synapse.row == row)):
+    with m.If(added & (synapse_row == row)):
         m.d.sync += membrane.eq(membrane + product)
     with m.If(update & (write_row == row)):
         m.d.sync += membrane.eq(next_state)
     words = Array(stage.inner("membranes", f"word{k}") for k in range(image.rows))
     stage.assume(row < image.rows)
-    stage.assume(~added | (synapse.row < image.rows))
+    stage.assume(~added | (synapse_row < image.rows))
     stage.claim(stage.inner("add") == added, "a synapse that was read is added, no other")
     known = stage.ever(update & (write_row == row))
     stage.claim(~known | (words[row] == membrane[:bits]), "the membrane is what was added to it")
-    stage.claim(~(added & (synapse.row == row)) | known, "nothing is added before the first sweep")
+    stage.claim(~(added & (synapse_row == row)) | known, "nothing is added before the first sweep")
     stage.claim(~(added & update), "synapses and sweeps never meet")
-    stage.reachable(stage.ever(added & (synapse.row == row)) & stage.ever(update & (write_row == row)), "both happen")
-    stage.reachable(added & stage.past(added) & (synapse.row == row) & (stage.past(synapse.row) == row), "two in a row")
+    stage.reachable(stage.ever(added & (synapse_row == row)) & stage.ever(update & (write_row == row)), "both happen")
+    stage.reachable(added & stage.past(added) & (synapse_row == row) & (stage.past(synapse_row) == row), "two in a row")
     return stage
 
 
@@ -139,14 +159,14 @@ def row_fetch() -> Stage:
     for lane, runs in enumerate(dut.runs):
         pointer = word.lanes[lane]
         start = (word.base + pointer.offset)[: image.start_bits]
-        stage.claim(runs.valid == (arrives & (then.mark | (pointer.length != 0))), "a run leaves if there is one")
+        stage.claim(runs.valid == (arrives & (then.mark | (pointer.synapses != 0))), "a run leaves if there is one")
         with m.If(runs.valid):
             stage.claim(runs.payload.mark == then.mark, "marks and runs are told apart")
             with m.If(then.mark):
-                flags = (runs.payload.start[0] == then.last) & (runs.payload.length[0] == then.error)
+                flags = (runs.payload.start[0] == then.last) & (runs.payload.synapses[0] == then.error)
                 stage.claim(flags, "the mark has its flags")
             with m.Else():
-                where = (runs.payload.start == start) & (runs.payload.length == pointer.length)
+                where = (runs.payload.start == start) & (runs.payload.synapses == pointer.synapses)
                 stage.claim(where & (runs.payload.value == then.value), "the run of the axon leaves")
     stage.reachable(dut.runs[0].valid & ~then.mark & stage.past(dut.runs[0].valid), "one a cycle")
     stage.reachable(dut.runs[0].valid & then.mark, "a mark")

@@ -70,12 +70,12 @@ def lane_progress() -> Stage:
     entry = data.View(dut.runs.payload.shape(), stage.inner("queue", "o__payload"))
     offered, ready = stage.inner("queue", "o__valid"), stage.inner("queue", "o__ready")
     taken = offered & ready
-    length = Signal(len(entry.length), name="length_taken")
+    length = Signal(len(entry.synapses), name="length_taken")
     swept = Signal(name="mark_taken")
     with m.If(taken):
-        m.d.sync += [length.eq(Mux(entry.mark, 0, entry.length)), swept.eq(entry.mark)]
+        m.d.sync += [length.eq(Mux(entry.mark, 0, entry.synapses)), swept.eq(entry.mark)]
     longest = Mux(swept, image.rows + Lane.PAUSE - 1, Mux(length == 0, 0, length - 1))
-    most = max(image.rows + Lane.PAUSE - 1, (1 << len(entry.length)) - 2)
+    most = max(image.rows + Lane.PAUSE - 1, (1 << len(entry.synapses)) - 2)
     # After a reset, the first sweep is nobody's.
     first = ~stage.ever(taken)
     blocked = ~ready & ~(entry.mark & dut.started)

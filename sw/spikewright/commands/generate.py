@@ -55,6 +55,12 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "small FPGAs (default: %(default)s)",
     )
     parser.add_argument(
+        "--encoding",
+        choices=("auto", "absolute", "relative", "bitmap"),
+        help="how memories tell the neuron of a synapse: its row within the lane, the distance from the synapse "
+        "before, or a bit for every row; auto: for each layer what takes the fewest bits (default: auto)",
+    )
+    parser.add_argument(
         "--without-idle",
         action="store_true",
         help="leave out neurons without effect on the scores, and those that can never fire, and tell how many",
@@ -96,7 +102,12 @@ def _removed(removed: dict[str, list[list[int]]]) -> str:
 def _check_options(args: argparse.Namespace) -> None:
     """Options that have no meaning are refused rather than ignored."""
     shared = None if args.layers == "parallel" else args.layers
-    building = {"lanes": args.lanes, "layers": shared, "without-idle": args.without_idle or None}
+    building = {
+        "lanes": args.lanes,
+        "layers": shared,
+        "encoding": args.encoding,
+        "without-idle": args.without_idle or None,
+    }
     building["weights"] = args.weights
     for_loadable = {"margin": args.margin, "room-for": args.room_for}
     if args.image_for is not None:
@@ -109,8 +120,11 @@ def _check_options(args: argparse.Namespace) -> None:
                 raise InputError(f"--{name} must be left out without --weights loadable")
 
 
-def _sizes(sizes: dict[str, dict[str, int]]) -> str:
-    return ", ".join(f"{name} {thousands(size['bits'])} bits" for name, size in sizes.items())
+def _sizes(sizes: dict[str, dict[str, int]], chosen: str) -> str:
+    return ", ".join(
+        f"{name} {thousands(size['bits'])} bits" + (" (chosen)" if name == chosen else "")
+        for name, size in sizes.items()
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
@@ -138,6 +152,7 @@ def run(args: argparse.Namespace) -> Outcome:
             args.out,
             args.lanes or DEFAULT_LANES,
             layers=args.layers,
+            encoding=args.encoding or "auto",
             without_idle=args.without_idle,
             loadable=loadable,
         )
@@ -149,6 +164,7 @@ def run(args: argparse.Namespace) -> Outcome:
         "weights",
         "synapses",
         "memory_bits",
+        "encoding",
         "encodings",
         "state_bits",
         "predicted_cycles",
@@ -168,7 +184,10 @@ def run(args: argparse.Namespace) -> Outcome:
         ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
         ("memory", f"{thousands(sum(bits.values()))} bits"),
         *((f"  {name.replace('_', ' ')}", thousands(value)) for name, value in bits.items()),
-        *((f"  encodings of {name}", _sizes(sizes)) for name, sizes in manifest["encodings"].items()),
+        *(
+            (f"  encodings of {name}", _sizes(sizes, manifest["encoding"][name]))
+            for name, sizes in manifest["encodings"].items()
+        ),
         ("membranes", ", ".join(f"{bits} bits" for bits in manifest["state_bits"].values())),
         ("cycles, silent sample", thousands(manifest["predicted_cycles"]["silent_sample"])),
         ("Verilog", str(args.out / manifest["verilog"])),

@@ -50,11 +50,10 @@ class Cost:
 def stored_bits(core: CoreSpec) -> int:
     """Bits of the row and synapse memories of all lanes, as `spikewright generate` writes them."""
     bits = 0
-    for image in core.layers:
-        pointers = image.spec.axons * image.pointer_bits
+    for image in core.memories.values():
         # A memory has two words at least.
-        synapses = sum(max(2, len(data)) for data in image.data)
-        bits += pointers + synapses * (image.row_bits + image.spec.weight_bits)
+        words = sum(max(2, len(data)) for data in image.data)
+        bits += image.spec.axons * image.pointer_bits + words * image.synapse_bits
     return bits
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spikewright.errors import InputError
 
+from ..mutants import describe
 from .catalogue import ONLY_TESTED, PROOFS
 from .prove import ENGINE, Proof, mutations, prove
 
@@ -37,10 +38,9 @@ def main(argv: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
             folder = Path(name)
             verdict = prove(proof, folder)
-            found = 0
             faults = mutations(proof, folder, args.mutants, args.seed) if verdict.passed else []
-            for fault in faults:
-                found += not prove(proof, folder, mutation=fault, cover=False).passed
+            missed = [fault for fault in faults if prove(proof, folder, mutation=fault, cover=False).passed]
+        found = len(faults) - len(missed)
         good += verdict.passed and (found > 0 or not faults)
         depth = f"{proof.method}, {proof.depth} cycles"
         print(f"{proof.name:32} {'proven' if verdict.passed else 'FAILED'}  {depth:20} {verdict.seconds:6.1f} s")
@@ -48,6 +48,8 @@ def main(argv: list[str] | None = None) -> int:
         print(
             f"    {verdict.reason or f'{found} of {len(faults)} faults in the component break the proof'}", flush=True
         )
+        for fault in missed:
+            print(f"    not noticed: {describe(fault)}", flush=True)
     print("\nnot proven, only tested:")
     for what, how in ONLY_TESTED:
         print(f"    {what}: {how}")

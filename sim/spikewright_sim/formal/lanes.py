@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
 from spikewright.pack import pack
@@ -134,6 +134,14 @@ def lane(*, encoding: Encoding = "absolute") -> Stage:
     stage.claim(~known | (words[row] == membrane[:bits]), "the membrane is what was added to it")
     stage.claim(~(added & (synapse_row == row)) | known, "nothing is added before the first sweep")
     stage.claim(~(added & update), "synapses and sweeps never meet")
+    stage.claim(dut.room == (stage.inner("queue", "level") <= 8 - RowFetch.MARGIN), "room is told by what waits")
+    # What a sweep gave can be read from the cycle after on.
+    given = stage.inner("update", "done") & (stage.inner("update", "done_row") == row)
+    result = Signal(bits + 1)
+    with m.If(given):
+        m.d.sync += result.eq(Cat(stage.inner("update", "v"), stage.inner("update", "spike")))
+    read = stage.past(stage.ever(given) & ~given & (dut.row == row))
+    stage.claim(~read | (Cat(dut.v, dut.spike) == stage.past(result)), "what a sweep gave is there to be read")
     stage.reachable(stage.ever(added & (synapse_row == row)) & stage.ever(update & (write_row == row)), "both happen")
     stage.reachable(added & stage.past(added) & (synapse_row == row) & (stage.past(synapse_row) == row), "two in a row")
     return stage

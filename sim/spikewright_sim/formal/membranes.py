@@ -27,7 +27,7 @@ FOR_EVER = 1000
 
 
 def endless_core(reset: Reset) -> CoreSpec:
-    return pack(replace(small_core(reset=reset).network, timesteps=FOR_EVER), 1)
+    return pack(replace(small_core(reset=reset).network, timesteps=FOR_EVER), 1, encoding="absolute")
 
 
 def starts(core: CoreSpec) -> tuple[IntArray, IntArray]:

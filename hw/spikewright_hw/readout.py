@@ -161,6 +161,15 @@ class ScoreSender(wiring.Component):
         best = Signal(signed(self._score_bits))
         best_class = Signal.like(sent)
         score = Signal(signed(self._score_bits))
+        # What was sent is compared in the cycle after: the way from the lanes is long enough.
+        sent_score = Signal.like(score)
+        sent_class = Signal.like(sent)
+        compare = Signal()
+        better = Signal()
+        m.d.comb += better.eq(compare & ((sent_class == 0) | (sent_score > best)))
+        m.d.sync += [compare.eq(0), sent_score.eq(score), sent_class.eq(sent)]
+        with m.If(better):
+            m.d.sync += [best.eq(sent_score), best_class.eq(sent_class)]
         m.d.comb += [
             self.row.eq(sent[lane_bits:]),
             score.eq(Array(self.scores)[sent[:lane_bits]] if lane_bits else self.scores[0]),
@@ -174,16 +183,14 @@ class ScoreSender(wiring.Component):
             with m.State("send"):
                 m.d.comb += [self.results.valid.eq(1), self.results.payload.score.eq(score)]
                 with m.If(self.results.ready):
-                    with m.If((sent == 0) | (score > best)):
-                        m.d.sync += [best.eq(score), best_class.eq(sent)]
-                    m.d.sync += sent.eq(sent + 1)
+                    m.d.sync += [compare.eq(1), sent.eq(sent + 1)]
                     m.next = "read"
                     with m.If(sent == self._classes - 1):
                         m.next = "decide"
             with m.State("decide"):
                 m.d.comb += [
                     self.results.valid.eq(1),
-                    self.results.payload.score.eq(best_class),
+                    self.results.payload.score.eq(Mux(better, sent_class, best_class)),
                     self.results.payload.last.eq(1),
                     self.results.payload.error.eq(error),
                 ]

@@ -335,7 +335,7 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
     ffs += 10 + 2 * row
     luts += 20 + 2 * row + image.lanes / 2
     if spec.readout:
-        ffs += 2 * unsigned_bits(spec.neurons - 1) + score + 8
+        ffs += 3 * unsigned_bits(spec.neurons - 1) + 2 * score + 9
         luts += score * (2 + image.lanes / 2) + 30
         return luts, ffs
     serializer_luts, serializer_ffs = _serializer(image, 2 * image.rows + 2)

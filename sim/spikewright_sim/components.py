@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
-from amaranth.hdl import Module
+from amaranth.hdl import Module, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
@@ -32,7 +32,8 @@ class SideBySide(wiring.Component):
     Members
     -------
     <name> : Out
-        All members of the component of this name; a signal `x` becomes the port `<name>__x`.
+        All members of the component of this name; a signal `x` becomes the port `<name>__x`. A member `reset` is driven
+        by the reset that they share.
     """
 
     def __init__(self, components: Mapping[str, Any]) -> None:
@@ -45,8 +46,12 @@ class SideBySide(wiring.Component):
             m.submodules[name] = component
             # Not `wiring.connect`, as it cannot flip arrays of interfaces.
             flat = component.signature.flatten
-            for (_, member, inner), (_, _, outer) in zip(flat(component), flat(getattr(self, name)), strict=True):
-                m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
+            for (path, member, inner), (_, _, outer) in zip(flat(component), flat(getattr(self, name)), strict=True):
+                if path == ("reset",):
+                    # That of a component with registers of its own for it.
+                    m.d.comb += inner.eq(ResetSignal())
+                else:
+                    m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
         return m
 
 
@@ -79,10 +84,10 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
     text, _ = _convert(components)
     main, ldflags = cocotb_main()
     source = folder / f"{TOP}.v"
-    rom = Path(spikewright_hw.verilog.__file__).with_name("spikewright_rom.v")
+    parts = [Path(spikewright_hw.verilog.__file__).with_name(f"spikewright_{part}.v") for part in ("reset", "rom")]
     source.write_text(text)
     executable = compile_model(
-        [source, rom],
+        [source, *parts],
         TOP,
         folder / "model",
         main=main,

@@ -52,6 +52,9 @@ def small_network(seed: int = 1) -> NetworkSpec:
         readout, loop = index == 2, index == 0
         axons = inputs + (neurons if loop else 0)
         weights = rng.integers(-7, 8, (neurons, axons)) * (rng.random((neurons, axons)) < 0.4)
+        # Synapses of a membrane right behind one another: a quarter of the axons have one, all of the same neuron.
+        weights[:, : inputs // 4] = 0
+        weights[5, : inputs // 4] = rng.integers(1, 8, inputs // 4)
         layers.append(
             LayerSpec(
                 inputs=inputs,
@@ -80,7 +83,7 @@ def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> byt
         return beats(counts, stream)
 
     together = (ALONE | AHEAD, AHEAD, AHEAD, 0, PAUSES | AHEAD, PAUSES, SLOW | AHEAD, PAUSES | SLOW)
-    for flags in 50 * (ALONE, ALONE, 0, 0, ALONE | PAUSES, PAUSES, SLOW, CUT, *together, CUT | PAUSES):
+    for flags in 100 * (ALONE, ALONE, 0, 0, ALONE | PAUSES, PAUSES, SLOW, CUT, *together, CUT | PAUSES):
         steps = int(rng.integers(1, network.timesteps + 1))
         after = int(rng.integers(5, 1200)) << 8 if flags & CUT else 0
         samples.append((flags | after, sample(steps, float(rng.choice([0.02, 0.05, 0.2, 0.6, 1.0])))))

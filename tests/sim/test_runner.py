@@ -18,7 +18,7 @@ from spikewright_sim.runner import Engine, simulate
 from strategies import Case, cases, describe
 
 # More networks: `make fuzz`, or SPIKEWRIGHT_NETWORKS=100 make test.
-NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "6"))
+NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "4"))
 
 
 def made(folder: Path, spec: NetworkSpec, lanes: int, encoding: Encoding = "absolute") -> Path:

@@ -165,6 +165,7 @@ class SpikingLayer(wiring.Component):
     Members
     -------
     reset : In(1)
+        See `SynapsePath`.
     events : In(stream.Signature(event(...)))
         Feed-forward events of a step, each axon at most once, and its mark.
     spikes : Out(stream.Signature(event(...)))
@@ -248,6 +249,7 @@ class ReadoutLayer(wiring.Component):
     Members
     -------
     reset : In(1)
+        See `SynapsePath`.
     events : In(stream.Signature(event(...)))
     results : Out(stream.Signature(result(score_bits)))
     trace : Out

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spikewright.build import build, open_build
-from spikewright.errors import InputError
+from spikewright.errors import exit_with
 from spikewright.model import save_model
 
 from . import native
@@ -102,8 +101,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"spikewright: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

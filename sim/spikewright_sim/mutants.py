@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from spikewright.build import build, open_build
-from spikewright.errors import InputError
+from spikewright.errors import exit_with
 from spikewright.model import save_model
 from spikewright.spec import Decay, LayerSpec, NetworkSpec
 
@@ -244,8 +244,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"spikewright: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from spikewright.errors import InputError
+from spikewright.errors import exit_with
 
 from ..mutants import describe
 from .catalogue import ONLY_TESTED, PROOFS
@@ -58,8 +58,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"spikewright: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    exit_with(main)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from spikewright.spec import IntArray
+from spikewright.arrays import IntArray
 
 SEEDS = range(4)
 

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.spec import Decay, LayerSpec, NetworkSpec
+from spikewright.decay import Decay
+from spikewright.spec import LayerSpec, NetworkSpec
 
 TAU_1_05 = Decay(3, 6)
 TAU_2 = Decay(1, 1)

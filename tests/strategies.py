@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 
 from random_networks import random_counts, random_network
 from spikewright.build import Loadable, build, open_build
+from spikewright.decay import Decay
+from spikewright.image import ENCODINGS, LANES
 from spikewright.integer import IntegerNetwork
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import unpack
-from spikewright.spec import ENCODINGS, LANES, Decay, NetworkSpec
+from spikewright.spec import NetworkSpec
 from spikewright_hw.verilog import LOAD_IMAGE
 from spikewright_sim import native, runner
 

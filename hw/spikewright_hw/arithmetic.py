@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth.hdl import Const
 
-from spikewright.spec import Decay
+from spikewright.decay import Decay
 
 
 def signed_digits(constant: int) -> list[tuple[int, int]]:

@@ -8,7 +8,8 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import CoreSpec, unsigned_bits
+from spikewright.arrays import unsigned_bits
+from spikewright.image import CoreSpec
 
 from .guard import InputGuard
 from .layer import ReadoutLayer, SpikingLayer

@@ -8,7 +8,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import LayerImage, unsigned_bits
+from spikewright.arrays import unsigned_bits
+from spikewright.image import LayerImage
 
 from .layouts import assign_fields, delayed, event
 from .ram import Ram

@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Module, Mux, Shape, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import unsigned_bits
+from spikewright.arrays import unsigned_bits
 
 _NO_COLLISIONS = {"no_rw_check": 1}
 

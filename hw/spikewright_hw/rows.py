@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import LayerImage
+from spikewright.image import LayerImage
 
 from .layouts import event, run
 from .rom import Rom

@@ -8,7 +8,8 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import CoreSpec, unsigned_bits
+from spikewright.arrays import unsigned_bits
+from spikewright.image import CoreSpec
 
 from .arithmetic import leak
 from .layouts import by_layer, delayed

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from spikewright.build import build, open_build
+from spikewright.decay import Decay
 from spikewright.errors import exit_with
 from spikewright.model import save_model
-from spikewright.spec import Decay, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 
 from . import native
 from .runner import TOP, beats

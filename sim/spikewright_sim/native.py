@@ -23,8 +23,8 @@ import numpy.typing as npt
 from spikewright.cycles import CycleModel, SampleCycles
 from spikewright.errors import CheckFailed
 from spikewright.files import atomic_path
+from spikewright.image import CoreSpec, LayerImage
 from spikewright.integer import Trace
-from spikewright.spec import CoreSpec, LayerImage
 
 from .scoreboard import Report
 

@@ -21,8 +21,9 @@ from spikewright import __version__
 from spikewright.build import image_of, open_build
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
+from spikewright.image import CoreSpec
 from spikewright.integer import IntegerNetwork, Trace
-from spikewright.spec import CoreSpec, NetworkSpec
+from spikewright.spec import NetworkSpec
 from spikewright_hw.verilog import LOAD_IMAGE
 
 from . import native

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.arrays import IntArray
 from spikewright.cycles import CycleModel, SampleCycles
+from spikewright.image import CoreSpec
 from spikewright.integer import Trace
-from spikewright.spec import CoreSpec, IntArray
 
 from .recording import Recording
 

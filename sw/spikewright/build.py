@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spikewright import __version__
+from spikewright.arrays import unsigned_bits
 from spikewright.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_json, sha256, write_manifest
+from spikewright.image import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
 from spikewright.resources import FAMILIES, blocks
-from spikewright.spec import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers, NetworkSpec, unsigned_bits
+from spikewright.spec import NetworkSpec
 from spikewright.storage import encodings
 
 FORMAT = "spikewright-build-1"

@@ -7,19 +7,11 @@ from dataclasses import asdict, astuple, dataclass, fields, replace
 from math import ceil
 from typing import Any
 
+from .arrays import signed_bits, unsigned_bits
 from .errors import InputError
+from .image import LANES, CoreSpec, LayerCapacity, LayerImage, Layers
 from .pack import layer_lanes, pack
-from .spec import (
-    LANES,
-    MAX_DELAY,
-    CoreSpec,
-    LayerCapacity,
-    LayerImage,
-    Layers,
-    NetworkSpec,
-    signed_bits,
-    unsigned_bits,
-)
+from .spec import MAX_DELAY, NetworkSpec
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
 _MOST_BITS = 64

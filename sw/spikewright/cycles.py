@@ -19,7 +19,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from .spec import CoreSpec, IntArray
+from .arrays import IntArray
+from .image import CoreSpec
 
 _LONG_AGO = -(10**12)
 _NEVER = 10**12

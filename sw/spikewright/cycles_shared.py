@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import IntArray
 from .cycles import (
     _AXON_BASE,
     _BEGAN,
@@ -40,7 +41,6 @@ from .cycles import (
     _offer,
     _push,
 )
-from .spec import IntArray
 
 
 @_compiled

@@ -20,10 +20,11 @@ from .cycles import CycleModel
 from .data.shd import SpikeData
 from .errors import InputError
 from .files import atomic_dir, write_json, write_manifest
+from .image import LANES, LAYERS, CoreSpec, Layers
 from .integer import IntegerNetwork, Trace
 from .pack import pack
 from .resources import DEVICES, Resources, estimate
-from .spec import LANES, LAYERS, CoreSpec, Layers, NetworkSpec
+from .spec import NetworkSpec
 
 COLUMNS = (
     "weight_bits",

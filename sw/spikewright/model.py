@@ -11,9 +11,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .decay import Decay
 from .errors import InputError
 from .files import atomic_path, parse_json
-from .spec import Decay, LayerSpec, NetworkSpec
+from .spec import LayerSpec, NetworkSpec
 
 FORMAT = "spikewright-integer-network-1"
 _MOST_LAYERS = 64

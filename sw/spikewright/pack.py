@@ -10,23 +10,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import run_addresses
+from .arrays import IntArray, run_addresses
+from .decay import Decay
 from .errors import InputError
+from .image import BITMAP_ROWS, ENCODINGS, LANES, CoreSpec, Encoding, LayerImage, Layers
 from .resources import FAMILIES, blocks_with_queues
-from .spec import (
-    BITMAP_ROWS,
-    ENCODINGS,
-    LANES,
-    RATE_UNIT,
-    CoreSpec,
-    Decay,
-    Encoding,
-    IntArray,
-    LayerImage,
-    Layers,
-    LayerSpec,
-    NetworkSpec,
-)
+from .spec import RATE_UNIT, LayerSpec, NetworkSpec
 from .storage import Encoded, encode
 
 _SHARES = 1 << 20

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spikewright.decay import Decay
 from spikewright.errors import InputError
 from spikewright.networks import SpikingLayer, SpikingNetwork
-from spikewright.spec import Decay, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 
 DECAY_TOLERANCE = 2.0**-9
 """Largest error of a quantized leak."""

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .arrays import IntArray
 from .integer import IntegerNetwork
-from .spec import RATE_UNIT, IntArray, NetworkSpec
+from .spec import RATE_UNIT, NetworkSpec
 
 SAMPLES = 64
 """Training samples on which `spikewright quantize` counts events."""

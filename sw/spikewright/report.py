@@ -10,6 +10,7 @@ from typing import Any
 
 from spikewright.errors import InputError
 from spikewright.files import atomic_dir, write_manifest
+from spikewright.image import LANES
 from spikewright.progress import bar
 from spikewright.reports.accuracy import against_cost, against_lambda
 from spikewright.reports.cost import SAMPLES, Cost, Meter
@@ -28,7 +29,6 @@ from spikewright.reports.tables import (
     run_cells,
     run_table,
 )
-from spikewright.spec import LANES
 
 PAGE = "index.html"
 TOLERANCE = 0.02

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .spec import CoreSpec, LayerImage, unsigned_bits
+from .arrays import unsigned_bits
+from .image import CoreSpec, LayerImage
 from .storage import Stored
 
 

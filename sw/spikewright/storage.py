@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .spec import ENCODINGS, Encoding, IntArray, LayerImage, unsigned_bits
+from .arrays import IntArray, unsigned_bits
+from .image import ENCODINGS, Encoding, LayerImage
 
 _AHEAD = 512
 """Axons among which the next one is chosen."""

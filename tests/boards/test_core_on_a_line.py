@@ -10,9 +10,9 @@ from amaranth.sim import Simulator
 
 from random_networks import random_counts, random_network
 from spikewright.capacity import capacity_for, pack_into
+from spikewright.image import CoreSpec
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
-from spikewright.spec import CoreSpec
 from spikewright_boards.bridge import Bridge, UartBridge
 from spikewright_boards.protocol import (
     OVERFLOW,

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from component_bench import play
 
 from random_networks import TAU_1_05, TAU_2
-from spikewright.spec import Decay
+from spikewright.decay import Decay
 from spikewright_hw.arithmetic import leak, signed_digits
 
 

@@ -11,9 +11,10 @@ from load_bench import Beats, play
 from random_networks import TAU_1_05, TAU_2, random_counts, random_network
 from spikewright.capacity import capacity_for, pack_into
 from spikewright.cycles import CycleModel
+from spikewright.image import ENCODINGS, Encoding, Layers
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
-from spikewright.spec import ENCODINGS, Encoding, Layers, NetworkSpec
+from spikewright.spec import NetworkSpec
 from spikewright_hw.core import AxiCore
 from spikewright_sim.runner import beats
 

@@ -8,8 +8,9 @@ import pytest
 from component_bench import play
 
 from random_networks import random_network
+from spikewright.image import LayerImage
 from spikewright.pack import pack
-from spikewright.spec import LayerImage, NetworkSpec
+from spikewright.spec import NetworkSpec
 from spikewright_hw.delay import DelayBuffer
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from component_bench import Beat, play
 
+from spikewright.decay import Decay
+from spikewright.image import ENCODINGS, Encoding, LayerImage
 from spikewright.pack import pack
-from spikewright.spec import ENCODINGS, Decay, Encoding, LayerImage, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch
 

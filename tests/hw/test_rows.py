@@ -8,8 +8,9 @@ import pytest
 from component_bench import Beat, Seen, play
 
 from random_networks import random_network
+from spikewright.image import ENCODINGS, Encoding, LayerImage
 from spikewright.pack import pack
-from spikewright.spec import ENCODINGS, Encoding, LayerImage, NetworkSpec
+from spikewright.spec import NetworkSpec
 from spikewright_hw.rows import RowFetch
 
 MARK = (0, 0, 1, 0, 0)

@@ -4,7 +4,9 @@ import pytest
 from test_core import check
 
 from random_networks import TAU_2, random_network
-from spikewright.spec import Decay, Encoding, NetworkSpec
+from spikewright.decay import Decay
+from spikewright.image import Encoding
+from spikewright.spec import NetworkSpec
 
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(2, "relative"), (16, "bitmap")])

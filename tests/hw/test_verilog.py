@@ -4,8 +4,8 @@ import pytest
 
 from random_networks import random_network
 from spikewright.capacity import capacity_for, pack_into
+from spikewright.image import CoreSpec
 from spikewright.pack import pack
-from spikewright.spec import CoreSpec
 from spikewright_hw.verilog import Images, generate, image_text, load_image
 
 

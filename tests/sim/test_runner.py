@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build import build, open_build
 from spikewright.errors import InputError
+from spikewright.image import Encoding
 from spikewright.model import load_model, save_model
-from spikewright.spec import Encoding, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 from spikewright_sim.runner import Engine, simulate
 from strategies import Case, cases, describe
 

@@ -7,8 +7,9 @@ import pytest
 
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build import build, open_build
+from spikewright.image import Encoding
 from spikewright.model import save_model
-from spikewright.spec import Encoding, NetworkSpec
+from spikewright.spec import NetworkSpec
 from spikewright_sim.runner import Engine, simulate
 
 DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, reset="soft", weight_shift=2)

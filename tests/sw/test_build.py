@@ -11,9 +11,10 @@ from spikewright.build import Loadable, build, memory_bits, open_build, write_im
 from spikewright.capacity import capacity_of
 from spikewright.errors import InputError
 from spikewright.files import sha256
+from spikewright.image import ENCODINGS
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import pack, prune
-from spikewright.spec import ENCODINGS, NetworkSpec
+from spikewright.spec import NetworkSpec
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import pytest
 from random_networks import TAU_2, random_network
 from spikewright.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.errors import InputError
+from spikewright.image import LAYERS, LayerCapacity, Layers
 from spikewright.pack import pack, unpack
-from spikewright.spec import LAYERS, LayerCapacity, Layers, NetworkSpec
+from spikewright.spec import NetworkSpec
 
 SHAPE: dict[str, Any] = {"sizes": (12, 9, 7, 5), "recurrent": (False, True)}
 

@@ -146,7 +146,7 @@ def test_bad_arguments_are_one_line(argv: list[str], message: str, capsys: pytes
 
 def test_the_lanes_of_the_command_line_are_those_of_the_specification() -> None:
     from spikewright.commands.generate import LANES
-    from spikewright.spec import LANES as SUPPORTED
+    from spikewright.image import LANES as SUPPORTED
 
     assert LANES == SUPPORTED
 

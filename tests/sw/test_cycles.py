@@ -9,9 +9,10 @@ import torch
 
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.cycles import CycleModel
+from spikewright.decay import Decay
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
-from spikewright.spec import Decay, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 
 
 def readout(weights: np.ndarray, value_bits: int = 1) -> LayerSpec:

@@ -7,9 +7,10 @@ import torch
 
 from random_networks import random_counts, random_network
 from spikewright.cycles import CycleModel, SampleCycles
+from spikewright.image import Layers
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
-from spikewright.spec import Layers, NetworkSpec
+from spikewright.spec import NetworkSpec
 
 
 def predicted(network: NetworkSpec, lanes: int, counts: np.ndarray, layers: Layers = "shared") -> SampleCycles:

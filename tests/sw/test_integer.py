@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from random_networks import TAU_2, random_counts, random_network
+from spikewright.decay import Decay
 from spikewright.errors import InputError
 from spikewright.integer import IntegerNetwork, first_argmax
-from spikewright.spec import Decay, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 
 
 def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], list[list[int]]]:

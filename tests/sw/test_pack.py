@@ -5,10 +5,13 @@ import pytest
 import torch
 
 from random_networks import random_counts, random_network
+from spikewright.arrays import IntArray
+from spikewright.decay import Decay
 from spikewright.errors import InputError
+from spikewright.image import ENCODINGS, LANES, Encoding
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import balanced_order, pack, prune, unpack
-from spikewright.spec import ENCODINGS, LANES, Decay, Encoding, IntArray, LayerSpec, NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 from spikewright.storage import encodings
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
+from spikewright.image import ENCODINGS, Encoding
 from spikewright.pack import pack, unpack
-from spikewright.spec import ENCODINGS, Encoding
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
-from spikewright.spec import CoreSpec, Decay, LayerSpec, NetworkSpec, signed_bits, unsigned_bits
+from spikewright.decay import Decay
+from spikewright.spec import LayerSpec, NetworkSpec
 
 
 def fields(**changes: object) -> dict[str, object]:
@@ -54,20 +55,6 @@ def test_arrays_cannot_be_changed_after_validation() -> None:
         layer.weights[0, 0] = 1000
 
 
-@pytest.mark.parametrize(
-    ("decay", "message"),
-    [((5, 2), "decay multiplier must be 0 .. 4, not 5"), ((1, 17), "decay shift must be 0 .. 16, not 17")],
-)
-def test_decay_rejects(decay: tuple[int, int], message: str) -> None:
-    with pytest.raises(ValueError) as raised:
-        Decay(*decay)
-    assert str(raised.value) == message
-
-
-def test_decay_floors() -> None:
-    assert [Decay(1, 1)(v) for v in (3, -1, -3)] == [1, -1, -2]
-
-
 def test_layers_must_fit_together() -> None:
     layers = random_network(0, (4, 5, 3), recurrent=(False,)).layers
     wide = random_network(0, (4, 6, 3), recurrent=(False,)).layers
@@ -107,23 +94,3 @@ def test_membranes_that_64_bits_could_not_hold_are_refused() -> None:
     with pytest.raises(ValueError) as raised:
         NetworkSpec(layers=(layer,), timesteps=65535)
     assert str(raised.value) == "layer 0: membrane must stay below 70368744177664, not reach 87956903731200"
-
-
-def test_core_rejects_other_lanes() -> None:
-    with pytest.raises(ValueError) as raised:
-        CoreSpec(network=random_network(0), lanes=6, layers=())
-    assert str(raised.value) == "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 6"
-
-
-@pytest.mark.parametrize("depth", [7, 65])
-def test_core_rejects_other_queues(depth: int) -> None:
-    with pytest.raises(ValueError) as raised:
-        CoreSpec(network=random_network(0), lanes=4, layers=(), queue_depth=depth)
-    assert str(raised.value) == f"queue_depth must be 8 .. 64, not {depth}"
-
-
-def test_widths() -> None:
-    assert [signed_bits(low, high) for low, high in ((0, 0), (-1, 0), (-2, 1), (0, 1), (-128, 127), (-129, 0))] == [
-        1, 1, 2, 2, 8, 9,
-    ]  # fmt: skip
-    assert [unsigned_bits(high) for high in (0, 1, 2, 255, 256)] == [1, 1, 2, 8, 9]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
+from spikewright.arrays import IntArray
+from spikewright.image import ENCODINGS
 from spikewright.pack import pack
-from spikewright.spec import ENCODINGS, IntArray
 from spikewright.storage import Placement, encode, encodings
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
+from spikewright.decay import Decay
+from spikewright.image import CoreSpec, Encoding
 from spikewright.pack import pack
-from spikewright.spec import CoreSpec, Decay, Encoding, LayerSpec, NetworkSpec, Reset
+from spikewright.spec import LayerSpec, NetworkSpec, Reset
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch, pointers
 from spikewright_hw.update import NeuronUpdate

@@ -9,7 +9,7 @@ from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, 
 from spikewright.errors import InputError
 from spikewright.progress import step
 
-LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.spec`, which is not imported for `--help` alone.
+LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.image`, which is not imported for `--help` alone.
 
 
 DEFAULT_LANES = 8

@@ -10,11 +10,12 @@ import torch
 
 from spikewright.config import Config
 from spikewright.errors import InputError
+from spikewright.image import CoreSpec
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
 from spikewright.quantize import quantize
 from spikewright.reports.runs import Run
-from spikewright.spec import CoreSpec, NetworkSpec
+from spikewright.spec import NetworkSpec
 from spikewright.train import Samples, load_parts, load_samples, validate
 
 SAMPLES = 256

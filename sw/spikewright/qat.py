@@ -22,9 +22,10 @@ from spikewright.config import Config
 from spikewright.errors import CheckFailed
 from spikewright.integer import IntegerNetwork
 from spikewright.networks import SpikingNetwork
+from spikewright.parts import Samples
 from spikewright.quantize import fold, quantize
+from spikewright.recipe import rate_factor
 from spikewright.spec import LayerSpec, NetworkSpec
-from spikewright.train import Samples, rate_factor
 
 
 def fold_network(network: SpikingNetwork) -> SpikingNetwork:

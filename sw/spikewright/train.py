@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,19 @@ from torch.nn import functional
 
 from spikewright.augment import Augmenter
 from spikewright.checkpoint import check_tensors, load_tensors, save_checkpoint, save_tensors
-from spikewright.config import Config, TrainingConfig, from_dict, load_config, override
+from spikewright.config import Config, from_dict, load_config, override
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path, write_json
 from spikewright.networks import SpikingNetwork, Trace
 from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
 from spikewright.parallel import Part, Processes, choose_device, processes
+from spikewright.parts import Samples, load_parts
 from spikewright.progress import bar, say
-from spikewright.regularizers import L1
+from spikewright.recipe import make_optimizer, rate_factor
+from spikewright.settings import difference
 
 STATE_FORMAT = "spikewright-training-1"
 _SPARSITY_TOLERANCE = 0.02
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Counts (samples, T, I) uint8, labels (samples,) int64."""
-
-    counts: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 def train(
@@ -101,106 +91,6 @@ def train(
     return run.report()
 
 
-def load_parts(config: Config, data_dir: Path) -> tuple[Samples, Samples]:
-    """Training and validation samples: the published validation part of SSC where its file is, else by `split`."""
-    from spikewright.data.sets import PARTS, file_of
-
-    training = load_samples(config, data_dir, "train")
-    if "valid" in PARTS[config.data.name] and file_of(config.data, data_dir, "valid").exists():
-        return training[0], load_samples(config, data_dir, "valid")[0]
-    return split(training, config.training)
-
-
-def load_samples(config: Config, data_dir: Path, part: str) -> tuple[Samples, Tensor]:
-    """Samples of a part ("train", "valid" or "test") as the network's input, and their speakers (samples,) int64."""
-    from spikewright.data.sets import load_split
-
-    network = config.network
-    data = load_split(
-        config.data,
-        data_dir,
-        part,
-        timesteps=network.timesteps,
-        timestep=network.timestep,
-        bin_width=network.bin_width,
-        at_most=config.data.training_samples or None if part == "train" else None,
-    )
-    if data.counts.shape[2] != network.inputs:
-        raise InputError(
-            f"network.inputs must be {data.counts.shape[2]}, the channels of the data, not {network.inputs}"
-        )
-    labels = torch.from_numpy(data.labels)
-    if len(labels) and int(labels.max()) >= network.classes:
-        raise InputError(
-            f"network.classes must be above {int(labels.max())}, the highest label of the data, not {network.classes}"
-        )
-    return Samples(torch.from_numpy(data.counts), labels), torch.from_numpy(data.speakers)
-
-
-def split(data: tuple[Samples, Tensor], training: TrainingConfig) -> tuple[Samples, Samples]:
-    """Training and validation samples: the configured speakers are held out, or else every tenth sample.
-
-    Raises
-    ------
-    InputError
-        If a held-out speaker is not in the data, or nobody is left on one side.
-    """
-    samples, speakers = data
-    if training.validation_speakers:
-        held = torch.zeros(len(samples), dtype=torch.bool)
-        for speaker in training.validation_speakers:
-            if not bool((speakers == speaker).any()):
-                known = ", ".join(map(str, sorted(set(speakers.tolist()))))
-                raise InputError(f"validation_speakers must be among {known}, not {speaker}")
-            held |= speakers == speaker
-    else:
-        order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(training.seed))
-        held = torch.zeros(len(samples), dtype=torch.bool)
-        held[order[::10]] = True
-    if bool(held.all()) or not bool(held.any()):
-        raise InputError(f"training part must have samples to train on and to hold out, not {len(samples)} in all")
-    return (
-        Samples(samples.counts[~held], samples.labels[~held]),
-        Samples(samples.counts[held], samples.labels[held]),
-    )
-
-
-def rate_factor(schedule: str, step: int, steps: int) -> float:
-    """Learning rate relative to its configured value at `step` of `steps`.
-
-    `onecycle` rises from 1/25 within 30 % of the steps and falls to 0, each along half a cosine (Smith 2018);
-    `cosine` falls from 1 to 0.
-    """
-    done = step / max(1, steps)
-    if schedule == "none":
-        return 1.0
-    if schedule == "cosine":
-        return 0.5 * (1.0 + math.cos(math.pi * done))
-    if done < 0.3:
-        return 1.0 - (1.0 - 1.0 / 25.0) * 0.5 * (1.0 + math.cos(math.pi * done / 0.3))
-    return 0.5 * (1.0 + math.cos(math.pi * (done - 0.3) / 0.7))
-
-
-def make_optimizer(network: SpikingNetwork, training: TrainingConfig) -> torch.optim.Optimizer:
-    """Three groups: weight matrices (regularized), delays, and all the rest."""
-    matrices = network.weight_matrices()
-    delays = network.delay_parameters()
-    rest = [p for name, p in network.named_parameters() if name not in matrices and name not in delays]
-    groups: list[dict[str, Any]] = [
-        {"params": list(matrices.values()), "lr": training.lr},
-        {"params": list(delays.values()), "lr": training.lr_delays},
-        {"params": rest, "lr": training.lr},
-    ]
-    groups = [group for group in groups if group["params"]]
-    if training.optimizer == "adam":
-        groups[0]["weight_decay"] = training.weight_decay
-        return torch.optim.AdamW(groups, weight_decay=0.0)
-    groups[0] |= {"reg": L1(training.lam), "delta": training.delta}
-    if training.optimizer == "linbreg":
-        return LinBreg(groups, momentum=training.momentum)
-    return AdaBreg(groups)
-
-
 @torch.no_grad()
 def validate(
     network: SpikingNetwork, samples: Samples, scale: float, batch: int = 256, group: Processes | None = None
@@ -231,17 +121,6 @@ def validate(
 
 def _logits(network: SpikingNetwork, scores: Tensor, scale: float) -> Tensor:
     return scores * (scale / network.config.timesteps)
-
-
-def _difference(one: Any, other: Any, name: str = "") -> str:
-    """Name of the first setting in which two configurations differ; empty if they are equal."""
-    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        pairs = [(f"{name}.{key}" if name else key, one[key], other[key]) for key in one]
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other) and name == "network.layers":
-        pairs = [(f"{name}.{index}", a, b) for index, (a, b) in enumerate(zip(one, other, strict=True))]
-    else:
-        return "" if one == other else name or "format"
-    return next((found for key, a, b in pairs if (found := _difference(a, b, key))), "")
 
 
 class _Run:
@@ -441,7 +320,7 @@ class _Run:
             stored_config = from_dict(fields["config"]).to_dict()  # with the defaults of settings younger than the run
         except InputError as error:
             raise InputError(f"{path}: metadata 'config': {error}") from None
-        if name := _difference(stored_config, self.config.to_dict()):
+        if name := difference(stored_config, self.config.to_dict()):
             raise InputError(f"{self.out_dir} must hold a run of the same configuration, not one of another {name}")
         network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
         check_tensors(path, network, dict(self.network.state_dict()))

@@ -6,9 +6,9 @@ import torch
 from spikewright.config import AugmentConfig, Config, LayerConfig, NetworkConfig, TrainingConfig
 from spikewright.integer import IntegerNetwork
 from spikewright.networks import SpikingNetwork
+from spikewright.parts import Samples
 from spikewright.qat import QuantizedNetwork, fine_tune, fold_network, integer_accuracy
 from spikewright.quantize import quantize
-from spikewright.train import Samples
 
 
 def network(tau=1.05, seed=0, input_scale=1.0):

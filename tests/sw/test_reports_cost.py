@@ -10,10 +10,11 @@ from spikewright.errors import InputError
 from spikewright.integer import IntegerNetwork
 from spikewright.model import save_model
 from spikewright.pack import pack
+from spikewright.parts import Samples, load_parts
 from spikewright.quantize import quantize
 from spikewright.reports.cost import Meter, counted_operations, estimated_operations, stored_bits
 from spikewright.reports.runs import read
-from spikewright.train import Samples, load_parts, train
+from spikewright.train import train
 from spikewright_sim.runner import synaptic_operations
 from tiny_training import write_all, write_run
 

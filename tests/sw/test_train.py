@@ -13,7 +13,7 @@ from spikewright.data.shd import load_split
 from spikewright.errors import CheckFailed, InputError
 from spikewright.evaluate import evaluate
 from spikewright.optim import sparsity
-from spikewright.train import rate_factor, train
+from spikewright.train import train
 
 CONFIG = Config(
     network=NetworkConfig(
@@ -178,23 +178,6 @@ def test_a_lambda_that_leaves_no_weights_stops(words, tmp_path):
     assert str(error.value).startswith("training diverged in epoch 1: all of ")
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"validation_speakers": "[7]"}, "validation_speakers must be among 0, 1, 2, not 7"),
-        ({"validation_speakers": "[0, 1, 2]"},
-         "training part must have samples to train on and to hold out, not 360 in all"),
-        ({"inputs": "11"}, "network.inputs must be 10, the channels of the data, not 11"),
-        ({"classes": "2"}, "network.classes must be above 2, the highest label of the data, not 2"),
-    ],
-)  # fmt: skip
-def test_data_that_does_not_fit(words, tmp_path, settings, message):
-    with pytest.raises(InputError) as error:
-        train(CONFIG, words, tmp_path / "run", settings)
-    assert str(error.value) == message
-    assert not (tmp_path / "run").exists()
-
-
 def test_damaged_state_is_refused(words, tmp_path):
     train(CONFIG, words, tmp_path, {"epochs": "1"})
     state = tmp_path / "state.safetensors"
@@ -202,15 +185,3 @@ def test_damaged_state_is_refused(words, tmp_path):
     with pytest.raises(InputError) as error:
         train(CONFIG, words, tmp_path, {"epochs": "1"})
     assert str(error.value).startswith(f"{state}: not a readable safetensors file (")
-
-
-def test_schedules():
-    assert [rate_factor("none", step, 10) for step in (0, 9)] == [1.0, 1.0]
-    assert rate_factor("cosine", 0, 10) == 1.0
-    assert rate_factor("cosine", 5, 10) == pytest.approx(0.5)
-    one = [rate_factor("onecycle", step, 100) for step in range(101)]
-    assert one[0] == pytest.approx(0.04)
-    assert one[30] == pytest.approx(1.0) == max(one)
-    assert one[100] == pytest.approx(0.0)
-    assert all(a < b for a, b in zip(one[:30], one[1:31], strict=True))
-    assert all(a > b for a, b in zip(one[30:100], one[31:], strict=True))

@@ -61,10 +61,10 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.files import sha256
     from spikewright.integer import IntegerNetwork
     from spikewright.model import save_model
+    from spikewright.parts import load_parts
     from spikewright.progress import say
     from spikewright.qat import fine_tune
     from spikewright.quantize import quantize, rounded_to_zero
-    from spikewright.train import load_parts
 
     network, config, _ = read_checkpoint(args.checkpoint)
     widths = {"weight_bits": args.weight_bits, "value_bits": args.value_bits}

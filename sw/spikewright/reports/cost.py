@@ -13,10 +13,11 @@ from spikewright.errors import InputError
 from spikewright.image import CoreSpec
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
+from spikewright.parts import Samples, load_parts, load_samples
 from spikewright.quantize import quantize
 from spikewright.reports.runs import Run
 from spikewright.spec import NetworkSpec
-from spikewright.train import Samples, load_parts, load_samples, validate
+from spikewright.train import validate
 
 SAMPLES = 256
 """Validation samples on which operations are counted."""

@@ -40,13 +40,13 @@ from spikewright.checkpoint import load_checkpoint
 from spikewright.commands.samples import asset
 from spikewright.cycles import CycleModel
 from spikewright.data.shd import load, load_split
+from spikewright.fpga import padded_bits
 from spikewright.image import ENCODINGS
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
 from spikewright.quantize import quantize
 from spikewright.rates import SAMPLES, measured
 from spikewright.reports.cost import stored_bits
-from spikewright.resources import padded_bits
 from spikewright.spec import NetworkSpec
 from spikewright.storage import encodings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from amaranth.hdl import ClockSignal, Instance, Module, Signal
@@ -16,6 +16,9 @@ from .ram import Ram, in_registers
 
 class ImagePlatform(Protocol):
     """A platform that keeps memory images as files, instead of initial values in the netlist."""
+
+    split: Callable[[int, int], Sequence[int]]
+    """Widths of the memories side by side that one of so many words and bits is best made of, the lowest first."""
 
     def add_image(self, name: str, width: int, words: Sequence[int]) -> None: ...
 
@@ -43,7 +46,8 @@ class Rom(wiring.Component):
     """Read-only memory with a latency of one clock cycle.
 
     With an `ImagePlatform` it becomes an instance of `spikewright_rom` that reads `<name>.hex`, as initial values
-    of large memories make slow netlists; without one, in simulation, an Amaranth memory of the same contents.
+    of large memories make slow netlists; without one, in simulation, an Amaranth memory of the same contents. Where the
+    platform splits it, each part has an image of its own, named for its lowest bit: `<name>_bits0`, `<name>_bits9`.
 
     With a `capacity` it is undefined until it is loaded: an instance of `spikewright_ram`, or registers where a memory
     would be wasted. The read port is the same.
@@ -95,18 +99,24 @@ class Rom(wiring.Component):
         if self._capacity is not None:
             self._loadable(m, platform)
         elif hasattr(platform, "add_image"):
-            platform.add_image(self.name, self.width, self.words)
-            m.submodules.image = Instance(
-                "spikewright_rom",
-                p_WIDTH=self.width,
-                p_DEPTH=self.depth,
-                p_ADDRESS_BITS=len(self.addr),
-                p_IMAGE=f"{self.name}.hex",
-                i_clk=ClockSignal(),
-                i_en=self.en,
-                i_addr=self.addr,
-                o_data=self.data,
-            )
+            widths = platform.split(self.depth, self.width)
+            low = 0
+            for width in widths:
+                part = "" if len(widths) == 1 else f"_bits{low}"
+                words = [word >> low & (1 << width) - 1 for word in self.words]
+                platform.add_image(self.name + part, width, words)
+                m.submodules["image" + part] = Instance(
+                    "spikewright_rom",
+                    p_WIDTH=width,
+                    p_DEPTH=self.depth,
+                    p_ADDRESS_BITS=len(self.addr),
+                    p_IMAGE=f"{self.name}{part}.hex",
+                    i_clk=ClockSignal(),
+                    i_en=self.en,
+                    i_addr=self.addr,
+                    o_data=self.data[low : low + width],
+                )
+                low += width
         else:
             m.submodules.memory = contents = memory.Memory(shape=self.width, depth=self.depth, init=self.words)
             port = contents.read_port()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,20 @@ from .core import AxiCore
 
 TOP = "spikewright_core"
 LOAD_IMAGE = "weights.bin"
+Split = Callable[[int, int], Sequence[int]]
 
 
 @dataclass
 class Images:
-    """Platform that collects the contents of memories, so that they become files beside the netlist."""
+    """Platform that collects the contents of memories, so that they become files beside the netlist.
 
+    Parameters
+    ----------
+    split : callable, optional
+        Of words and width of a read-only memory: the widths of those that it is made of, the lowest bits first.
+    """
+
+    split: Split = lambda words, width: [width]
     images: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
 
     def add_image(self, name: str, width: int, words: Sequence[int]) -> None:
@@ -52,8 +60,15 @@ def load_image(spec: CoreSpec) -> tuple[bytes, bytes]:
     return core.loader.image(), core.loader.fingerprint
 
 
-def generate(spec: CoreSpec, folder: Path) -> dict[str, Any]:
+def generate(spec: CoreSpec, folder: Path, split: Split | None = None) -> dict[str, Any]:
     """Write `spikewright_core.v` and the memory images, or the load image, of `spec` into the existing `folder`.
+
+    Parameters
+    ----------
+    spec : CoreSpec
+    folder : Path
+    split : callable, optional
+        See `Images`.
 
     Returns
     -------
@@ -63,7 +78,7 @@ def generate(spec: CoreSpec, folder: Path) -> dict[str, Any]:
         its `bytes`, `fingerprint`, `memories` (as `images`).
     """
     core = AxiCore(spec)
-    images = Images()
+    images = Images() if split is None else Images(split)
     text = verilog.convert(
         core,
         name=TOP,

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +15,10 @@ from spikewright.arrays import unsigned_bits
 from spikewright.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_json, sha256, write_manifest
+from spikewright.fpga import FAMILIES, place_stored, split_widths
 from spikewright.image import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
-from spikewright.resources import FAMILIES, blocks
 from spikewright.spec import NetworkSpec
 from spikewright.storage import encodings
 
@@ -49,6 +50,7 @@ def build(
     *,
     layers: Layers = "parallel",
     encoding: Encoding | Literal["auto"] = "auto",
+    target: str = "ecp5",
     without_idle: bool = False,
     loadable: Loadable | None = None,
 ) -> dict[str, Any]:
@@ -66,6 +68,8 @@ def build(
         Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
     encoding : "auto", "absolute", "relative" or "bitmap"
         How the memories tell the neurons of the synapses, see `pack`. A core that is loaded at run time has "absolute".
+    target : str
+        Family of devices that encodings and memories are chosen for, a key of `FAMILIES`. The Verilog is for any.
     without_idle : bool
         Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
         manifest names them under `removed`, by their numbers in `model`.
@@ -81,8 +85,8 @@ def build(
     Raises
     ------
     InputError
-        If a model is damaged or does not fit the others, `lanes`, `layers` or `encoding` is not supported, or `out` is
-        somebody else's folder.
+        If a model is damaged or does not fit the others, `lanes`, `layers`, `encoding` or `target` is not supported, or
+        `out` is somebody else's folder.
     """
     from spikewright_hw.verilog import generate
 
@@ -93,6 +97,8 @@ def build(
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
     if encoding not in ("auto", *ENCODINGS):
         raise InputError(f"encoding must be auto or one of {', '.join(ENCODINGS)}, not {encoding!r}")
+    if target not in FAMILIES:
+        raise InputError(f"target must be one of {', '.join(FAMILIES)}, not {target!r}")
     if loadable is not None and encoding not in ("auto", "absolute"):
         raise InputError(f"encoding of a core that is loaded at run time must be absolute, not {encoding}")
     if without_idle and loadable is not None:
@@ -101,11 +107,11 @@ def build(
     whole = load_model(model)
     network, removed = prune(whole) if without_idle else (whole, {})
     if loadable is None:
-        core = pack(network, lanes, layers=layers, encoding=encoding)
+        core = pack(network, lanes, layers=layers, encoding=encoding, target=target)
     else:
         core = _loadable_core(whole, lanes, layers, loadable)
     with atomic_dir(out) as folder:
-        generated = generate(core, folder)
+        generated = generate(core, folder, partial(split_widths, family=target))
         if network is whole:
             shutil.copyfile(model, folder / MODEL)
         else:
@@ -115,6 +121,7 @@ def build(
             "format": FORMAT,
             "lanes": lanes,
             "layers": layers,
+            "target": target,
             "model_sha256": sha256(folder / MODEL),
             "network": [network.inputs, *(layer.neurons for layer in network.layers)],
             "removed": removed,
@@ -196,7 +203,7 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
     """Bits by memory, those of all lanes together: the images, then what is written at run time."""
     bits: dict[str, int] = {}
     for name, image in images.items():
-        memory = re.sub(r"\d+$", "", name)
+        memory = re.sub(r"\d*(_bits\d+)?$", "", name)
         bits[memory] = bits.get(memory, 0) + image["words"] * image["width"]
     for index, layer in enumerate(core.layers):
         spec = layer.spec
@@ -219,7 +226,7 @@ def encoding_sizes(core: CoreSpec) -> dict[str, dict[str, dict[str, int]]]:
     """
     return {
         where: {
-            name: {"bits": stored.bits} | {f"{family}_brams": blocks(stored, family) for family in FAMILIES}
+            name: {"bits": stored.bits} | {f"{family}_brams": place_stored(stored, family).brams for family in FAMILIES}
             for name, stored in encodings(image).items()
         }
         for where, image in core.memories.items()

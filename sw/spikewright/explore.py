@@ -1,17 +1,17 @@
-"""Design space exploration: latency, resources and accuracy of a network over lanes and weight bits, in under a minute.
+"""Design space exploration: latency, resources and accuracy of a network over lanes, encodings and weight bits.
 
-Nothing is simulated or synthesized: cycles are those of `CycleModel`, exact for every sample; resources are those of
-`spikewright.resources`, estimated.
+Nothing is simulated or synthesized, so it takes less than a minute: cycles are those of `CycleModel`, exact for every
+sample; resources are those of `spikewright.resources`, estimated.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,16 +20,18 @@ from .cycles import CycleModel
 from .data.shd import SpikeData
 from .errors import InputError
 from .files import atomic_dir, write_json, write_manifest
-from .image import LANES, LAYERS, CoreSpec, Layers
+from .fpga import DEVICES, Resources
+from .image import BITMAP_ROWS, ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
 from .integer import IntegerNetwork, Trace
 from .pack import pack
-from .resources import DEVICES, Resources, estimate
+from .resources import estimate
 from .spec import NetworkSpec
 
 COLUMNS = (
     "weight_bits",
     "lanes",
     "layers",
+    "encoding",
     "accuracy",
     "cycles",
     "microseconds",
@@ -61,6 +63,8 @@ class Design:
         On the device.
     layers : "parallel" or "shared"
         Whether all layers work at once, or take turns on the same lanes.
+    encoding : str
+        As `pack` takes it. Cycles are the same for all.
     """
 
     weight_bits: int
@@ -70,6 +74,7 @@ class Design:
     resources: Resources
     fits: bool
     layers: Layers = "parallel"
+    encoding: Encoding | Literal["auto"] = "auto"
 
     def costs(self) -> tuple[float, ...]:
         """What shall be small: cycles, block RAMs, LUTs, errors."""
@@ -126,13 +131,28 @@ def explore(
         accuracy = float((classes == data.labels).mean())
         for layers in LAYERS if len(network.layers) > 1 else LAYERS[:1]:
             for lanes in lanes_of(network):
-                core = pack(network, lanes, layers=layers)
-                resources = estimate(core, board)
-                cycles = _cycles(core, data, traces)
-                design = Design(weight_bits, lanes, accuracy, cycles, resources, resources.fit(device), layers)
-                progress(design)
-                designs.append(design)
+                cycles: tuple[int, float, int] | None = None
+                for encoding, core in _cores(network, lanes, layers, device.family):
+                    resources = estimate(core, board)
+                    cycles = cycles or _cycles(core, data, traces)
+                    fits = resources.fit(device)
+                    design = Design(weight_bits, lanes, accuracy, cycles, resources, fits, layers, encoding)
+                    progress(design)
+                    designs.append(design)
     return designs
+
+
+def _cores(
+    network: NetworkSpec, lanes: int, layers: Layers, target: str
+) -> Iterator[tuple[Encoding | Literal["auto"], CoreSpec]]:
+    """One with the encodings that suit the target best, and one for each that all memories have and that has not."""
+    core = pack(network, lanes, layers=layers, target=target)
+    yield "auto", core
+    chosen = {image.encoding for image in core.memories.values()}
+    rows = max(image.rows for image in core.memories.values())
+    for encoding in ENCODINGS:
+        if chosen != {encoding} and (encoding != "bitmap" or rows <= BITMAP_ROWS):
+            yield encoding, pack(network, lanes, layers=layers, encoding=encoding)
 
 
 def lanes_of(network: NetworkSpec) -> list[int]:
@@ -171,6 +191,7 @@ def rows(designs: Sequence[Design], clock_mhz: float) -> list[dict[str, Any]]:
             "weight_bits": design.weight_bits,
             "lanes": design.lanes,
             "layers": design.layers,
+            "encoding": design.encoding,
             "accuracy": design.accuracy,
             "cycles": dict(zip(("min", "mean", "max"), design.cycles, strict=True)),
             "microseconds": design.cycles[1] / clock_mhz,

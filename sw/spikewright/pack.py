@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import le
 from typing import Literal
 
 import numpy as np
@@ -14,9 +13,9 @@ from .arrays import IntArray, run_addresses
 from .decay import Decay
 from .errors import InputError
 from .image import BITMAP_ROWS, ENCODINGS, LANES, CoreSpec, Encoding, LayerImage, Layers
-from .resources import FAMILIES, blocks_with_queues
+from .resources import price_of
 from .spec import RATE_UNIT, LayerSpec, NetworkSpec
-from .storage import Encoded, encode
+from .storage import encode
 
 _SHARES = 1 << 20
 """A load of all neurons of a layer together, in the units in which loads are compared."""
@@ -214,6 +213,7 @@ def pack(
     encoding: Encoding | Literal["auto"] | Sequence[Encoding] = "auto",
     of_layers: Sequence[int] | None = None,
     offset_bits: Sequence[int] | None = None,
+    target: str = "ecp5",
 ) -> CoreSpec:
     """Lay `network` out for a core of `lanes` lanes, where every layer has its own, or all share them.
 
@@ -224,12 +224,13 @@ def pack(
     layers : "parallel" or "shared"
     encoding : str or sequence of str
         Of the positions of synapses: one for all memories, one for each layer (a single one where they share lanes),
-        or "auto", for each the one that takes the fewest bits, of those that take no more block RAMs of any family of
-        devices than "absolute".
+        or "auto", for each the one that takes the least of the `target`: of block RAM and of LUTs, see `price_of`.
     of_layers : sequence of int, optional
         Lanes of the layers, if not by `layer_lanes`.
     offset_bits : sequence of int, optional
         By layer, or the one of the lanes that they share; see `Placement.starts`.
+    target : str
+        Family of devices, a key of `FAMILIES`.
 
     Raises
     ------
@@ -258,7 +259,7 @@ def pack(
     for index, (spec, of_layer, of_offset, of_encoding) in enumerate(
         zip(network.layers, of_layers, bits, chosen, strict=True)
     ):
-        image = _pack_layer(spec, of_layer, feed, of_encoding, f"layer {index}", queue_depth, of_offset)
+        image = _pack_layer(spec, of_layer, feed, of_encoding, f"layer {index}", queue_depth, target, of_offset)
         images.append(image)
         feed = image.order
     return CoreSpec(
@@ -266,11 +267,13 @@ def pack(
         lanes=lanes,
         layers=tuple(images),
         queue_depth=queue_depth,
-        engine=_pack_engine(images, engine_encoding, queue_depth, engine_bits) if layers == "shared" else None,
+        engine=_pack_engine(images, engine_encoding, queue_depth, target, engine_bits) if layers == "shared" else None,
     )
 
 
-def _pack_engine(images: list[LayerImage], encoding: str, queue_depth: int, offset_bits: int | None) -> LayerImage:
+def _pack_engine(
+    images: list[LayerImage], encoding: str, queue_depth: int, target: str, offset_bits: int | None
+) -> LayerImage:
     """The synapses of all layers in the memories of the lanes they share, layer after layer."""
     lanes = images[0].lanes
     rows = max(image.rows for image in images)
@@ -293,7 +296,7 @@ def _pack_engine(images: list[LayerImage], encoding: str, queue_depth: int, offs
         weight_bits=max(image.spec.weight_bits for image in images),
         value_bits=max(image.spec.value_bits for image in images),
     )
-    return _pack_layer(together, lanes, np.arange(axon), encoding, "engine", queue_depth, offset_bits)
+    return _pack_layer(together, lanes, np.arange(axon), encoding, "engine", queue_depth, target, offset_bits)
 
 
 def _pack_layer(
@@ -303,6 +306,7 @@ def _pack_layer(
     encoding: str,
     name: str,
     queue_depth: int,
+    target: str,
     offset_bits: int | None = None,
 ) -> LayerImage:
     order = balanced_order(spec, lanes)
@@ -315,8 +319,11 @@ def _pack_layer(
         raise InputError(f"{name}: rows of a lane must be at most {BITMAP_ROWS} for bitmaps, not {rows}")
     possible = [one for one in ENCODINGS if one != "bitmap" or rows <= BITMAP_ROWS]
     among = possible if encoding == "auto" else [one for one in possible if one == encoding]
-    chosen = _chosen(encode(present, spec.weight_bits, among, offset_bits), queue_depth)
     lengths = present.sum(axis=2)
+    chosen = min(
+        encode(present, spec.weight_bits, among, offset_bits),
+        key=lambda encoded: price_of(encoded, lengths, rows, queue_depth, target),
+    )
     axon, lane, row = np.nonzero(present)
     words = run_addresses(chosen.starts.reshape(-1), lengths.reshape(-1))
     indices: list[IntArray] = []
@@ -338,17 +345,6 @@ def _pack_layer(
         encoding=chosen.encoding,
         bitmaps=present if chosen.encoding == "bitmap" else None,
     )
-
-
-def _chosen(encodings: list[Encoded], queue_depth: int) -> Encoded:
-    """The first one, unless it saves bits but no block RAMs: where memories are wider, and none the less deep."""
-    simplest = min(encodings, key=lambda encoded: ENCODINGS.index(encoded.encoding))
-
-    def blocks(encoded: Encoded) -> list[int]:
-        return [blocks_with_queues(encoded.stored, family, queue_depth) for family in FAMILIES]
-
-    most = blocks(simplest)
-    return next(one for one in encodings if all(map(le, blocks(one), most)))
 
 
 def _by_position(spec: LayerSpec, order: IntArray, feed: IntArray) -> IntArray:

@@ -8,114 +8,10 @@ calibrated against reports of synthesis (`tests/sw/synthesized.json`).
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-from .arrays import unsigned_bits
-from .image import CoreSpec, LayerImage
-from .storage import Stored
-
-
-@dataclass(frozen=True)
-class Family:
-    """Memories and logic of a family of devices.
-
-    Parameters
-    ----------
-    shapes : tuple of (words, width)
-        Of a block RAM.
-    block_cost : int
-        Price of a block RAM, in LUTs, at which yosys prefers other memory.
-    rom_cost : int
-        The same for read-only memories of more than 128 words.
-    distributed : bool
-        LUTs can be RAM: 16 words of 4 bits take six, two of them to write.
-    lut_factor, ff_factor : float
-        What optimization and carry chains make of the LUTs and flip-flops that are described. A LUT of iCE40 is a
-        logic cell, which many flip-flops have for themselves.
-    top_luts, top_ffs : int
-        Of the serial line and the lights around a core.
-    """
-
-    shapes: tuple[tuple[int, int], ...]
-    block_cost: int
-    rom_cost: int
-    distributed: bool
-    lut_factor: float
-    ff_factor: float
-    top_luts: int
-    top_ffs: int
-
-
-FAMILIES = {
-    "ecp5": Family(
-        shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-        block_cost=128,
-        rom_cost=4,
-        distributed=True,
-        lut_factor=1.42,
-        ff_factor=0.9,
-        top_luts=315,
-        top_ffs=219,
-    ),
-    "ice40": Family(
-        shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
-        block_cost=64,
-        rom_cost=64,
-        distributed=False,
-        lut_factor=1.68,
-        ff_factor=0.9,
-        top_luts=380,
-        top_ffs=212,
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Device:
-    """The FPGA of a board, and the clock its core runs at by default."""
-
-    family: str
-    luts: int
-    ffs: int
-    brams: int
-    dsps: int
-    clock_mhz: float
-
-
-DEVICES = {
-    "ulx3s-85f": Device("ecp5", luts=83640, ffs=83640, brams=208, dsps=156, clock_mhz=80),
-    "icebreaker": Device("ice40", luts=5280, ffs=5280, brams=30, dsps=8, clock_mhz=12),
-}
-
-
-@dataclass(frozen=True)
-class Memory:
-    """`count` equal memories of a core."""
-
-    name: str
-    words: int
-    width: int
-    writable: bool
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Estimated resources."""
-
-    luts: int
-    ffs: int
-    brams: int
-    dsps: int
-
-    def fit(self, device: Device) -> bool:
-        return (
-            self.luts <= device.luts
-            and self.ffs <= device.ffs
-            and self.brams <= device.brams
-            and self.dsps <= device.dsps
-        )
+from .arrays import IntArray, unsigned_bits
+from .fpga import DEVICES, FAMILIES, Memory, Resources, place_all, place_stored, price
+from .image import CoreSpec, Encoding, LayerImage
+from .storage import Encoded
 
 
 def estimate(core: CoreSpec, board: str) -> Resources:
@@ -130,24 +26,18 @@ def estimate(core: CoreSpec, board: str) -> Resources:
     from .resources_shared import engine  # made of what is defined here
 
     family = FAMILIES[DEVICES[board].family]
-    luts = ffs = 0.0
-    brams = 0
-    for memory in [*memories(core), *_top_memories(core, board)]:
-        of_memory = place(memory, family)
-        luts += memory.count * of_memory.luts
-        ffs += memory.count * of_memory.ffs
-        brams += memory.count * of_memory.brams
+    stored = place_all([*memories(core), *_top_memories(core, board)], family)
     described_luts, described_ffs = _guard(core)
     indices = range(len(core.layers))
     for of_layer in [_layer(core, index) for index in indices] if core.engine is None else [engine(core)]:
         described_luts += of_layer[0]
         described_ffs += of_layer[1]
-    luts += family.top_luts + family.lut_factor * described_luts
-    ffs += family.top_ffs + family.ff_factor * described_ffs
+    luts = stored.luts + family.top_luts + family.lut_factor * described_luts
+    ffs = stored.ffs + family.top_ffs + family.ff_factor * described_ffs
     # A weight is multiplied only where events carry more than one bit.
     images = core.layers if core.engine is None else (core.engine,)
     dsps = sum(image.lanes for image in images if image.spec.value_bits > 1)
-    return Resources(luts=round(luts), ffs=round(ffs), brams=brams, dsps=dsps)
+    return Resources(luts=round(luts), ffs=round(ffs), brams=stored.brams, dsps=dsps)
 
 
 def _widths(core: CoreSpec, index: int) -> tuple[int, int, int]:
@@ -213,77 +103,6 @@ def _top_memories(core: CoreSpec, board: str) -> list[Memory]:
     return [Memory("bridge", words, beat, True)]
 
 
-def place(memory: Memory, family: Family) -> Resources:
-    """Where one of `memory.count` memories goes: block RAM, LUTs or registers."""
-    words, width = memory.words, memory.width
-    bits = words * width
-    if memory.writable and (words <= 4 or bits <= 128):
-        # A register per bit, and a multiplexer in front of the output.
-        return Resources(luts=math.ceil(width * words / 2), ffs=bits + width, brams=0, dsps=0)
-    if not memory.writable and bits == 0:
-        return Resources(0, 0, 0, 0)
-    shape, columns = _shape(memory, family)
-    deep = -(-words // shape[0])
-    in_blocks = Resources(luts=width * (deep - 1), ffs=0, brams=columns * deep, dsps=0)
-    cost = in_blocks.brams * _price(memory, family) + in_blocks.luts
-    if not memory.writable:
-        # A table of LUTs: yosys prices 16 bits at one; registers take what is read.
-        tables = Resources(luts=math.ceil(bits / 16 * _TABLE), ffs=width, brams=0, dsps=0)
-        return tables if bits / 16 < cost else in_blocks
-    if family.distributed:
-        rows, columns = -(-words // 16), -(-width // 4)
-        selected = width * (rows - 1)
-        if 4 * rows * columns + selected < cost:
-            return Resources(luts=6 * rows * columns + selected // 2, ffs=width, brams=0, dsps=0)
-    return in_blocks
-
-
-def blocks(stored: Stored, family: str) -> int:
-    """Block RAMs of the synapses of a layer."""
-    memories = [Memory("", words, width, writable=False) for words, width in (stored.rows, *stored.lanes)]
-    return sum(place(memory, FAMILIES[family]).brams for memory in memories)
-
-
-def blocks_with_queues(stored: Stored, family: str, depth: int) -> int:
-    """The same, and of the queues of `depth` runs in which a lane keeps what tells it the synapses."""
-    queue = Memory("", depth, stored.run, writable=True)
-    return blocks(stored, family) + len(stored.lanes) * place(queue, FAMILIES[family]).brams
-
-
-def padded_bits(stored: Stored, family: str) -> int:
-    """Bits of the synapses of a layer, every word in a block RAM padded to the width of the block RAMs it lies in."""
-    bits = 0
-    for words, width in (stored.rows, *stored.lanes):
-        memory = Memory("", words, width, writable=False)
-        if place(memory, FAMILIES[family]).brams:
-            shape, columns = _shape(memory, FAMILIES[family])
-            width = shape[1] * columns
-        bits += words * width
-    return bits
-
-
-def _price(memory: Memory, family: Family) -> int:
-    return family.rom_cost if not memory.writable and memory.words > 128 else family.block_cost
-
-
-def _shape(memory: Memory, family: Family) -> tuple[tuple[int, int], int]:
-    """Shape of the block RAMs of a memory that lies in such, and how many are side by side."""
-    words, width = memory.words, memory.width
-    price = _price(memory, family)
-
-    def cost(shape: tuple[int, int]) -> tuple[int, int]:
-        deep, columns = -(-words // shape[0]), -(-width // shape[1])
-        # Of equal ones, the one that pads words least.
-        return columns * deep * price + width * (deep - 1), columns * shape[1]
-
-    shape = min(family.shapes, key=cost)
-    return shape, -(-width // shape[1])
-
-
-_TABLE = 0.8
-"""LUTs of a table, as a share of one for 16 bits: words repeat, and some bits hardly change."""
-
-
 def _layer(core: CoreSpec, index: int) -> tuple[float, float]:
     """LUTs and flip-flops that a layer describes, memories left out."""
     return _logic(core, core.layers[index], _widths(core, index))
@@ -317,13 +136,9 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
     else:
         lane_ffs += constants // 2 + state
         lane_luts += state * (2 if spec.reset == "soft" else 1)
-    if image.encoding == "bitmap":
-        # Choose, decrement, clear, find; the bits themselves twice, what is found, no row of the synapse.
-        lane_luts += 4 * image.rows - 2 * length
-        lane_ffs += 2 * image.rows + 2 + row - length
-    elif image.encoding == "relative":
-        lane_luts += 2 * row
-        lane_ffs += image.index_bits + 2
+    walk_luts, walk_ffs = _walk(image.encoding, image.rows, length, image.index_bits)
+    lane_luts += walk_luts
+    lane_ffs += walk_ffs
     # The row of an event, for every lane.
     lane_ffs += image.offset_bits + image.extent_bits + _run_bits(image) + 2
     lane_luts += image.extent_bits / 3 + 2 + (start if image.offset_bits else 0)
@@ -345,6 +160,39 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
         delay_luts, delay_ffs = _delay(image, event)
         luts, ffs = luts + delay_luts, ffs + delay_ffs
     return luts, ffs
+
+
+def _walk(encoding: Encoding, rows: int, length_bits: int, index_bits: int) -> tuple[int, int]:
+    """LUTs and flip-flops of the walk of a lane beyond those of rows that are stored as such."""
+    row = unsigned_bits(rows - 1)
+    if encoding == "bitmap":
+        # Choose, decrement, clear, find; the bits themselves twice, what is found, no row of the synapse.
+        return 4 * rows - 2 * length_bits, 2 * rows + 2 + row - length_bits
+    if encoding == "relative":
+        return 2 * row, index_bits + 2
+    return 0, 0
+
+
+def price_of(encoded: Encoded, lengths: IntArray, rows: int, queue_depth: int, family: str) -> float:
+    """What an encoding takes in a family of devices, in LUTs: memories, queues and walks of a layer.
+
+    Parameters
+    ----------
+    encoded : Encoded
+    lengths : (axons, lanes) integers
+    rows : int
+        Neurons of a lane.
+    queue_depth : int
+    family : str
+        A key of `FAMILIES`.
+    """
+    stored = encoded.stored
+    lanes = len(stored.lanes)
+    queues = place_all([Memory("", queue_depth, stored.run, writable=True, count=lanes)], FAMILIES[family])
+    index_bits = int(encoded.indices.max(initial=0)).bit_length()
+    luts, _ = _walk(encoded.encoding, rows, unsigned_bits(int(lengths.max(initial=0))), index_bits)
+    in_memories = price(place_stored(stored, family), FAMILIES[family]) + price(queues, FAMILIES[family])
+    return in_memories + FAMILIES[family].lut_factor * lanes * luts
 
 
 def _delay(image: LayerImage, event: int) -> tuple[float, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .arrays import signed_bits, unsigned_bits
+from .fpga import Memory
 from .image import CoreSpec
-from .resources import Memory, _delay, _logic, _run_bits, _serializer, _widths, delay_memories
+from .resources import _delay, _logic, _run_bits, _serializer, _widths, delay_memories
 
 
 def _engine_widths(core: CoreSpec) -> tuple[int, int, int]:

@@ -166,7 +166,7 @@ def encode(
     among: Sequence[Encoding] = ENCODINGS,
     offset_bits: int | None = None,
 ) -> list[Encoded]:
-    """The positions of synapses in several encodings, by rising number of bits; of equal ones in the order of `among`.
+    """The positions of synapses in several encodings.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def encode(
         pointer = address + lanes * (_offset_bits(starts) + extent)
         stored = Stored((axons, pointer), tuple((words, width) for words in ends.tolist()), address + extent)
         found.append(Encoded(encoding, starts, indices, stored))
-    return sorted(found, key=lambda encoded: encoded.stored.bits)
+    return found
 
 
 def _skipped(present: npt.NDArray[np.bool_]) -> IntArray:
@@ -212,5 +212,4 @@ def encodings(image: LayerImage) -> dict[Encoding, Stored]:
     for lane in range(image.lanes):
         axon, row, _ = image.synapses(lane)
         present[axon, lane, row] = True
-    by_name = {encoded.encoding: encoded.stored for encoded in encode(present, image.spec.weight_bits)}
-    return {encoding: by_name[encoding] for encoding in ENCODINGS}
+    return {encoded.encoding: encoded.stored for encoded in encode(present, image.spec.weight_bits)}

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,19 @@ def test_image_platform_gets_the_words_and_the_netlist_a_file_name() -> None:
     assert '.IMAGE("layer3_rows.hex")' in text
     for parameter, value in (("WIDTH", 9), ("DEPTH", 2), ("ADDRESS_BITS", 1)):
         assert f".{parameter}(32'd{value})" in text
+
+
+def test_a_memory_that_is_split_has_an_image_for_each_part() -> None:
+    images = Images(lambda words, width: [9, width - 9])
+    words = [(k * 5851) % 8192 for k in range(2000)]
+    text = verilog.convert(Rom(name="layer0_synapses3", width=13, words=words), name="top", platform=images)
+    low, high = images.images["layer0_synapses3_bits0"], images.images["layer0_synapses3_bits9"]
+    assert (len(images.images), low[0], high[0]) == (2, 9, 4)
+    assert [a | b << 9 for a, b in zip(low[1], high[1], strict=True)] == words
+    parts = re.findall(r'IMAGE\("layer0_synapses3_(bits\d)\.hex"\).*?\.data\((\S+) *\)', text, re.DOTALL)
+    found = dict(parts)
+    assert len(parts) == 2
+    assert f"assign data = {{ {found['bits9']} , {found['bits0']}  }};" in text
 
 
 def test_more_words_than_the_capacity() -> None:

@@ -29,11 +29,12 @@ Made = tuple[Path, npt.NDArray[np.int64]]
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A compiled core and samples for it."""
+    """A compiled core, some of its memories split in two, and samples for it."""
     folder = tmp_path_factory.mktemp("small")
-    spec = random_network(3, (6, 5, 3), recurrent=(True,), max_delay=3, timesteps=8)
+    spec = random_network(3, (60, 32, 3), recurrent=(True,), max_delay=3, timesteps=8, density=0.95)
     save_model(folder / "model.safetensors", spec)
-    build(folder / "model.safetensors", folder / "build", lanes=2)
+    manifest = build(folder / "model.safetensors", folder / "build", lanes=2, encoding="absolute")
+    assert {"layer0_synapses0_bits0", "layer0_synapses0_bits9"} <= set(manifest["images"])
     counts = random_counts(3, spec, 11)
     simulate(folder / "build", counts[:1], np.zeros(1, dtype=np.int64), engine="native")
     return folder / "build", counts

@@ -11,6 +11,7 @@ from spikewright.build import Loadable, build, memory_bits, open_build, write_im
 from spikewright.capacity import capacity_of
 from spikewright.errors import InputError
 from spikewright.files import sha256
+from spikewright.fpga import FAMILIES
 from spikewright.image import ENCODINGS
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import pack, prune
@@ -128,6 +129,24 @@ def test_the_encoding_of_every_layer_is_kept(model: Path, tmp_path: Path) -> Non
                 assert bits == manifest["encodings"][where][encoding]["bits"]
 
 
+def test_memories_are_those_for_the_target(tmp_path: Path) -> None:
+    """About 1,800 synapses of 13 bits in a lane."""
+    network = random_network(2, (140, 32, 3), recurrent=(False,), density=0.4)
+    save_model(tmp_path / "model.safetensors", network, {})
+    names = {}
+    for target in FAMILIES:
+        manifest = build(tmp_path / "model.safetensors", tmp_path / target, 1, encoding="absolute", target=target)
+        assert manifest["target"] == target
+        images = [(name, image) for name, image in manifest["images"].items() if name.startswith("layer0_synapses0")]
+        names[target] = [(name, image["width"]) for name, image in images]
+        bits = sum(image["words"] * image["width"] for _, image in images)
+        assert manifest["memory_bits"]["layer0_synapses"] == bits
+        assert len({image["words"] for _, image in images}) == 1
+        assert open_build(tmp_path / target)[1].layers[0].encoding == "absolute"
+    assert names["ecp5"] == [("layer0_synapses0_bits0", 9), ("layer0_synapses0_bits9", 4)]
+    assert names["ice40"] == [("layer0_synapses0", 13)]
+
+
 def test_an_encoding_is_missing(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "build")
     path = tmp_path / "build" / "manifest.json"
@@ -139,6 +158,7 @@ def test_an_encoding_is_missing(folder: Path, tmp_path: Path) -> None:
 
 def test_bad_encodings(model: Path, tmp_path: Path) -> None:
     for options, reason in (
+        ({"target": "ecp6"}, "target must be one of ecp5, ice40, not 'ecp6'"),
         ({"encoding": "huffman"}, "encoding must be auto or one of absolute, relative, bitmap, not 'huffman'"),
         (
             {"encoding": "bitmap", "loadable": Loadable(0.1)},

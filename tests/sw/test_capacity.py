@@ -66,7 +66,7 @@ def test_every_network_fits_a_capacity_for_all(layers: Layers) -> None:
 
 def test_what_layers_that_share_lanes_have_in_common_is_of_the_engine() -> None:
     spec = network()
-    fixed = pack(spec, 4, layers="shared")
+    fixed = pack(spec, 4, layers="shared", encoding="absolute")
     exact, half, huge = (capacity_for([spec], 4, margin, "shared") for margin in (0, 0.5, 100))
     assert fixed.engine and exact.engine and half.engine and huge.engine
     assert exact.engine.synapses == max(map(len, fixed.engine.data))

@@ -7,11 +7,12 @@ from PIL import Image
 from spikewright.reports.front import draw_front
 
 
-def point(bits, lanes, *, fits=True, front=True, luts=1000, layers="parallel"):
+def point(bits, lanes, *, fits=True, front=True, luts=1000, layers="parallel", encoding="auto"):
     return {
         "weight_bits": bits,
         "lanes": lanes,
         "layers": layers,
+        "encoding": encoding,
         "accuracy": bits / 10,
         "microseconds": 100 / lanes,
         "luts": luts * lanes,
@@ -58,3 +59,10 @@ def test_shared_lanes_are_a_line_of_their_own():
     points = [point(8, 1), point(8, 1, layers="shared"), point(6, 1)]
     labels = [text for text in texts(draw_front(report(*points)).svg) if text and "bits" in text]
     assert labels == ["8 bits (80.0 %)", "8 bits (80.0 %), shared", "6 bits (60.0 %)"]
+
+
+def test_designs_of_other_encodings_have_no_number():
+    found = texts(draw_front(report(point(8, 64), point(8, 64, luts=1200, encoding="bitmap"))).svg)
+    assert found.count("64") == 2
+    assert "another encoding" in found
+    assert "another encoding" not in texts(draw_front(report(point(8, 64))).svg)

@@ -69,9 +69,9 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.commands.samples import binning_of, load, with_rates
     from spikewright.errors import InputError
     from spikewright.explore import explore, rows, write
+    from spikewright.fpga import DEVICES
     from spikewright.model import is_model, load_info, load_model
     from spikewright.quantize import quantize
-    from spikewright.resources import DEVICES
 
     if is_model(args.model):
         if args.weight_bits is not None:
@@ -119,13 +119,20 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("", head),
     ]
-    for point in report["points"]:
+    points = report["points"]
+    for point in points:
+        if point["encoding"] != "auto" and not point["front"]:
+            continue
         shared = " shared" if point["layers"] == "shared" else ""
         label = f"{point['weight_bits']} bits, {point['lanes']:>2} lanes{shared}"
+        if point["encoding"] != "auto":
+            label += f", {point['encoding']}"
         text = (
             f"{percent(point['accuracy']):>9} {thousands(point['cycles']['mean']):>9} "
             f"{point['microseconds']:>9.1f} us {thousands(point['luts']):>8} {point['brams']:>5}"
         )
         marks = [name for name, shown in (("front", point["front"]), ("does not fit", not point["fits"])) if shown]
         rows.append((label, f"{text}  {', '.join(marks)}"))
+    if hidden := sum(point["encoding"] != "auto" and not point["front"] for point in points):
+        rows.append(("", f"{hidden} with other encodings that take more are left out: --json and --out have all"))
     return rows

@@ -58,7 +58,13 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "--encoding",
         choices=("auto", "absolute", "relative", "bitmap"),
         help="how memories tell the neuron of a synapse: its row within the lane, the distance from the synapse "
-        "before, or a bit for every row; auto: for each layer what takes the fewest bits (default: auto)",
+        "before, or a bit for every row; auto: for each layer what takes the least (default: auto)",
+    )
+    parser.add_argument(
+        "--target",
+        choices=("ecp5", "ice40"),
+        help="family of devices for whose block RAM encodings and memories are chosen; the Verilog is for any "
+        "(default: ecp5)",
     )
     parser.add_argument(
         "--without-idle",
@@ -106,6 +112,7 @@ def _check_options(args: argparse.Namespace) -> None:
         "lanes": args.lanes,
         "layers": shared,
         "encoding": args.encoding,
+        "target": args.target,
         "without-idle": args.without_idle or None,
     }
     building["weights"] = args.weights
@@ -153,12 +160,14 @@ def run(args: argparse.Namespace) -> Outcome:
             args.lanes or DEFAULT_LANES,
             layers=args.layers,
             encoding=args.encoding or "auto",
+            target=args.target or "ecp5",
             without_idle=args.without_idle,
             loadable=loadable,
         )
     keys = (
         "lanes",
         "layers",
+        "target",
         "network",
         "removed",
         "weights",

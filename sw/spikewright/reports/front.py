@@ -32,14 +32,18 @@ def draw_front(report: dict[str, Any]) -> Drawing:
             for kind in kinds:
                 color, marker = looks[kind]
                 of_kind = [point for point in points if (-point["weight_bits"], point["layers"]) == kind]
-                x, y = [[point[field] for point in of_kind] for field in (key, "microseconds")]
+                chosen = [point for point in of_kind if point["encoding"] == "auto"]
+                x, y = [[point[field] for point in chosen] for field in (key, "microseconds")]
                 axes.plot(x, y, color=color, linewidth=0.6, alpha=0.5)
                 for point in of_kind:
                     place = point[key], point["microseconds"]
-                    axes.plot(*place, color=color, marker=marker, markerfacecolor=color if point["front"] else "none")
+                    best = point["encoding"] == "auto"
+                    face = color if point["front"] else "none"
+                    axes.plot(*place, color=color, marker=marker, markerfacecolor=face, markersize=6 if best else 3)
                     if not point["fits"]:
                         axes.plot(*place, color=INK, marker="x", markersize=8)
-                    axes.annotate(str(point["lanes"]), place, (4, 4), textcoords="offset points", fontsize=7)
+                    if best:
+                        axes.annotate(str(point["lanes"]), place, (4, 4), textcoords="offset points", fontsize=7)
             limit = report["available"][key]
             axes.set_yscale("log")
             if max(point[key] for point in points) > limit / 2:
@@ -54,9 +58,16 @@ def draw_front(report: dict[str, Any]) -> Drawing:
         handles.append(
             Line2D([], [], color=INK, marker="o", markerfacecolor="none", linestyle="", label="not on the front")
         )
+        if any(point["encoding"] != "auto" for point in points):
+            handles.append(Line2D([], [], color=INK, marker="o", markersize=3, linestyle="", label="another encoding"))
         if not all(point["fits"] for point in points):
             handles.append(Line2D([], [], color=INK, marker="x", linestyle="", label="does not fit"))
-        canvas.legend(handles=handles, title="Weights; lanes beside", loc="outside right upper", alignment="left")
+        canvas.legend(
+            handles=handles,
+            title="Weights; lanes beside",
+            loc="outside right upper",
+            alignment="left",
+        )
         svg, png = io.BytesIO(), io.BytesIO()
         nothing: dict[str, Any] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         canvas.savefig(svg, format="svg", metadata=nothing)

@@ -18,15 +18,15 @@ import torch
 from hypothesis import strategies as st
 
 from random_networks import random_counts, random_network
-from spikewright.build import Loadable, build, open_build
+from spikewright.build import Loadable, build
 from spikewright.decay import Decay
 from spikewright.image import ENCODINGS, LANES
 from spikewright.integer import IntegerNetwork
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import unpack
 from spikewright.spec import NetworkSpec
-from spikewright_hw.verilog import LOAD_IMAGE
-from spikewright_sim import native, runner
+from spikewright_sim import native
+from spikewright_sim.dut import Dut, beats
 
 DECAYS = (Decay(3, 6), Decay(1, 1), Decay(0, 0), Decay(1, 0), Decay(61, 6), Decay(65535, 16), Decay(3, 2))
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -129,7 +129,7 @@ def _with_odd_rows(draw: st.DrawFn, layer: Any) -> Any:
 
 def stimulus(case: Case, sample: int, stream: dict[str, int]) -> list[tuple[int, int]]:
     """Input beats of a sample; in a broken one there are events that the core must drop and flag."""
-    words = runner.beats(case.counts[sample], stream)
+    words = beats(case.counts[sample], stream)
     if sample not in case.broken:
         return words
     rng = random.Random(case.seed + sample)
@@ -148,36 +148,25 @@ def stimulus(case: Case, sample: int, stream: dict[str, int]) -> list[tuple[int,
 def mismatches(case: Case, folder: Path) -> list[str]:
     """Everything in which the Verilog of a case differs from the model; empty if it is as it should be."""
     build_dir = case.build(folder)
-    manifest, core = open_build(build_dir)
+    dut = Dut.open(build_dir)
+    core = dut.core
     found = [] if _equal(unpack(core), core.network) else ["unpack(pack(network)) is another network"]
     values = case.counts.transpose(1, 0, 2)
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values.copy()))
     whole = IntegerNetwork(case.spec).run(torch.from_numpy(values.copy()))
     if not torch.equal(whole.scores, trace.scores):
         found.append("the network without idle neurons has other scores")
-    stream = manifest["stream"]
-    plain = native.Job(core, lambda b: runner.beats(case.counts[b], stream), values, trace, stream["output_bytes"])
-    if core.loadable:
-        plain = replace(plain, weights=(build_dir / LOAD_IMAGE).read_bytes())
-    flagged = frozenset(
-        b for b in case.broken if len(stimulus(case, b, stream)) > len(runner.beats(case.counts[b], stream))
-    )
-    broken = replace(plain, stimuli=lambda b: stimulus(case, b, stream), flagged=flagged)
-    executable = runner.compiled(build_dir, core, "native", lambda message: None, quick=True)
+    plain = native.Job(dut, values, trace)
+    sent = {b: stimulus(case, b, dut.stream) for b in case.broken}
+    flagged = {b: words for b, words in sent.items() if len(words) > len(dut.beats(case.counts[b]))}
+    broken = replace(plain, broken=flagged)
+    executable = dut.compiled("native", lambda message: None, quick=True)
     drives = [(plain, native.Drive()), (plain, native.Drive(close=True, repeat=2, label=" back to back"))]
     drives += [(plain, native.Drive(close=True, stall=0.3, label=" with pauses"))]
     drives += [(broken, native.Drive(close=True, stall=0.1, label=" with bad events"))] if flagged else []
     for job, drive in drives:
         report = native.run_native(
-            executable,
-            build_dir,
-            job,
-            settle=runner.settle(core),
-            patience=runner.patience(core),
-            seed=case.seed,
-            progress=lambda message: None,
-            processes=1,
-            drive=drive,
+            executable, job, seed=case.seed, progress=lambda message: None, processes=1, drive=drive
         )
         found += report.details
         if (report.mismatches or report.cycle_mismatches) and not report.details:

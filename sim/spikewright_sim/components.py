@@ -16,7 +16,7 @@ from amaranth.lib.wiring import Out
 from spikewright.errors import CheckFailed
 from spikewright_hw.verilog import Images
 
-from .runner import run_bench
+from .bench_runner import run_bench
 from .toolchain import cocotb_main, compile_model
 
 TOP = "components"

@@ -15,10 +15,10 @@ from spikewright.build import build, open_build
 from spikewright.errors import exit_with
 from spikewright.model import save_model
 
-from . import native
+from .dut import TOP
 from .mutants import MAIN, small_network, stimulus
-from .runner import TOP
 from .toolchain import compile_model
+from .traces import header
 
 KINDS = ("line", "toggle")
 
@@ -69,7 +69,7 @@ def measure(seeds: range, lanes: tuple[int, ...], folder: Path) -> Coverage:
             build(work / "model.safetensors", work / "build", lanes=number)
             manifest, core = open_build(work / "build")
             (work / "model").mkdir()
-            (work / "model" / "layers.h").write_text(native.header(core))
+            (work / "model" / "layers.h").write_text(header(core))
             executable = compile_model(
                 [work / "build" / f"{TOP}.v"], TOP, work / "model", main=MAIN, vpi=False,
                 arguments=("--coverage-line", "--coverage-toggle", "-CFLAGS", "-DCOVERAGE -O1"),

@@ -26,9 +26,9 @@ from spikewright.errors import exit_with
 from spikewright.model import save_model
 from spikewright.spec import LayerSpec, NetworkSpec
 
-from . import native
-from .runner import TOP, beats
+from .dut import TOP, beats
 from .toolchain import compile_model, run_logged
+from .traces import header
 
 MAIN = Path(__file__).with_name("play.cpp")
 ALONE, PAUSES, CUT, SLOW, AHEAD = 1, 2, 4, 8, 16
@@ -126,7 +126,7 @@ def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Muta
     manifest, core = open_build(folder / "build")
     changes = _mutate(folder / "build", count, seed)
     (folder / "model").mkdir()
-    (folder / "model" / "layers.h").write_text(native.header(core))
+    (folder / "model" / "layers.h").write_text(header(core))
     executable = compile_model(
         [folder / "build" / "mutated.v"], TOP, folder / "model", main=MAIN, vpi=False,
         ports=("clk", "rst", "*axis*", "trace*", "mutsel"),

@@ -27,24 +27,12 @@
 #include <string>
 #include <vector>
 
-#include "Vtop.h"
-#include "layers.h"
-#include "verilated.h"
+#include "core.h"
 #if VM_TRACE
 #include "verilated_vcd_c.h"
 #endif
 
 static const uint64_t DESCRIBED = 20;  // differences of a sample that are described; all are counted
-
-template <class T>
-static void words_of(const T& value, uint32_t* out, int words) {
-    if constexpr (sizeof(T) <= 8) {
-        const uint64_t wide = value;
-        for (int w = 0; w < words; ++w) out[w] = uint32_t(wide >> (32 * w));
-    } else {
-        for (int w = 0; w < words; ++w) out[w] = value[w];
-    }
-}
 
 static uint64_t field(const uint32_t* words, int bits, int index) {
     uint64_t value = 0;
@@ -147,10 +135,7 @@ int main(int argc, char** argv) {
     const auto cycle_low = [&] { top.clk = 0, top.eval(), record(), context.timeInc(1); };
     const auto cycle_high = [&] { top.clk = 1, top.eval(), record(), context.timeInc(1); };
     uint64_t random = number(argc, argv, "seed") * 0x9E3779B97F4A7C15u + 1;
-    const auto pauses = [&] {  // xorshift64 (Marsaglia 2003)
-        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-        return (random >> 20) % 1024 < stall;
-    };
+    const auto pauses = [&] { return draw(random) % 1024 < stall; };
     const auto offer = [&](uint64_t beat) {
         top.s_axis_tvalid = 1;
         top.s_axis_tdata = beat & ~(1ull << 63);

@@ -11,7 +11,7 @@ import os
 import random
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,94 +23,14 @@ import numpy.typing as npt
 from spikewright.cycles import CycleModel, SampleCycles
 from spikewright.errors import CheckFailed
 from spikewright.files import atomic_path
-from spikewright.image import CoreSpec, LayerImage
+from spikewright.image import CoreSpec
 from spikewright.integer import Trace
 
+from .dut import REFUSED, Dut
 from .scoreboard import Report
+from .traces import TracedLayer, expected_rows, layers_of
 
-MAIN = Path(__file__).with_name("native.cpp")
-REFUSED = "the core refused the load image"
 _REFUSED_STATUS = 4
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """What the loop must know of the trace of a layer."""
-
-    image: LayerImage
-    bits: int
-
-    @property
-    def lanes(self) -> int:
-        return self.image.lanes
-
-    @property
-    def rows(self) -> int:
-        return self.image.rows
-
-    @property
-    def words(self) -> int:
-        return -(-self.lanes * self.bits // 32)
-
-
-def layers_of(core: CoreSpec) -> list[_Layer]:
-    return [_Layer(image, core.state_bits(index)) for index, image in enumerate(core.layers)]
-
-
-def header(core: CoreSpec) -> str:
-    """`layers.h`: how many layers, how wide, and an accessor of their traces."""
-    layers = layers_of(core)
-
-    def table(name: str, values: list[int]) -> str:
-        return f"static const int {name}[LAYERS] = {{{', '.join(map(str, values))}}};\n"
-
-    cases = ""
-    for k, layer in enumerate(layers):
-        spikes = "0" if layer.image.spec.readout else f"top.trace{k}_spikes"
-        read = f"row = top.trace{k}_row; spikes = {spikes}; words_of(top.trace{k}_v, v, {layer.words}); break;"
-        cases += f"    case {k}: {read}\n"
-    return (
-        "// Written by spikewright_sim.native for one core.\n#pragma once\n#include <cstdint>\n"
-        f"#define LAYERS {len(layers)}\n#define CLASSES {core.network.classes}\n"
-        f"#define LOADABLE {int(core.loadable)}\n"
-        f"#define MAX_WORDS {max(layer.words for layer in layers)}\n"
-        + table("ROWS", [layer.rows for layer in layers])
-        + table("LANES", [layer.lanes for layer in layers])
-        + table("BITS", [layer.bits for layer in layers])
-        + table("WORDS", [layer.words for layer in layers])
-        + "template <class T> static void words_of(const T& value, uint32_t* out, int words);\n"
-        "static void read_trace(const Vtop& top, int layer, uint32_t& row, uint32_t& spikes, uint32_t* v) {\n"
-        "    switch (layer) {\n" + cases + "    }\n}\n"
-    )
-
-
-def expected_rows(
-    layer: _Layer, spikes: npt.NDArray[Any] | None, membranes: npt.NDArray[Any]
-) -> npt.NDArray[np.uint32]:
-    """(T * rows, 1 + words): the spikes of a traced row, then its membranes, as the core packs them.
-
-    Parameters
-    ----------
-    spikes : (T, neurons) bool, or None for a read-out
-    membranes : (T, neurons) integers
-    """
-    steps = len(membranes)
-    order = layer.image.order
-    positions = layer.rows * layer.lanes
-
-    def deal(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        padded = np.zeros((steps, positions), dtype=np.int64)
-        padded[:, : len(order)] = values[:, order]
-        return padded.reshape(steps * layer.rows, layer.lanes)
-
-    out = np.zeros((steps * layer.rows, 1 + layer.words), dtype=np.uint32)
-    if spikes is not None:
-        out[:, 0] = deal(spikes) @ (1 << np.arange(layer.lanes))
-    bits = deal(membranes)[:, :, None] >> np.arange(layer.bits) & 1
-    flat = np.zeros((len(out), 32 * layer.words), dtype=np.uint8)
-    flat[:, : layer.lanes * layer.bits] = bits.reshape(len(out), -1)
-    out[:, 1:] = np.packbits(flat, axis=1, bitorder="little").view("<u4")
-    return out
 
 
 @dataclass(frozen=True)
@@ -153,26 +73,18 @@ class Job:
 
     Parameters
     ----------
-    core : CoreSpec
-    stimuli : callable
-        The input beats (tdata, tlast) of a sample.
+    dut : Dut
     values, trace
         As for `scoreboard.compare`.
-    output_bytes : int
-        Of an output beat.
-    flagged : set of int
-        Samples with events that break the rules: they change nothing but the error flag, and no cycles are compared.
-    weights : bytes
-        Load image, of a core that needs one.
+    broken : dict
+        Input beats (tdata, tlast), by sample, with events besides its values that break the rules: they change nothing
+        but the error flag. No cycles of any sample are compared then.
     """
 
-    core: CoreSpec
-    stimuli: Callable[[int], list[tuple[int, int]]]
+    dut: Dut
     values: npt.NDArray[np.integer]
     trace: Trace
-    output_bytes: int
-    flagged: frozenset[int] = frozenset()
-    weights: bytes = b""
+    broken: Mapping[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     def first(self, samples: int) -> Job:
         """The first so many samples."""
@@ -180,29 +92,30 @@ class Job:
 
     def write(self, folder: Path, shard: npt.NDArray[np.int64], drive: Drive) -> list[SampleCycles]:
         """Write the files of `native.cpp`; returns the predicted cycles of all samples, in the order of the passes."""
-        (folder / "weights").write_bytes(self.weights)
-        mask = (1 << 8 * self.output_bytes) - 1
-        layers = layers_of(self.core)
+        (folder / "weights").write_bytes(self.dut.weights)
+        bits = 8 * self.dut.stream["output_bytes"]
+        layers = layers_of(self.dut.core)
         with (folder / "stimulus").open("wb") as stimulus, (folder / "expected").open("wb") as expected:
             for b in shard.tolist():
-                beats = np.array([data | last << 63 for data, last in self.stimuli(b)], dtype="<u8")
+                words = self.broken[b] if b in self.broken else self.dut.beats(self.values[:, b])
+                beats = np.array([data | last << 63 for data, last in words], dtype="<u8")
                 stimulus.write(np.array(len(beats), dtype="<u4").tobytes() + beats.tobytes())
                 expected.write(np.array(len(self.values), dtype="<u4").tobytes())
                 for k, layer in enumerate(layers):
                     fired = None if layer.image.spec.readout else self.trace.spikes[k][:, b].numpy()
                     rows = expected_rows(layer, fired, self.trace.membranes[k][:, b].numpy())
                     expected.write(rows.astype("<u4").tobytes())
-                output = [int(score) & mask for score in self.trace.scores[b]]
-                output.append(int(self.trace.classes[b]) | (b in self.flagged) << (8 * self.output_bytes - 1))
+                output = [int(score) & (1 << bits) - 1 for score in self.trace.scores[b]]
+                output.append(int(self.trace.classes[b]) | (b in self.broken) << (bits - 1))
                 expected.write(np.array(output, dtype="<u8").tobytes())
         predicted: list[SampleCycles] = []
         with (folder / "timing").open("wb") as timing:
-            if not drive.timed or self.flagged:
+            if not drive.timed or self.broken:
                 return predicted
             # Samples in an idle core take the same cycles in every pass: the loop reads the file again.
             for b in shard.tolist() * (drive.repeat if drive.close else 1):
                 if not predicted or not drive.close:
-                    model, start = CycleModel(self.core), 0
+                    model, start = CycleModel(self.dut.core), 0
                 else:
                     start = predicted[-1].accepted + 1
                 spikes = [layer[:, b].numpy() for layer in self.trace.spikes]
@@ -215,11 +128,8 @@ class Job:
 
 def run_native(
     executable: Path,
-    images: Path,
     job: Job,
     *,
-    settle: int,
-    patience: int,
     seed: int,
     first: int = 0,
     progress: Callable[[str], None],
@@ -233,13 +143,7 @@ def run_native(
     Parameters
     ----------
     executable : Path
-    images : Path
-        Folder of the memory images.
     job : Job
-    settle : int
-        Idle cycles after a reset and, where they are not close, between samples.
-    patience : int
-        Cycles without any sign of life after which a core is given up.
     seed : int
         Of the registers' contents before reset, of the reset in the middle of a sample, and of pauses.
     first : int
@@ -258,6 +162,7 @@ def run_native(
         Differences of all passes; classes, latencies and predicted cycles of the first one.
     """
     drive = drive or Drive()
+    dut = job.dut
     samples = job.values.shape[1]
     shards = [shard for shard in np.array_split(np.arange(samples), processes or os.cpu_count() or 1) if len(shard)]
     done = [0] * len(shards)
@@ -266,14 +171,14 @@ def run_native(
         folders = [Path(name, str(number)) for number in range(len(shards))]
         options = {
             **{file: file for file in ("stimulus", "expected", "timing", "weights", "report", "progress")},
-            **{"settle": settle, "patience": patience, "seed": 1 + seed % (1 << 30), "close": int(drive.close)},
+            **{"settle": dut.settle, "patience": dut.patience, "seed": 1 + seed % (1 << 30), "close": int(drive.close)},
             **{"stall": round(1024 * drive.stall), "repeat": drive.repeat},
-            "false_start": 1 + random.Random(seed).randrange(4 * settle),
+            "false_start": 1 + random.Random(seed).randrange(4 * dut.settle),
         }
         futures = []
         for shard, folder in zip(shards, folders, strict=True):
             folder.mkdir()
-            for image in images.glob("*.hex"):
+            for image in dut.build_dir.glob("*.hex"):
                 (folder / image.name).symlink_to(image.resolve())
 
             def write_and_run(shard: npt.NDArray[np.int64] = shard, folder: Path = folder) -> list[SampleCycles]:
@@ -317,7 +222,7 @@ class _Reader:
     """Words of a difference in terms of the network."""
 
     core: CoreSpec
-    layers: list[_Layer] = field(init=False)
+    layers: list[TracedLayer] = field(init=False)
 
     def __post_init__(self) -> None:
         self.layers = layers_of(self.core)
@@ -349,7 +254,7 @@ class _Reader:
 
 def _read_report(report: Report, job: Job, file: Path, shard: npt.NDArray[np.int64], drive: Drive) -> int | None:
     """Add what a loop found; the number, in the order of the loop, of the first sample that differs."""
-    reader = _Reader(job.core)
+    reader = _Reader(job.dut.core)
     lines = file.read_text().splitlines()
     finished = 0
     worst = None
@@ -367,7 +272,7 @@ def _read_report(report: Report, job: Job, file: Path, shard: npt.NDArray[np.int
             report.cycle_mismatches += cycle_mismatches
             if number < len(shard):
                 report.latencies.append(cycles)
-                report.classes.append(last & (1 << (8 * job.output_bytes - 1)) - 1)
+                report.classes.append(last & (1 << (8 * job.dut.stream["output_bytes"] - 1)) - 1)
             finished += 1
     if lines[-1:] != ["end"] or finished < len(shard) * drive.repeat:
         report.differ("results", len(shard) * drive.repeat, finished)

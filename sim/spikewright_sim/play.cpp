@@ -15,9 +15,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "Vtop.h"
-#include "layers.h"
-#include "verilated.h"
+#include "core.h"
 
 static const uint64_t LONGEST = 20000;  // cycles of a sample; some mutants never rest
 
@@ -25,16 +23,6 @@ struct Sample {
     uint32_t flags;
     std::vector<uint64_t> beats;
 };
-
-template <class T>
-static void words_of(const T& value, uint32_t* out, int words) {
-    if constexpr (sizeof(T) <= 8) {
-        const uint64_t wide = value;
-        for (int w = 0; w < words; ++w) out[w] = uint32_t(wide >> (32 * w));
-    } else {
-        for (int w = 0; w < words; ++w) out[w] = value[w];
-    }
-}
 
 struct Hash {
     uint64_t state = 0xcbf29ce484222325ull;
@@ -53,10 +41,7 @@ struct Run {
         top.mutsel = mutant;
 #endif
     }
-    bool chance(unsigned of_16) {
-        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-        return (random >> 20) % 16 < of_16;
-    }
+    bool chance(unsigned of_16) { return draw(random) % 16 < of_16; }
     void low() { top.clk = 0, top.eval(); }
     void high() { top.clk = 1, top.eval(), ++cycle; }
     void reset() {

@@ -16,7 +16,7 @@ from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
 from spikewright.spec import NetworkSpec
 from spikewright_hw.core import AxiCore
-from spikewright_sim.runner import beats
+from spikewright_sim.dut import beats
 
 
 def check(

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build import build, open_build
-from spikewright.errors import InputError
 from spikewright.image import Encoding
 from spikewright.model import load_model, save_model
 from spikewright.spec import LayerSpec, NetworkSpec
-from spikewright_sim.runner import Engine, simulate
+from spikewright_sim.dut import Engine
+from spikewright_sim.runner import simulate
 from strategies import Case, cases, describe
 
 # More networks: `make fuzz`, or SPIKEWRIGHT_NETWORKS=100 make test.
@@ -151,22 +151,3 @@ def test_a_long_silent_step_is_no_hang(tmp_path: Path, engine: Engine) -> None:
     result = outcome(made(tmp_path, spec, 1), np.zeros((1, 3, 1), dtype=np.int64), engine=engine)
     assert result["cycles_per_inference"]["max"] > 2 * neurons**2
     assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
-
-
-def test_verilog_that_is_none_is_an_input_error(copied: Path, busy: tuple[Path, npt.NDArray[np.int64]]) -> None:
-    (copied / "spikewright_core.v").write_text("nonsense\n")
-    with pytest.raises(InputError) as error:
-        outcome(copied, busy[1])
-    assert str(error.value).startswith(f"{copied / 'spikewright_core.v'} must be the core of its manifest: ")
-
-
-def test_missing_compiler_is_named(
-    busy: tuple[Path, npt.NDArray[np.int64]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(busy[0], tmp_path / "build", ignore=shutil.ignore_patterns("simulation-*"))
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(InputError) as error:
-        outcome(tmp_path / "build", busy[1])
-    assert str(error.value) == (f"perl must be installed to compile a simulation: not found in PATH={tmp_path / 'bin'}")
-    assert not list((tmp_path / "build").glob("*simulation*"))

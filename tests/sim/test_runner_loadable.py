@@ -6,9 +6,10 @@ import pytest
 
 from random_networks import random_counts, random_network
 from spikewright.build import Loadable, build, write_image
-from spikewright.errors import CheckFailed, InputError
+from spikewright.errors import CheckFailed
 from spikewright.model import load_model, save_model
-from spikewright_sim.runner import Engine, simulate
+from spikewright_sim.dut import Engine
+from spikewright_sim.runner import simulate
 
 
 def make(folder: Path, sizes: tuple[int, ...] = (12, 10, 8, 4), **options: Any) -> Path:
@@ -78,27 +79,3 @@ def test_a_damaged_load_image_is_refused(loadable: Path, tmp_path: Path, engine:
         with pytest.raises(CheckFailed) as failed:
             simulate(loadable / "build", counts, labels, engine=engine, image=tmp_path / "image.bin")
         assert str(failed.value) == "the core refused the load image"
-
-
-def test_load_images_that_cannot_be_read(loadable: Path, tmp_path: Path) -> None:
-    fixed = tmp_path / "fixed"
-    build(loadable / "0.safetensors", fixed, lanes=1)
-    counts = random_counts(0, load_model(loadable / "0.safetensors"), 1)
-    labels = np.zeros(1, dtype=np.int64)
-    (tmp_path / "empty.bin").touch()
-    for build_dir, image, message in (
-        (loadable / "build", tmp_path / "none.bin", f"cannot read {tmp_path / 'none.bin'}: No such file or directory"),
-        (
-            loadable / "build",
-            tmp_path / "empty.bin",
-            f"{tmp_path / 'empty.bin'} must be a load image, not an empty file",
-        ),
-        (
-            fixed,
-            tmp_path / "empty.bin",
-            f"{fixed} must be made by `generate --weights loadable` to take a load image",
-        ),
-    ):
-        with pytest.raises(InputError) as error:
-            simulate(build_dir, counts, labels, image=image)
-        assert str(error.value) == message

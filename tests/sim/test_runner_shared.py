@@ -10,7 +10,8 @@ from spikewright.build import build, open_build
 from spikewright.image import Encoding
 from spikewright.model import save_model
 from spikewright.spec import NetworkSpec
-from spikewright_sim.runner import Engine, simulate
+from spikewright_sim.dut import Engine
+from spikewright_sim.runner import simulate
 
 DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, reset="soft", weight_shift=2)
 PLAIN = random_network(12, (20, 30, 6), recurrent=(False,), density=0.3, timesteps=12)

@@ -1,4 +1,3 @@
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,12 +11,13 @@ import pytest
 
 from random_networks import random_counts, random_network
 from spikewright import cluster
-from spikewright.build import build, open_build
+from spikewright.build import build
 from spikewright.cli import main
 from spikewright.cluster import call_all, connect
 from spikewright.errors import InputError
 from spikewright.model import save_model
 from spikewright_sim import testset
+from spikewright_sim.dut import Dut
 from spikewright_sim.runner import _native, simulate
 from spikewright_sim.scoreboard import Report
 from spikewright_sim.testset import PART, TestSet
@@ -75,8 +75,7 @@ def test_a_difference_on_a_cluster_is_described_as_here(small: Made, scheduler: 
     lines = image.read_text().splitlines()
     lines[1] = f"{int(lines[1], 16) ^ 8:0{len(lines[1])}x}"
     image.write_text("\n".join(lines) + "\n")
-    _, core = open_build(copied)
-    part = partial(_native, copied, core, json.loads((copied / "manifest.json").read_text())["stream"], b"", 0, 1)
+    part = partial(_native, Dut.open(copied), 0, 1)
     here, _ = part(small[1][:2], 0)
     assert re.match(r"sample [01], layer 1, step \d+, neuron \d+ membrane: expected -?\d+, got ", here.details[0])
     with connect(scheduler, "a test") as client:

@@ -1,0 +1,151 @@
+"""The core to simulate: a build folder, what it should hold, and its simulation, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright import __version__
+from spikewright.build import image_of, open_build
+from spikewright.errors import InputError
+from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
+from spikewright.image import CoreSpec
+from spikewright_hw.verilog import LOAD_IMAGE
+
+from .toolchain import cocotb_main, compile_model, environment
+from .traces import header
+
+TOP = "spikewright_core"
+NETLIST = "netlist.json"
+"""In the build folder of a netlist: what cells it has."""
+PORTS = ("clk", "rst", "*axis*", "trace*", "s_load*", "loaded", "load_error")
+NATIVE_MAIN = Path(__file__).with_name("native.cpp")
+NATIVE_SOURCES = (NATIVE_MAIN, NATIVE_MAIN.with_name("core.h"))
+REFUSED = "the core refused the load image"
+
+Progress = Callable[[str], None]
+Engine = Literal["cocotb", "native"]
+
+
+def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple[int, int]]:
+    """Input beats (tdata, tlast) of a sample (T, inputs): per step its events by rising axon, then a mark."""
+    words: list[tuple[int, int]] = []
+    mark = 1 << stream["mark_bit"]
+    for t, row in enumerate(values):
+        words += [(int(axon) | int(row[axon]) << stream["axon_bits"], 0) for axon in np.flatnonzero(row)]
+        words.append((mark, int(t == len(values) - 1)))
+    return words
+
+
+@dataclass(frozen=True)
+class Dut:
+    """A core to simulate.
+
+    Parameters
+    ----------
+    build_dir : Path
+        By `spikewright generate`.
+    core : CoreSpec
+    stream : dict
+        Of the manifest: fields of the beats of input and output.
+    weights : bytes
+        Load image; empty for a core that holds its network from the start.
+    """
+
+    build_dir: Path
+    core: CoreSpec
+    stream: dict[str, int]
+    weights: bytes = b""
+
+    @classmethod
+    def open(cls, build_dir: Path, model: Path | str | None = None, image: Path | str | None = None) -> Dut:
+        """Open a build folder; `model` and `image` as for `runner.simulate`.
+
+        Raises
+        ------
+        InputError
+            If the folder is not by `generate`, or a file of it or one of the others is damaged or missing.
+        """
+        manifest, core = open_build(build_dir, model)
+        return cls(build_dir, core, manifest["stream"], _weights(build_dir, manifest, core, model, image))
+
+    def beats(self, values: npt.NDArray[np.integer]) -> list[tuple[int, int]]:
+        """Input beats (tdata, tlast) of a sample (T, inputs)."""
+        return beats(values, self.stream)
+
+    @property
+    def settle(self) -> int:
+        """Cycles in which a core surely finishes what it does after a result: a sweep, and a program of delays."""
+        longest = 0
+        for layer in self.core.layers:
+            longest = max(
+                longest, (layer.rows if self.core.engine is None else self.core.engine_rows) + len(layer.program)
+            )
+        return longest + 64
+
+    @property
+    def patience(self) -> int:
+        """Cycles without any sign of life after which a core is given up.
+
+        More than the longest step of any layer takes, in which every axon has an event.
+        """
+        longest = 0
+        for layer in self.core.layers:
+            synapses = max(len(data) for data in layer.data)
+            longest = max(longest, synapses + 8 * layer.spec.axons)
+        return 4 * (longest + self.settle) + 1000
+
+    def compiled(self, engine: Engine, progress: Progress, *, waves: bool = False, quick: bool = False) -> Path:
+        """The simulation of the build folder, compiled unless its Verilog was before.
+
+        The native one may write waves, or be compiled quickly, see `compile_model`; that of a netlist always is.
+        """
+        environment()  # tells what is missing before anything is written
+        native = engine == "native"
+        verilog = self.build_dir / f"{TOP}.v"
+        folder = self.build_dir / f"simulation-{engine}{'-waves' if waves else ''}"
+        layers = header(self.core)
+        loop = [*map(sha256, NATIVE_SOURCES), layers] if native else []
+        stamp = " ".join([__version__, sha256(verilog), *loop])
+        if not (folder / MANIFEST).is_file() or read_json(folder / MANIFEST, "manifest").get("stamp") != stamp:
+            progress(f"compiling the Verilog with Verilator, for {engine}")
+            with atomic_dir(folder) as part:
+                if native:
+                    (part / "layers.h").write_text(layers)
+                    main = NATIVE_MAIN
+                    quick = not waves and (quick or (self.build_dir / NETLIST).is_file())
+                    options: dict[str, Any] = {"vpi": False, "waves": waves, "quick": quick}
+                else:
+                    main, ldflags = cocotb_main()
+                    options = {"ldflags": ldflags}
+                try:
+                    compile_model([verilog], TOP, part, main=main, ports=PORTS, **options)
+                except RuntimeError as error:
+                    raise InputError(f"{verilog} must be the core of its manifest: {error}") from error
+                write_manifest(part, {"stamp": stamp})
+        return folder / TOP
+
+
+def _weights(
+    build_dir: Path, manifest: dict[str, Any], core: CoreSpec, model: Path | str | None, image: Path | str | None
+) -> bytes:
+    """The load image; none for a core that holds its network from the start."""
+    if not core.loadable:
+        if image is not None:
+            raise InputError(f"{build_dir} must be made by `generate --weights loadable` to take a load image")
+        return b""
+    if image is None and model is not None:
+        return image_of(build_dir, manifest, core)
+    file = Path(image) if image is not None else build_dir / LOAD_IMAGE
+    try:
+        weights = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+    if not weights:
+        raise InputError(f"{file} must be a load image, not an empty file")
+    return weights

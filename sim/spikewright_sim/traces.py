@@ -1,0 +1,90 @@
+"""Traces of a core in a C++ loop: how they are read, and what they should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.image import CoreSpec, LayerImage
+
+
+@dataclass(frozen=True)
+class TracedLayer:
+    """Layout of the trace of a layer: a row of neurons at a time, their membranes of so many bits side by side."""
+
+    image: LayerImage
+    bits: int
+
+    @property
+    def lanes(self) -> int:
+        return self.image.lanes
+
+    @property
+    def rows(self) -> int:
+        return self.image.rows
+
+    @property
+    def words(self) -> int:
+        return -(-self.lanes * self.bits // 32)
+
+
+def layers_of(core: CoreSpec) -> list[TracedLayer]:
+    return [TracedLayer(image, core.state_bits(index)) for index, image in enumerate(core.layers)]
+
+
+def header(core: CoreSpec) -> str:
+    """`layers.h`, which `core.h` includes: how many layers, how wide, and an accessor of their traces."""
+    layers = layers_of(core)
+
+    def table(name: str, values: list[int]) -> str:
+        return f"static const int {name}[LAYERS] = {{{', '.join(map(str, values))}}};\n"
+
+    cases = ""
+    for k, layer in enumerate(layers):
+        spikes = "0" if layer.image.spec.readout else f"top.trace{k}_spikes"
+        read = f"row = top.trace{k}_row; spikes = {spikes}; words_of(top.trace{k}_v, v, {layer.words}); break;"
+        cases += f"    case {k}: {read}\n"
+    return (
+        "// Written by spikewright_sim.traces for one core; the rest is in core.h.\n#pragma once\n"
+        f"#define LAYERS {len(layers)}\n#define CLASSES {core.network.classes}\n"
+        f"#define LOADABLE {int(core.loadable)}\n"
+        f"#define MAX_WORDS {max(layer.words for layer in layers)}\n"
+        + table("ROWS", [layer.rows for layer in layers])
+        + table("LANES", [layer.lanes for layer in layers])
+        + table("BITS", [layer.bits for layer in layers])
+        + table("WORDS", [layer.words for layer in layers])
+        + "static void read_trace(const Vtop& top, int layer, uint32_t& row, uint32_t& spikes, uint32_t* v) {\n"
+        "    switch (layer) {\n" + cases + "    }\n}\n"
+    )
+
+
+def expected_rows(
+    layer: TracedLayer, spikes: npt.NDArray[Any] | None, membranes: npt.NDArray[Any]
+) -> npt.NDArray[np.uint32]:
+    """(T * rows, 1 + words): the spikes of a traced row, then its membranes, as the core packs them.
+
+    Parameters
+    ----------
+    spikes : (T, neurons) bool, or None for a read-out
+    membranes : (T, neurons) integers
+    """
+    steps = len(membranes)
+    order = layer.image.order
+    positions = layer.rows * layer.lanes
+
+    def deal(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        padded = np.zeros((steps, positions), dtype=np.int64)
+        padded[:, : len(order)] = values[:, order]
+        return padded.reshape(steps * layer.rows, layer.lanes)
+
+    out = np.zeros((steps * layer.rows, 1 + layer.words), dtype=np.uint32)
+    if spikes is not None:
+        out[:, 0] = deal(spikes) @ (1 << np.arange(layer.lanes))
+    bits = deal(membranes)[:, :, None] >> np.arange(layer.bits) & 1
+    flat = np.zeros((len(out), 32 * layer.words), dtype=np.uint8)
+    flat[:, : layer.lanes * layer.bits] = bits.reshape(len(out), -1)
+    out[:, 1:] = np.packbits(flat, axis=1, bitorder="little").view("<u4")
+    return out

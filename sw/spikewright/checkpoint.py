@@ -11,21 +11,29 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from spikewright.config import Config, from_dict
+from spikewright.config import Config, NetworkConfig, from_dict
+from spikewright.convolutional import ConvolutionalNetwork
 from spikewright.errors import InputError
 from spikewright.files import atomic_path, parse_json
 from spikewright.networks import SpikingNetwork
 
 FORMAT = "spikewright-checkpoint-1"
 
+Network = SpikingNetwork | ConvolutionalNetwork
 
-def save_checkpoint(path: Path | str, network: SpikingNetwork, config: Config, info: dict[str, Any]) -> None:
+
+def build_network(config: NetworkConfig, density: float = 1.0) -> Network:
+    """The network of a configuration; `density` is that of a spiking network's first weights."""
+    return ConvolutionalNetwork(config) if config.convolutions else SpikingNetwork(config, density)
+
+
+def save_checkpoint(path: Path | str, network: Network, config: Config, info: dict[str, Any]) -> None:
     """Write a network with the configuration that rebuilds it.
 
     Parameters
     ----------
     path : Path
-    network : SpikingNetwork
+    network : SpikingNetwork or ConvolutionalNetwork
     config : Config
         The one the network was trained with; its `network` section must be the network's.
     info : dict
@@ -47,6 +55,14 @@ def load_checkpoint(path: Path | str) -> SpikingNetwork:
 
 def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str, Any]]:
     """As `load_checkpoint`, with the configuration and the facts that were stored."""
+    network, config, info = read_network(path)
+    if not isinstance(network, SpikingNetwork):
+        raise InputError(f"{path}: network must be of spiking neurons, not the convolutional one of a teacher")
+    return network, config, info
+
+
+def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
+    """As `read_checkpoint`, of a spiking or of a convolutional network."""
     path = Path(path)
     tensors, fields = load_tensors(path, FORMAT, ("config", "info"))
     try:
@@ -55,7 +71,7 @@ def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str,
         raise InputError(f"{path}: metadata 'config': {error}") from None
     # Built without memory or random numbers, and compared with the file before it takes the file's tensors.
     with torch.device("meta"):
-        network = SpikingNetwork(config.network)
+        network = build_network(config.network)
     check_tensors(path, tensors, dict(network.state_dict()))
     network.load_state_dict(tensors, assign=True)
     for name, delays in network.delay_parameters().items():

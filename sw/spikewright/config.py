@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args, get_origin
 from spikewright.config_sections import (
     AugmentConfig,
     DataConfig,
+    DistillationConfig,
     LayerConfig,
     NetworkConfig,
     TrainingConfig,
@@ -30,6 +31,7 @@ __all__ = [
     "AugmentConfig",
     "Config",
     "DataConfig",
+    "DistillationConfig",
     "LayerConfig",
     "NetworkConfig",
     "TrainingConfig",
@@ -51,6 +53,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
 
     def __post_init__(self) -> None:
         if self.data.name == "psmnist":
@@ -62,6 +65,11 @@ class Config:
                 f"{pixels} for psmnist, one step for each pixel",
                 self.network.timesteps,
             )
+
+        if self.network.convolutions:
+            optimizer, penalty = self.training.optimizer, self.training.rate_penalty
+            require(optimizer == "adam", "training.optimizer", "adam for a convolutional network", optimizer)
+            require(penalty == 0, "training.rate_penalty", "0 for a convolutional network", penalty)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain, JSON-ready values; `from_dict` is the inverse."""
@@ -195,6 +203,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "training": TrainingConfig,
     "augment": AugmentConfig,
     "data": DataConfig,
+    "distillation": DistillationConfig,
 }
 
 

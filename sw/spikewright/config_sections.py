@@ -79,7 +79,7 @@ class NetworkConfig:
     """Shape of a network and of its input."""
 
     layers: tuple[LayerConfig, ...]
-    """Spiking layers, at least one."""
+    """Spiking layers, at least one; none of a convolutional network."""
     inputs: int = 140
     """Input channels."""
     classes: int = 20
@@ -101,11 +101,22 @@ class NetworkConfig:
     surrogate: Literal["atan", "triangle"] = "atan"
     alpha: float = 5.0
     """Steepness of the surrogate gradient."""
+    convolutions: int = 0
+    """Width of the first layer of a convolutional network, a teacher in place of the spiking layers; 0 is none."""
+    convolution_dropout: float = 0.3
+    """Share of the outputs silenced in training, before and after the convolutions in time."""
 
     def __post_init__(self) -> None:
         for name in ("timestep", "input_scale", "readout_tau", "alpha"):
             _finite(getattr(self, name), name)
-        require(1 <= len(self.layers) <= 64, "layers", "1 .. 64 layers", len(self.layers))
+        if self.convolutions:
+            require(not self.layers, "layers", "none in a convolutional network", len(self.layers))
+            require(self.readout == "sum", "readout", "sum for a convolutional network", self.readout)
+        else:
+            require(1 <= len(self.layers) <= 64, "layers", "1 .. 64 layers", len(self.layers))
+        require(0 <= self.convolutions <= 1024, "convolutions", "0 .. 1024", self.convolutions)
+        dropout = self.convolution_dropout
+        require(0 <= dropout < 1, "convolution_dropout", "at least 0 and below 1", dropout)
         require(1 <= self.inputs <= 1 << 16, "inputs", "1 .. 65536", self.inputs)
         require(2 <= self.classes <= 1 << 12, "classes", "2 .. 4096", self.classes)
         require(2 <= self.timesteps < 1 << 16, "timesteps", "2 .. 65535", self.timesteps)
@@ -170,6 +181,8 @@ class TrainingConfig:
     """Weight of the mean square firing rate of the hidden layers in the loss."""
     clip: float = 0.0
     """Largest norm of the gradient; 0 does not clip."""
+    keep: Literal["best", "last"] = "best"
+    """Epoch of the checkpoint: the best on the validation part, or the last."""
     validation_speakers: tuple[int, ...] = ()
     """Speakers of the training part that are held out to choose the epoch; none: a tenth of the samples."""
 
@@ -218,6 +231,24 @@ class AugmentConfig:
         for name in ("channel_warp", "time_warp", "drop"):
             require(getattr(self, name) < 1, name, "at least 0 and below 1", getattr(self, name))
         require(self.mix <= 1, "mix", "0 .. 1", self.mix)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationConfig:
+    """Other networks' answers as targets beside the labels; see `spikewright.distill`."""
+
+    teachers: tuple[str, ...] = ()
+    """Checkpoints of these networks, whose probabilities are averaged; none: labels alone."""
+    weight: float = 0.7
+    """Share of the loss that compares with the teachers, 0 .. 1; the rest compares with the labels."""
+    temperature: float = 2.0
+    """Logits are divided by this before they are compared."""
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "temperature"):
+            _finite(getattr(self, name), name)
+        require(0 <= self.weight <= 1, "weight", "0 .. 1", self.weight)
+        require(self.temperature > 0, "temperature", "above 0", self.temperature)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from spikewright.checkpoint import Network
 from spikewright.config import TrainingConfig
-from spikewright.networks import SpikingNetwork
 from spikewright.optim import AdaBreg, LinBreg
 from spikewright.regularizers import L1
 
@@ -29,7 +29,7 @@ def rate_factor(schedule: str, step: int, steps: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (done - 0.3) / 0.7))
 
 
-def make_optimizer(network: SpikingNetwork, training: TrainingConfig) -> torch.optim.Optimizer:
+def make_optimizer(network: Network, training: TrainingConfig) -> torch.optim.Optimizer:
     """Three groups: weight matrices (regularized), delays, and all the rest."""
     matrices = network.weight_matrices()
     delays = network.delay_parameters()

@@ -18,11 +18,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from spikewright.augment import Augmenter
-from spikewright.checkpoint import check_tensors, load_tensors, save_checkpoint, save_tensors
+from spikewright.checkpoint import (
+    Network,
+    build_network,
+    check_tensors,
+    load_tensors,
+    save_checkpoint,
+    save_tensors,
+)
 from spikewright.config import Config, from_dict, load_config, override
+from spikewright.distill import Teachers, distillation_loss
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path, write_json
-from spikewright.networks import SpikingNetwork, Trace
+from spikewright.networks import Trace
 from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
 from spikewright.parallel import Part, Processes, choose_device, processes
 from spikewright.parts import Samples, load_parts
@@ -93,7 +101,7 @@ def train(
 
 @torch.no_grad()
 def validate(
-    network: SpikingNetwork, samples: Samples, scale: float, batch: int = 256, group: Processes | None = None
+    network: Network, samples: Samples, scale: float, batch: int = 256, group: Processes | None = None
 ) -> tuple[float, float, list[float]]:
     """Loss, accuracy and firing rate per layer (spikes per neuron and step) of a network in evaluation mode.
 
@@ -103,7 +111,7 @@ def validate(
     group = group or Processes()
     device = network.readout.weight.device
     loss = correct = 0.0
-    rates = [0.0] * len(network.layers)
+    rates = [0.0] * len(network.config.layers)
     part = group.part(len(samples))
     mine = Samples(samples.counts[part.start : part.stop], samples.labels[part.start : part.stop])
     for counts, labels in zip(torch.split(mine.counts, batch), torch.split(mine.labels, batch), strict=True):
@@ -119,7 +127,7 @@ def validate(
     return loss, correct, [round(rate, 5) for rate in rates]
 
 
-def _logits(network: SpikingNetwork, scores: Tensor, scale: float) -> Tensor:
+def _logits(network: Network, scores: Tensor, scale: float) -> Tensor:
     return scores * (scale / network.config.timesteps)
 
 
@@ -138,7 +146,10 @@ class _Run:
         self.config, self.training, self.validation, self.out_dir = config, training, validation, out_dir
         self.device, self.group = device, group
         settings = config.training
-        self.network = SpikingNetwork(config.network, settings.density if settings.optimizer != "adam" else 1.0)
+        if config.network.convolutions and group.world > 1:
+            raise InputError(f"a convolutional network must be trained by one process, not {group.world}")
+        self.teachers = Teachers(config, device)
+        self.network = build_network(config.network, settings.density if settings.optimizer != "adam" else 1.0)
         self.network.to(device)
         self.matrices = self.network.weight_matrices()
         self.optimizer = make_optimizer(self.network, settings)
@@ -206,7 +217,8 @@ class _Run:
         values = self.augmenter.batch(index, generator)[:, :, part.start : part.stop].to(self.device)
         with self.group.share(part):
             trace = self.network.run_transposed(values.contiguous())
-        loss = self._loss(trace, labels, part)
+        target = self.teachers.probabilities(values) if self.config.distillation.teachers else None
+        loss = self._loss(trace, labels, target, part)
         hits = (trace.classes == labels).sum()
         value, correct = self.group.sum(torch.stack([loss.detach().double(), hits.double()])).tolist()
         if not math.isfinite(value):
@@ -222,7 +234,7 @@ class _Run:
         self.network.limit_delays()
         return value, int(correct)
 
-    def _loss(self, trace: Trace, labels: Tensor, part: Part) -> Tensor:
+    def _loss(self, trace: Trace, labels: Tensor, target: Tensor | None, part: Part) -> Tensor:
         """Mean over the batch; in one of several processes its share, so that the shares add up to it."""
         settings = self.config.training
         logits = _logits(self.network, trace.scores, settings.logit_scale)
@@ -231,6 +243,10 @@ class _Run:
         else:
             smoothing = settings.label_smoothing
             loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / part.total
+        if target is not None:
+            distillation = self.config.distillation
+            soft = distillation_loss(logits, target, distillation.temperature) / part.total
+            loss = (1.0 - distillation.weight) * loss + distillation.weight * soft
         if settings.rate_penalty:
             rates = [
                 spikes.mean(dim=(0, 2))
@@ -266,6 +282,7 @@ class _Run:
             "sigma": sigma,
             "lr": group["lr"],
             "rates": rates,
+            **({"teachers": self.teachers.sha256} if self.teachers.sha256 else {}),
         }
 
     def _keep_if_best(self, entry: dict[str, Any]) -> None:
@@ -273,7 +290,8 @@ class _Run:
         asked = self.controller is None or self.controller.calls >= self.controller.ramp
         sparse = self.controller is None or entry["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE
         rank = (asked and sparse, entry["validation_accuracy"], -entry["validation_loss"])
-        if self.best and tuple(self.best["rank"]) >= rank:
+        keeps_last = self.config.training.keep == "last"
+        if self.best and tuple(self.best["rank"]) >= rank and not keeps_last:
             return
         self.best = {"rank": list(rank), **entry}
         if not self.group.primary:
@@ -305,6 +323,7 @@ class _Run:
             "best": self.best,
             "lam": entry["lam"] if self.controller is None else self.controller.group["reg"].lam,
             "controller": self.controller.state_dict() if self.controller else {},
+            "teachers": self.teachers.sha256,
         }
         with self.log_path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry, allow_nan=False) + "\n")
@@ -334,6 +353,9 @@ class _Run:
                 stored["state"].setdefault(int(index), {})[key] = int(tensor) if scalar else tensor
         self.optimizer.load_state_dict(stored)
         progress = fields["progress"]
+        for teacher, digest in self.teachers.sha256.items():
+            if progress.get("teachers", {}).get(teacher) != digest:
+                raise InputError(f"{teacher} must be the teacher that {self.out_dir} began with, not another one")
         try:
             self.epoch, self.seconds = int(progress["epoch"]), float(progress["seconds"])
             self.best = dict(progress["best"])

@@ -185,3 +185,10 @@ def test_damaged_state_is_refused(words, tmp_path):
     with pytest.raises(InputError) as error:
         train(CONFIG, words, tmp_path, {"epochs": "1"})
     assert str(error.value).startswith(f"{state}: not a readable safetensors file (")
+
+
+def test_keeps_the_last_epoch_where_asked(words, tmp_path):
+    # Nothing is learned any more: all epochs are equal, and the first of equals would be the best.
+    settings = {"epochs": "3", "optimizer": "adam", "lr": "1e-12", "lr_delays": "0", "target_sparsity": "0"}
+    assert train(CONFIG, words, tmp_path / "best", settings)["best_epoch"] < 3
+    assert train(CONFIG, words, tmp_path / "last", {**settings, "keep": "last"})["best_epoch"] == 3

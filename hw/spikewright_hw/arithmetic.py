@@ -1,10 +1,10 @@
-"""Products with constants as sums of shifts, and leaks made of them."""
+"""Products with constants as sums of shifts, leaks made of them, and counting round and round."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const
+from amaranth.hdl import Const, Mux
 
 from spikewright.decay import Decay
 
@@ -33,3 +33,9 @@ def leak(v: Any, decay: Decay) -> Any:
         term = v.shift_left(exponent)
         product = product + term if sign > 0 else product - term
     return product.shift_right(decay.shift)
+
+
+def following(number: Any, count: int) -> Any:
+    """The number after that of a register that counts 0 .. count - 1, round and round; a power of two wraps by itself."""
+    after = number + 1
+    return after[: len(number)] if count == 1 << len(number) else Mux(number == count - 1, 0, after)

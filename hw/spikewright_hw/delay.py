@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.arrays import unsigned_bits
 from spikewright.image import LayerImage
 
+from .arithmetic import following
 from .layouts import assign_fields, delayed, event
 from .ram import Ram
 from .rom import Rom, Setting
@@ -125,7 +126,7 @@ class DelayBuffer(wiring.Component):
         write = Signal(range(self.depth))
         m.d.comb += [ring.write_en.eq(self.valid), ring.write_addr.eq(write), ring.write_data.eq(self.bits)]
         with m.If(self.valid):
-            m.d.sync += write.eq(Mux(write == self.depth - 1, 0, write + 1))
+            m.d.sync += write.eq(following(write, self.depth))
 
         # Steps that were passed but are not complete, and steps of the sample before the one that is sent.
         lag = Signal(range(self._ahead + 2))

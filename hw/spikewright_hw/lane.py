@@ -143,7 +143,8 @@ class Lane(wiring.Component):
         # Issue: one synapse address or row a cycle, the next entry in the cycle of the last address of this one.
         entry = queue.o.payload
         value = Signal(self._spec.value_bits)
-        sweeping = Signal(init=1)  # after a reset, to set all states to what the first step starts from
+        # After a reset a sweep, of which nobody reads anything, sets all states to what the first step starts from.
+        sweeping = Signal(init=1)
         silent = Signal(init=1)
         row = Signal.like(self.row)
         paused = Signal(self.PAUSE - 1)
@@ -200,8 +201,7 @@ class Lane(wiring.Component):
             membranes.read_addr.eq(self._address(Mux(swept, swept_row, walk.row))),
             update.read.eq(swept),
             update.row.eq(swept_row),
-            update.last.eq(self.flags.last),
-            update.silent.eq(silent),
+            update.last.eq(self.flags.last | silent),
         ]
 
         # Add, or give to the update. The membrane that the synapse just ahead writes in this cycle is not yet seen by

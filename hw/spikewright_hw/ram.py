@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Shape, Signal
+from amaranth.hdl import Array, Module, Shape, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.arrays import unsigned_bits
+
+from .arithmetic import following
 
 _NO_COLLISIONS = {"no_rw_check": 1}
 
@@ -102,8 +104,6 @@ class RamQueue(wiring.Component):
     -------
     i : In(stream.Signature(shape))
     o : Out(stream.Signature(shape))
-    empty : Out(1)
-        It holds nothing, and nothing is offered.
     level : Out(range(depth + 1))
         Entries held, without the one that is offered; changes in the cycle after an entry was taken.
     """
@@ -115,7 +115,6 @@ class RamQueue(wiring.Component):
             {
                 "i": In(stream.Signature(shape)),
                 "o": Out(stream.Signature(shape)),
-                "empty": Out(1),
                 "level": Out(range(depth + 1)),
             }
         )
@@ -130,7 +129,6 @@ class RamQueue(wiring.Component):
         fetch = (level != 0) & (~self.o.valid | self.o.ready)
         m.d.comb += [
             self.i.ready.eq(level != self._depth),
-            self.empty.eq((level == 0) & ~self.o.valid),
             ram.write_en.eq(take),
             ram.write_addr.eq(write_addr),
             ram.write_data.eq(self.i.payload),
@@ -140,9 +138,9 @@ class RamQueue(wiring.Component):
         ]
         m.d.sync += level.eq(level + take - fetch)
         with m.If(take):
-            m.d.sync += write_addr.eq(Mux(write_addr == self._depth - 1, 0, write_addr + 1))
+            m.d.sync += write_addr.eq(following(write_addr, self._depth))
         with m.If(fetch):
-            m.d.sync += [self.o.valid.eq(1), read_addr.eq(Mux(read_addr == self._depth - 1, 0, read_addr + 1))]
+            m.d.sync += [self.o.valid.eq(1), read_addr.eq(following(read_addr, self._depth))]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         return m

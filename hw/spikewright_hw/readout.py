@@ -80,8 +80,7 @@ class ReadoutUpdate(wiring.Component):
         m.submodules.scores = scores = Ram(width=self._score_bits, depth=self._rows)
         reads = delayed(m, self.read, 4, name="read")
         rows = delayed(m, self.row, 4, name="row")
-        lasts = delayed(m, self.last | self.silent, 3, name="last")
-        silents = delayed(m, self.silent, 3, name="silent")
+        lasts = delayed(m, self.last, 3, name="last")
         value = signed(self._state_bits)
 
         # Register what the memories gave, then read the score while the membrane waits.
@@ -98,7 +97,7 @@ class ReadoutUpdate(wiring.Component):
         # Add to the score; leak and add the bias.
         first = Signal(init=1)
         m.d.comb += [
-            scores.write_en.eq(reads[3] & ~silents[3]),
+            scores.write_en.eq(reads[3]),
             scores.write_addr.eq(rows[3]),
             scores.write_data.eq(Mux(first, 0, scores.read_data.as_signed()) + self.v),
         ]

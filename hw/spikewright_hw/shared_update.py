@@ -95,8 +95,7 @@ class SharedUpdate(wiring.Component):
         reads = delayed(m, self.read, 4, name="read")
         rows = delayed(m, self.row, 4, name="row")
         layers = delayed(m, self.layer, 4, name="layer")
-        lasts = delayed(m, self.last | self.silent, 3, name="last")
-        silents = delayed(m, self.silent, 3, name="silent")
+        lasts = delayed(m, self.last, 3, name="last")
         value = signed(self._state_bits)
         readout = len(self._specs) - 1
 
@@ -118,7 +117,7 @@ class SharedUpdate(wiring.Component):
             self.score.eq(scores.read_data),
         ]
         m.d.sync += [
-            self.spike.eq(fires & ~silents[2]),
+            self.spike.eq(fires),
             bias.eq(neuron.bias),
             self.v.eq(Mux(fires, after_reset, state)),
         ]
@@ -132,7 +131,7 @@ class SharedUpdate(wiring.Component):
         m.d.sync += self.next_state.eq(Mux(lasts[3], 0, leaked) + bias)
         first = Signal(init=1)
         m.d.comb += [
-            scores.write_en.eq(reads[3] & ~silents[3] & (layers[3] == readout)),
+            scores.write_en.eq(reads[3] & (layers[3] == readout)),
             scores.write_addr.eq(rows[3]),
             scores.write_data.eq(Mux(first, 0, scores.read_data.as_signed()) + self.v),
             self.done.eq(reads[3]),

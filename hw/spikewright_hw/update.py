@@ -21,7 +21,6 @@ def update_ports(image: LayerImage, state_bits: int) -> dict[str, Any]:
         "read": In(1),
         "row": In(image.row_bits),
         "last": In(1),
-        "silent": In(1),
         "state": In(signed(state_bits)),
         "done": Out(1),
         "done_row": Out(image.row_bits),
@@ -53,8 +52,8 @@ class NeuronUpdate(wiring.Component):
     Members
     -------
     read : In(1)
-        The membrane of the neuron in `row` is being read. `last` ends the sample; with `silent` the state is set to the
-        bias, and nothing else happens.
+        The membrane of the neuron in `row` is being read. `last` ends the sample: whatever the membrane, the next state
+        is the bias.
     state : In(signed(state_bits))
         What was read, one cycle after `read`.
     done : Out(1)
@@ -89,8 +88,7 @@ class NeuronUpdate(wiring.Component):
         m.submodules.rom = rom = self.rom
         reads = delayed(m, self.read, 4, name="read")
         rows = delayed(m, self.row, 4, name="row")
-        lasts = delayed(m, self.last | self.silent, 3, name="last")
-        silents = delayed(m, self.silent, 3, name="silent")
+        lasts = delayed(m, self.last, 3, name="last")
         value = signed(self._state_bits)
 
         # Register what the memories gave.
@@ -105,7 +103,7 @@ class NeuronUpdate(wiring.Component):
         after_reset = state - neuron.threshold if self._spec.reset == "soft" else 0
         m.d.comb += fires.eq(state >= neuron.threshold)
         m.d.sync += [
-            self.spike.eq(fires & ~silents[2]),
+            self.spike.eq(fires),
             bias.eq(neuron.bias),
             self.v.eq(Mux(fires, after_reset, state)),
         ]

@@ -1,14 +1,15 @@
 import random
 
 import pytest
-from amaranth.hdl import Module, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from component_bench import play
 
 from random_networks import TAU_1_05, TAU_2
+from spikewright.arrays import unsigned_bits
 from spikewright.decay import Decay
-from spikewright_hw.arithmetic import leak, signed_digits
+from spikewright_hw.arithmetic import following, leak, signed_digits
 
 
 def test_digits_have_the_value_and_no_neighbours() -> None:
@@ -58,3 +59,28 @@ def test_leak_floors_like_the_model(decay: Decay) -> None:
         dut, len(values) + 1, each=lambda get, put, cycle: put(dut.v, (values + [0])[cycle]), watch={"o": dut.o}
     )
     assert seen.watched["o"][1:] == [decay(v) for v in values]
+
+
+class Counter(wiring.Component):
+    """Counts round and round."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        super().__init__({"o": Out(unsigned_bits(count - 1))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.o.eq(following(self.o, self._count))
+        return m
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9])
+def test_counting_begins_again(count: int) -> None:
+    dut = Counter(count)
+    seen = play(dut, 3 * count, watch={"o": dut.o}).watched["o"]
+    assert seen == 3 * list(range(count))
+
+
+def test_a_power_of_two_wraps_by_itself() -> None:
+    assert "==" not in repr(following(Signal(3), 8))
+    assert "==" in repr(following(Signal(3), 7))

@@ -25,15 +25,15 @@ def update(layer: LayerImage, lane: int) -> ReadoutUpdate:
 
 def test_latencies_are_those_of_a_spiking_lane() -> None:
     layer = image(2, 4, 2)
-    done, written = sweep(update(layer, 0), [(0, 10, 0, 0), (1, -20, 0, 0)])
+    done, written = sweep(update(layer, 0), [(0, 10, 0), (1, -20, 0)])
     assert done == [(3, 0, 0, 10), (4, 1, 0, -20)]
     assert [item[:2] for item in written] == [(4, 0), (5, 1)]
 
 
-def test_silent_sweep_sets_the_bias() -> None:
+def test_end_of_a_sample_sets_the_bias() -> None:
     layer = image(1, 5, 2)
     bias = layer.by_position(layer.spec.bias, 0)
-    _, written = sweep(update(layer, 1), [(row, 999, 0, 1) for row in range(layer.rows)])
+    _, written = sweep(update(layer, 1), [(row, 999, 1) for row in range(layer.rows)])
     assert [state for *_, state in written] == bias[:, 1].tolist()
 
 
@@ -59,7 +59,7 @@ def test_scores_are_sums_over_a_sample(seed: int) -> None:
         for t in range(length):
             states = [rng.randint(-900, 900) for _ in range(layer.rows)]
             score = [total + state for total, state in zip(score, states, strict=True)]
-            reads += [(row, state, int(t == length - 1), 0) for row, state in enumerate(states)]
+            reads += [(row, state, int(t == length - 1)) for row, state in enumerate(states)]
             reads += [None] * 5  # rows of another sweep come no earlier
         expected.append(score)
     scores: list[list[int]] = []
@@ -100,7 +100,7 @@ def test_scores_are_sums_over_a_sample(seed: int) -> None:
         reads = keep
     assert scores == expected, f"seed {seed}"
     real = [read for read in reads if read]
-    assert written == [biases[row] + (0 if last else decay(v)) for row, v, last, _ in real]
+    assert written == [biases[row] + (0 if last else decay(v)) for row, v, last in real]
 
 
 def send(scores: list[int], lanes: int, **kwargs: Any) -> Seen:

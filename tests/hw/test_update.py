@@ -29,9 +29,9 @@ def image(
 
 
 def sweep(
-    dut: Any, reads: list[tuple[int, int, int, int]], cycles: int | None = None
+    dut: Any, reads: list[tuple[int, int, int]], cycles: int | None = None
 ) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """Read (row, state, last, silent), one a cycle from cycle 0 on.
+    """Read (row, state, last), one a cycle from cycle 0 on.
 
     Returns (cycle, row, spike or 0, v) of what is done, and (cycle, row, state) of what is written.
     """
@@ -42,10 +42,9 @@ def sweep(
         put(dut.state, reads[cycle - 1][1] if 1 <= cycle <= len(reads) else 12345)
         put(dut.read, cycle < len(reads))
         if cycle < len(reads):
-            row, _, last, silent = reads[cycle]
+            row, _, last = reads[cycle]
             put(dut.row, row)
             put(dut.last, last)
-            put(dut.silent, silent)
         if get(dut.done):
             done.append((cycle, get(dut.done_row), get(dut.spike) if hasattr(dut, "spike") else 0, get(dut.v)))
         if get(dut.write):
@@ -64,18 +63,17 @@ def lane_values(layer: LayerImage, lane: int) -> tuple[list[int], list[int]]:
 def test_latencies() -> None:
     layer = image(2, 12, 4)
     dut = NeuronUpdate(layer, lane=1, state_bits=BITS, name="layer0")
-    done, written = sweep(dut, [(row, 1000, 0, 0) for row in range(3)])
+    done, written = sweep(dut, [(row, 1000, 0) for row in range(3)])
     assert [item[:3] for item in done] == [(3, 0, 1), (4, 1, 1), (5, 2, 1)]
     assert [item[:2] for item in written] == [(4, 0), (5, 1), (6, 2)]
 
 
-def test_silent_sweep_sets_the_bias_whatever_was_there() -> None:
+def test_end_of_a_sample_sets_the_bias_whatever_was_there() -> None:
     layer = image(1, 7, 2)
     for lane in range(2):
         dut = NeuronUpdate(layer, lane=lane, state_bits=BITS, name="layer0")
-        done, written = sweep(dut, [(row, 3000 * row - 4000, 0, 1) for row in range(4)])
+        _, written = sweep(dut, [(row, 3000 * row - 4000, 1) for row in range(4)])
         assert [state for *_, state in written] == lane_values(layer, lane)[1]
-        assert [spike for _, _, spike, _ in done] == [0] * 4
 
 
 @pytest.mark.parametrize("reset", ["hard", "soft"])
@@ -84,7 +82,7 @@ def test_fires_at_its_threshold_and_not_below(reset: Literal["hard", "soft"]) ->
     thresholds, _ = lane_values(layer, 2)
     dut = NeuronUpdate(layer, lane=2, state_bits=BITS, name="layer0")
     for offset in (-1, 0, 1):
-        done, _ = sweep(dut, [(row, threshold + offset, 0, 0) for row, threshold in enumerate(thresholds)])
+        done, _ = sweep(dut, [(row, threshold + offset, 0) for row, threshold in enumerate(thresholds)])
         assert [spike for _, _, spike, _ in done] == [int(offset >= 0)] * 2
         kept = [threshold + offset for threshold in thresholds] if offset < 0 else [offset * (reset == "soft")] * 2
         assert [v for *_, v in done] == kept
@@ -94,7 +92,7 @@ def test_negative_membranes_leak_towards_minus_infinity() -> None:
     layer = image(5, 4, 1, decay=TAU_2)
     _, biases = lane_values(layer, 0)
     dut = NeuronUpdate(layer, lane=0, state_bits=BITS, name="layer0")
-    done, written = sweep(dut, [(row, -1 - row, 0, 0) for row in range(4)])
+    done, written = sweep(dut, [(row, -1 - row, 0) for row in range(4)])
     assert [v for *_, v in done] == [-1, -2, -3, -4]
     assert [state for *_, state in written] == [half + b for half, b in zip([-1, -1, -2, -2], biases, strict=True)]
 
@@ -103,7 +101,7 @@ def test_positions_without_a_neuron_stay_silent() -> None:
     layer = image(7, 3, 2)
     assert (layer.lanes, layer.rows) == (2, 2)
     dut = NeuronUpdate(layer, lane=1, state_bits=BITS, name="layer0")
-    done, written = sweep(dut, [(1, 0, 0, 0)])
+    done, written = sweep(dut, [(1, 0, 0)])
     assert (done[0][2:], written[0][2]) == ((0, 0), 0)
 
 
@@ -128,9 +126,9 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
     lane = rng.randrange(layer.lanes)
     thresholds, biases = lane_values(layer, lane)
     last = rng.randrange(2)
-    reads = [(rng.randrange(layer.rows), rng.randint(-200, 300), last, 0) for _ in range(60)]
+    reads = [(rng.randrange(layer.rows), rng.randint(-200, 300), last) for _ in range(60)]
     done, written = sweep(NeuronUpdate(layer, lane=lane, state_bits=BITS, name="layer0"), reads)
-    for k, (row, state, _, _) in enumerate(reads):
+    for k, (row, state, _) in enumerate(reads):
         spike = state >= thresholds[row]
         v = state if not spike else state - thresholds[row] if reset == "soft" else 0
         assert done[k] == (k + 3, row, int(spike), v), f"seed {seed}, read {k}"

@@ -194,7 +194,7 @@ def update(*, reset: Reset) -> Stage:
     dut = NeuronUpdate(image, lane=0, state_bits=bits, name="proof")
     stage = Stage(dut)
     m = stage.m
-    for port in (dut.read, dut.row, dut.last, dut.silent, dut.state):
+    for port in (dut.read, dut.row, dut.last, dut.state):
         m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
     low, high = bounds.membrane
     stage.assume((dut.state >= low) & (dut.state <= high) & (dut.row < image.rows))
@@ -206,15 +206,14 @@ def update(*, reset: Reset) -> Stage:
     order = image.order.tolist()
     threshold = Array(Const(int(spec.threshold[neuron]), signed(WIDE)) for neuron in order)[row]
     bias = Array(Const(int(spec.bias[neuron]), signed(WIDE)) for neuron in order)[stage.past(row)]
-    silent = stage.past(dut.silent, 3)
     fires = state >= threshold
     m.d.comb += v.eq(Mux(fires, state - threshold if reset == "soft" else 0, state))
     stage.claim(dut.done == asked, "a neuron is done three cycles after it was read")
     with m.If(asked):
         stage.claim(dut.done_row == row, "of the row that was read")
-        stage.claim(dut.spike == (fires & ~silent), "it fires from the threshold on")
+        stage.claim(dut.spike == fires, "it fires from the threshold on")
         stage.claim(dut.v == v, "what remains of the membrane does not overflow")
-    forget = stage.past(dut.silent | dut.last, 4)
+    forget = stage.past(dut.last, 4)
     wanted = Mux(forget, 0, (stage.past(v) * spec.decay.multiplier) >> spec.decay.shift) + bias
     stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
     with m.If(stage.past(asked)):

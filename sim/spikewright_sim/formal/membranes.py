@@ -142,22 +142,22 @@ def update_bounds(reset: Reset) -> Stage:
     bits = image.spec.bounds(FOR_EVER).state_bits
     dut = NeuronUpdate(image, lane=0, state_bits=bits, name="proof")
     stage = Stage(dut)
-    for port in (dut.read, dut.row, dut.last, dut.silent, dut.state):
+    for port in (dut.read, dut.row, dut.last, dut.state):
         stage.m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
     stage.assume(dut.row < image.rows)
     low, high = limits(core)
     begin_low, begin_high = starts(core)
     given = stage.past(dut.row)  # of the membrane that `state` is
-    # A silent sweep follows a reset: memories hold anything then.
+    # The sweep after a reset finds anything in the memories, and ends a sample.
     bounded = (dut.state >= of_row(low, given)) & (dut.state <= of_row(high, given))
-    stage.assume(bounded | stage.past(dut.silent))
+    stage.assume(bounded | stage.past(dut.last))
     row = dut.write_row
     inside = (dut.next_state >= of_row(begin_low, row)) & (dut.next_state <= of_row(begin_high, row))
     stage.claim(~dut.write | inside, "a step starts from within the bounds")
     done = dut.done_row
     _, _, after_low, after_high, _ = image.spec.neuron_bounds(FOR_EVER)
     kept = (dut.v >= of_row(after_low[image.order], done)) & (dut.v <= of_row(after_high[image.order], done))
-    stage.claim(~dut.done | stage.past(dut.silent, 3) | kept, "a membrane after the reset is within its bounds")
+    stage.claim(~dut.done | ~stage.past(bounded, 2) | kept, "a membrane after the reset is within its bounds")
     stage.reachable(dut.write & (dut.next_state == of_row(begin_high, row)), "the highest start")
     stage.reachable(dut.write & (dut.next_state == of_row(begin_low, row)), "the lowest start")
     return stage

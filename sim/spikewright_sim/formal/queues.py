@@ -30,7 +30,6 @@ def ram_queue(depth: int, width: int) -> Stage:
     stage = Stage(dut)
     passage = Passage(stage, stage.source(dut.i), dut.i.payload, stage.sink(dut.o), dut.o.payload, most=depth + 1)
     stage.claim(dut.i.ready | (passage.inside >= depth), "it takes while fewer than depth entries are inside")
-    stage.claim(dut.empty == (passage.inside == 0), "empty says that nothing is inside")
     stage.within((passage.inside != 0) & ~dut.o.valid, 1, "what is inside is offered two cycles after it was taken")
     level, write, read = (stage.inner(name) for name in ("level", "write_addr", "read_addr"))
     stage.claim(passage.inside == level + dut.o.valid, "invariant: the level is what is in the memory")

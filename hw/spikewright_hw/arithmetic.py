@@ -36,6 +36,6 @@ def leak(v: Any, decay: Decay) -> Any:
 
 
 def following(number: Any, count: int) -> Any:
-    """The number after that of a register that counts 0 .. count - 1, round and round; a power of two wraps by itself."""
+    """What a register holds next that counts 0 .. count - 1, round and round; a power of two wraps by itself."""
     after = number + 1
     return after[: len(number)] if count == 1 << len(number) else Mux(number == count - 1, 0, after)

@@ -56,11 +56,13 @@ class Queue(wiring.Component):
             self.o.payload.eq(entries[0]),
         ]
         m.d.sync += level.eq(level + take - give)
-        # Entries move towards the output, so that reading needs no multiplexer.
-        for k, entry in enumerate(entries):
-            following = entries[k + 1] if k + 1 < self._depth else self.i.payload
+        # Entries move towards the output, so that reading needs no multiplexer. The last one may have what is also
+        # further ahead: it counts only where the level says so.
+        for k in range(self._depth - 1):
             with m.If(give):
-                m.d.sync += entry.eq(following)
+                m.d.sync += entries[k].eq(entries[k + 1])
             with m.If(take & (level == k + give)):
-                m.d.sync += entry.eq(self.i.payload)
+                m.d.sync += entries[k].eq(self.i.payload)
+        with m.If(take):
+            m.d.sync += entries[-1].eq(self.i.payload)
         return m

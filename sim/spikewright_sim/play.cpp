@@ -4,9 +4,9 @@
 //     spikewright_core STIMULUS MUTANTS
 //
 // STIMULUS   little-endian; per sample: uint32 flags, uint32 beats, then per beat a uint64, tdata with tlast in bit 63.
-//            Flags: 1: starts in an idle core, 2: random pauses at both ends, 4: a reset cuts it off after the cycles in
-//            bits 8 and up, and nothing of it counts, 8: results are rarely taken, 16: the next sample follows its last
-//            beat, and not its result.
+//            Flags: 1: starts in an idle core, 2: random pauses at both ends, 4: a reset (of one cycle with pauses, else
+//            of three) cuts it off after the cycles in bits 8 and up, and nothing of it counts, 8: results are rarely
+//            taken, 16: the next sample follows its last beat, and not its result.
 // MUTANTS    number of mutants; compiled with MUTANTS, input `mutsel` of the core chooses one, and 0 is the core.
 // Output     a line each: number, and `values`, `cycles` or `equal`. As the cycle model tells of samples without pauses
 //            only, only their cycles count, from the first beat since the core had nothing to answer.
@@ -44,9 +44,9 @@ struct Run {
     bool chance(unsigned of_16) { return draw(random) % 16 < of_16; }
     void low() { top.clk = 0, top.eval(); }
     void high() { top.clk = 1, top.eval(), ++cycle; }
-    void reset() {
+    void reset(int cycles) {
         top.s_axis_tvalid = 0, top.m_axis_tready = 1, top.rst = 1;
-        for (int k = 0; k < 3; ++k) low(), high();
+        for (int k = 0; k < cycles; ++k) low(), high();
         top.rst = 0;
         unanswered = 0, held = false;
     }
@@ -108,7 +108,7 @@ struct Run {
         if (cut) {
             for (int k = 0; k < LAYERS; ++k) of_layer[k] = before[k];
             of_results = before[LAYERS];
-            reset();
+            reset(pauses ? 1 : 3);
         } else if (dead) {
             of_results.add(0xdead), unanswered = 0;  // nothing more comes
         }
@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
         context.randReset(2);
         context.randSeed(1);
         Run run(&context, mutant);
-        run.reset();
+        run.reset(3);
         bool differs = false;
         for (size_t k = 0; k < samples.size() && !differs; ++k) {
             run.play(samples[k]);

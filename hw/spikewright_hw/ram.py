@@ -98,11 +98,11 @@ class RamQueue(wiring.Component):
     shape : ShapeLike
         Payload.
     depth : int
-        Entries it surely holds.
+        Entries that wait behind the one that is offered, at most: whoever puts in sees to that, by `level`.
 
     Members
     -------
-    i : In(stream.Signature(shape))
+    i : In(stream.Signature(shape, always_ready=True))
     o : Out(stream.Signature(shape))
     level : Out(range(depth + 1))
         Entries held, without the one that is offered; changes in the cycle after an entry was taken.
@@ -113,11 +113,15 @@ class RamQueue(wiring.Component):
         self._depth = depth
         super().__init__(
             {
-                "i": In(stream.Signature(shape)),
+                "i": In(stream.Signature(shape, always_ready=True)),
                 "o": Out(stream.Signature(shape)),
                 "level": Out(range(depth + 1)),
             }
         )
+
+    @property
+    def depth(self) -> int:
+        return self._depth
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -125,10 +129,9 @@ class RamQueue(wiring.Component):
         level = self.level
         write_addr = Signal(unsigned_bits(self._depth - 1))
         read_addr = Signal(unsigned_bits(self._depth - 1))
-        take = self.i.valid & self.i.ready
+        take = self.i.valid
         fetch = (level != 0) & (~self.o.valid | self.o.ready)
         m.d.comb += [
-            self.i.ready.eq(level != self._depth),
             ram.write_en.eq(take),
             ram.write_addr.eq(write_addr),
             ram.write_data.eq(self.i.payload),

@@ -38,11 +38,11 @@ class BitSerializer(wiring.Component):
     width : int
         Bits of a row, a power of two.
     depth : int
-        Rows and marks that it surely holds.
+        Rows and marks in its memory at most: whoever sends them sees to that.
 
     Members
     -------
-    rows : In(stream.Signature(bit_row(rows, width)))
+    rows : In(stream.Signature(bit_row(rows, width), always_ready=True))
         At least one bit set, or a mark.
     o : Out(stream.Signature(event(...)))
         `axon` is row * width + bit.
@@ -59,7 +59,7 @@ class BitSerializer(wiring.Component):
         self._event = event(1 << position_bits(rows, width))
         super().__init__(
             {
-                "rows": In(stream.Signature(self._row)),
+                "rows": In(stream.Signature(self._row, always_ready=True)),
                 "o": Out(stream.Signature(self._event)),
                 "level": Out(range(depth + 1)),
             }

@@ -45,21 +45,24 @@ class Mutant:
 
 
 def small_network(seed: int = 1) -> NetworkSpec:
-    """Twenty inputs, a recurrent and a plain layer, ten classes; both resets, values of two bits.
+    """24 inputs, a recurrent and a plain layer, ten classes; both resets, values of two bits.
 
-    Under a strong input nearly all neurons fire in every step; the last two of a layer have no weights but the highest
-    and none but the lowest, so that membranes and scores come as far as their widths allow.
+    Half of the neurons of a layer fire in every step of a strong input. From these the last two of the next layer have
+    only the highest and only the lowest weights, so that membranes and scores come as far as their widths allow.
     """
     rng = np.random.default_rng(seed)
-    sizes = (20, 40, 24, 10)
+    sizes = (24, 40, 24, 10)
     layers = []
     for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         readout, loop = index == 2, index == 0
         axons = inputs + (neurons if loop else 0)
-        weights = rng.integers(-7 if readout else -3, 8, (neurons, axons)) * (rng.random((neurons, axons)) < 0.4)
-        weights[-2:] = [[7], [-7]]
-        # Synapses of a membrane right behind one another: a quarter of the axons have one, two of them the same neuron.
-        lone = np.arange(inputs // 4)
+        lowest = np.where(np.arange(neurons) < (0 if readout else neurons // 2), -3, -7)[:, None]
+        weights = rng.integers(lowest, 8, (neurons, axons)) * (rng.random((neurons, axons)) < 0.4)
+        eager = np.arange(axons) < inputs // (2 if index else 1)
+        eager[inputs : inputs + neurons // 2] = True
+        weights[-2:] = eager * np.array([[7], [-7]])
+        # Synapses of a membrane right behind one another: a third of the axons have one, two of them the same neuron.
+        lone = np.arange(inputs // 3)
         weights[:, lone] = 0
         weights[(5 + 3 * (lone // 2)) % (neurons - 2), lone] = rng.integers(1, 8, len(lone))
         layers.append(
@@ -67,8 +70,9 @@ def small_network(seed: int = 1) -> NetworkSpec:
                 inputs=inputs,
                 neurons=neurons,
                 weights=weights,
-                bias=rng.integers(-4, 5, neurons),
-                threshold=None if readout else rng.integers(2, 14, neurons),
+                bias=np.append(rng.integers(-4, 5, neurons - 1), 4),
+                # The neuron with the lowest weights fires as long as nothing comes.
+                threshold=None if readout else np.append(rng.integers(2, 14, neurons - 1), 4),
                 delays=rng.integers(0, 4, neurons) if loop else None,
                 decay=Decay(3, 4),
                 reset="soft" if index else "hard",
@@ -97,7 +101,7 @@ def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> byt
     samples.append((ALONE, sample(network.timesteps, 1.0)))
     # Many samples of one step, as many in the core at once as it holds; then one that needs its delays.
     for flags in 4 * (AHEAD, SLOW | AHEAD):
-        samples += [(flags, sample(1, rate)) for rate in np.linspace(0, 0.2, 40).tolist()]
+        samples += [(flags, sample(1, max(0.0, rate))) for rate in np.linspace(-0.4, 0.2, 120).tolist()]
         samples.append((flags & ~AHEAD, sample(network.timesteps, 0.4)))
     # Broken rules: axons that fall, repeat or do not exist, `last` on an event, steps too many; then a good sample.
     for flags in 4 * (0, PAUSES, AHEAD):
@@ -147,7 +151,7 @@ def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Muta
 
 def _mutate(build_dir: Path, count: int, seed: int) -> list[str]:
     """Write `mutated.v`; returns the commands of yosys that mutate."""
-    # Bits without a meaning go first: upper bits of sums and comparisons, registers that never change or are never read.
+    # Bits without a meaning go first: upper bits of sums and comparisons, registers that never change, unread bits.
     # Contents of memories are mutated by the tests that flip bits of images; a broken clock would be no fault of ours.
     _yosys(
         build_dir,

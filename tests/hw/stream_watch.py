@@ -24,7 +24,8 @@ class Watch:
 
     def __init__(self, restless: frozenset[str] = frozenset()) -> None:
         self._restless = restless
-        self._components: list[Any] = []
+        self.components: list[Any] = []
+        """All that were made."""
         self.rules: list[tuple[Any, str, StreamRules]] = []
         """Component, port, and what was seen there."""
 
@@ -32,7 +33,7 @@ class Watch:
     def making(self) -> Iterator[None]:
         """Components that are made in the block are watched."""
         make = wiring.Component.__init__
-        components = self._components
+        components = self.components
 
         def note(component: Any, *args: Any, **options: Any) -> None:
             make(component, *args, **options)
@@ -45,7 +46,7 @@ class Watch:
     def attach(self, simulator: Simulator) -> None:
         """Watch from the first cycle on; the design is elaborated by now, so that all components are made."""
         signals: list[Any] = []
-        for component in self._components:
+        for component in self.components:
             for path, port in _streams(component):
                 name = f"{type(component).__name__}.{path}"
                 rules = StreamRules(name, stable=name not in self._restless, keep=True)

@@ -87,7 +87,7 @@ def test_positions_under_pauses(seed: int) -> None:
         rows.append((0, rng.randrange(1 << width), 1, rng.randrange(2), rng.randrange(2)))
     stall = rng.choice([0.2, 0.6])
     seen = play(
-        BitSerializer(rows=count, width=width, depth=rng.randint(1, 8)),
+        BitSerializer(rows=count, width=width, depth=len(rows)),
         3000,
         send={"rows": rows},
         take={"o": always},

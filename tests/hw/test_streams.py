@@ -1,6 +1,7 @@
 """Every stream inside of a core keeps the rules, whatever stalls, and queues neither lose nor double anything."""
 
 import random
+from typing import Any
 
 import pytest
 from amaranth.hdl import Module, Signal
@@ -13,6 +14,7 @@ from stream_watch import Watch
 from random_networks import random_counts, random_network
 from spikewright.pack import pack
 from spikewright_hw.queue import Queue
+from spikewright_hw.ram import RamQueue
 
 RESTLESS = frozenset({"EventMerge.o"})
 """Documented: an event that waits gives way to a delayed one."""
@@ -23,6 +25,19 @@ def test_streams_of_a_core(seed: int, lanes: int, stall: float) -> None:
     rng = random.Random(seed)
     spec = random_network(seed, (7, 6, 5, 3), recurrent=(True, False), max_delay=3, timesteps=6)
     watch = Watch(RESTLESS)
+    deepest: dict[RamQueue, int] = {}
+
+    def attach(simulator: Simulator) -> None:
+        watch.attach(simulator)
+        of_memories = [component for component in watch.components if isinstance(component, RamQueue)]
+
+        async def look(ctx: Any) -> None:
+            async for _, _, *levels in ctx.tick().sample(*(queue.level for queue in of_memories)):
+                for queue, level in zip(of_memories, levels, strict=True):
+                    deepest[queue] = max(deepest.get(queue, 0), level)
+
+        simulator.add_testbench(look, background=True)
+
     with watch.making():
         seen = run(
             pack(spec, lanes),
@@ -30,7 +45,7 @@ def test_streams_of_a_core(seed: int, lanes: int, stall: float) -> None:
             idle=100,
             stall_input=lambda: rng.random() < stall,
             stall_output=lambda: rng.random() < stall,
-            attach=watch.attach,
+            attach=attach,
         )
     assert len(seen.results) == 3
     assert len({type(component).__name__ for component, _, _ in watch.rules}) > 5
@@ -42,6 +57,10 @@ def test_streams_of_a_core(seed: int, lanes: int, stall: float) -> None:
         came, left = watch.beats(queue, "i"), watch.beats(queue, "o")
         assert left == came[: len(left)]
         assert len(came) - len(left) <= 64  # what is still inside
+    # Nothing tells a queue in memory to wait: it is sized so that it never has to.
+    assert len(deepest) > 3
+    for queue_in_memory, level in deepest.items():
+        assert level <= queue_in_memory.depth
 
 
 class Fickle(wiring.Component):

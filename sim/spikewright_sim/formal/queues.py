@@ -25,11 +25,11 @@ def queue(depth: int) -> Stage:
 
 
 def ram_queue(depth: int, width: int) -> Stage:
-    """`RamQueue`: nothing is lost, doubled or reordered; full only with `depth` entries, at rest only when empty."""
+    """`RamQueue`: nothing is lost, doubled or reordered as long as no more than `depth` entries wait."""
     dut = RamQueue(width, depth=depth)
     stage = Stage(dut)
+    stage.assume(~dut.i.valid | (dut.level != depth))
     passage = Passage(stage, stage.source(dut.i), dut.i.payload, stage.sink(dut.o), dut.o.payload, most=depth + 1)
-    stage.claim(dut.i.ready | (passage.inside >= depth), "it takes while fewer than depth entries are inside")
     stage.within((passage.inside != 0) & ~dut.o.valid, 1, "what is inside is offered two cycles after it was taken")
     level, write, read = (stage.inner(name) for name in ("level", "write_addr", "read_addr"))
     stage.claim(passage.inside == level + dut.o.valid, "invariant: the level is what is in the memory")

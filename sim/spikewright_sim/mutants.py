@@ -62,9 +62,9 @@ def small_network(seed: int = 1) -> NetworkSpec:
         eager[inputs : inputs + neurons // 2] = True
         weights[-2:] = eager * np.array([[7], [-7]])
         # Synapses of a membrane right behind one another: a third of the axons have one, two of them the same neuron.
-        lone = np.arange(inputs // 3)
+        lone = np.arange(inputs - inputs // 3, inputs)
         weights[:, lone] = 0
-        weights[(5 + 3 * (lone // 2)) % (neurons - 2), lone] = rng.integers(1, 8, len(lone))
+        weights[(5 + 7 * (lone // 2)) % (neurons - 2), lone] = rng.integers(1, 8, len(lone))
         layers.append(
             LayerSpec(
                 inputs=inputs,
@@ -72,7 +72,7 @@ def small_network(seed: int = 1) -> NetworkSpec:
                 weights=weights,
                 bias=np.append(rng.integers(-4, 5, neurons - 1), 4),
                 # The neuron with the lowest weights fires as long as nothing comes.
-                threshold=None if readout else np.append(rng.integers(2, 14, neurons - 1), 4),
+                threshold=None if readout else np.append(rng.integers(2, 10, neurons - 1), 4),
                 delays=rng.integers(0, 4, neurons) if loop else None,
                 decay=Decay(3, 4),
                 reset="soft" if index else "hard",
@@ -80,7 +80,7 @@ def small_network(seed: int = 1) -> NetworkSpec:
                 value_bits=1 if index else 2,
             )
         )
-    return NetworkSpec(layers=tuple(layers), timesteps=11)
+    return NetworkSpec(layers=tuple(layers), timesteps=10)
 
 
 def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> bytes:

@@ -1,8 +1,13 @@
 import struct
 from itertools import pairwise
 
+import numpy as np
 import pytest
+import torch
 
+from spikewright.integer import IntegerNetwork
+from spikewright.pack import pack
+from spikewright.spec import signed_bits
 from spikewright_sim.mutants import (
     AHEAD,
     ALONE,
@@ -18,6 +23,20 @@ from spikewright_sim.mutants import (
 )
 
 STREAM = {"axon_bits": 3, "value_bits": 2, "mark_bit": 5}
+
+
+def test_membranes_and_scores_of_the_small_network_fill_their_widths() -> None:
+    network = small_network()
+    core = pack(network, 2)
+    rng = np.random.default_rng(1)
+    strong = np.full((network.timesteps, 1, network.inputs), (1 << network.value_bits) - 1)
+    weak = rng.integers(0, 4, (network.timesteps, 200, network.inputs)) * (rng.random((1, 200, 1)) > 0.5)
+    trace = IntegerNetwork(network).run(torch.from_numpy(np.concatenate([strong, weak], axis=1)))
+    for index, v in enumerate(trace.membranes):
+        assert signed_bits(int(v.min()), int(v.max())) == core.state_bits(index)
+    assert signed_bits(int(trace.scores.min()), int(trace.scores.max())) == core.score_bits
+    # All but one of the neurons come to fire.
+    assert sum(int((spikes == 0).all(dim=(0, 1)).sum()) for spikes in trace.spikes) <= 1
 
 
 def test_stimulus_is_what_the_regression_plays() -> None:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from spikewright.arrays import signed_bits
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
-from spikewright.spec import signed_bits
 from spikewright_sim.mutants import (
     AHEAD,
     ALONE,

@@ -13,7 +13,7 @@ from typing import Any
 
 from spikewright.build import check_images
 from spikewright.errors import CheckFailed, InputError
-from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_json, write_manifest
+from spikewright.files import MANIFEST, atomic_dir, read_json, read_manifest, sha256, write_json, write_manifest
 from spikewright.progress import say
 
 from .netlist import Memory, count_flip_flops, find_memories
@@ -186,7 +186,7 @@ def synthesize(
         raise InputError(f"seed must be at least 0, not {seed}")
     family = FAMILIES[target.family]
     begin = time.monotonic()
-    manifest = read_json(build_dir / MANIFEST, "manifest")
+    manifest = read_manifest(build_dir)
     sources = _sources(build_dir, manifest)
     check_images(build_dir, manifest.get("images"))
     try:

@@ -14,7 +14,7 @@ from spikewright import __version__
 from spikewright.arrays import unsigned_bits
 from spikewright.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.errors import InputError
-from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_json, sha256, write_manifest
+from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_manifest, sha256, write_manifest
 from spikewright.fpga import FAMILIES, place_stored, split_widths
 from spikewright.image import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
 from spikewright.model import load_model, save_model
@@ -264,9 +264,7 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
         If the folder is not by `build`, or a file of it is damaged; if `model` cannot be loaded.
     """
     build_dir = Path(build_dir)
-    if not (build_dir / MANIFEST).is_file():
-        raise InputError(f"{build_dir} must be a folder by `spikewright generate`, not one without {MANIFEST}")
-    manifest = read_json(build_dir / MANIFEST, "manifest")
+    manifest = read_manifest(build_dir)
     if manifest.get("format") != FORMAT:
         raise InputError(f"{build_dir / MANIFEST}: format must be {FORMAT!r}, not {manifest.get('format')!r:.60}")
     if type(manifest.get("lanes")) is not int or manifest["lanes"] not in LANES:

@@ -14,7 +14,7 @@ from torch import Tensor
 from spikewright.config import Config, NetworkConfig, from_dict
 from spikewright.convolutional import ConvolutionalNetwork
 from spikewright.errors import InputError
-from spikewright.files import atomic_path, parse_json
+from spikewright.files import atomic_path, check_file, check_format, parse_json
 from spikewright.networks import SpikingNetwork
 
 FORMAT = "spikewright-checkpoint-1"
@@ -101,13 +101,11 @@ def load_tensors(path: Path, kind: str, fields: tuple[str, ...]) -> tuple[dict[s
     InputError
         If the file cannot be read, is of another format, or its metadata is not JSON objects.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != kind:
-                raise InputError(f"{path}: metadata 'format' must be {kind!r}, not {metadata.get('format')!r:.60}")
+            check_format(path, metadata.get("format"), kind)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, RuntimeError, TypeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]

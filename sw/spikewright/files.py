@@ -20,6 +20,10 @@ from typing import Any
 from spikewright.errors import InputError
 
 MANIFEST = "manifest.json"
+_MADE_BY = {
+    "spikewright-checkpoint-1": "a checkpoint by `spikewright train`",
+    "spikewright-integer-network-1": "an integer network by `spikewright quantize`",
+}
 
 
 def _beside(path: Path, role: str) -> Path:
@@ -242,6 +246,30 @@ def read_json(path: Path | str, what: str, *, limit: int = 16 << 20) -> dict[str
     if not isinstance(value, dict):
         raise InputError(f"{what} {path} must be a JSON object, not {type(value).__name__}")
     return value
+
+
+def read_manifest(build_dir: Path) -> dict[str, Any]:
+    """Manifest of a build folder; InputError if there is none, or it is no JSON object."""
+    if not (build_dir / MANIFEST).is_file():
+        raise InputError(f"{build_dir} must be a folder by `spikewright generate`, not one without {MANIFEST}")
+    return read_json(build_dir / MANIFEST, "manifest")
+
+
+def check_file(path: Path) -> None:
+    """InputError if there is no file of this name."""
+    if path.is_dir():
+        raise InputError(f"{path} must be a file, not a folder")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+
+
+def check_format(path: Path, found: str | None, expected: str) -> None:
+    """InputError if the metadata of a file tell of another format, in the words of the commands where these make it."""
+    if found == expected:
+        return
+    if found in _MADE_BY and expected in _MADE_BY:
+        raise InputError(f"{path} must be {_MADE_BY[expected]}, not {_MADE_BY[found]}")
+    raise InputError(f"{path}: metadata 'format' must be {expected!r}, not {found!r:.60}")
 
 
 def sha256(path: Path | str) -> str:

@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from .decay import Decay
 from .errors import InputError
-from .files import atomic_path, parse_json
+from .files import atomic_path, check_file, check_format, parse_json
 from .spec import LayerSpec, NetworkSpec
 
 FORMAT = "spikewright-integer-network-1"
@@ -65,16 +65,14 @@ def is_model(path: Path) -> bool:
 
 
 def _load(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a readable safetensors file ({_first_line(error)})") from None
-    if metadata.get("format") != FORMAT:
-        raise InputError(f"{path}: metadata 'format' must be {FORMAT!r}, not {metadata.get('format')!r:.60}")
+    check_format(path, metadata.get("format"), FORMAT)
     try:
         network = _parse(metadata, "network")
         info = _parse({"info": "{}", **metadata}, "info")

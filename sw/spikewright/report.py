@@ -81,8 +81,9 @@ def report(
     if lanes not in LANES:
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     meter = Meter(None if data_dir is None else Path(data_dir), weight_bits, lanes)
+    found = find([Path(item) for item in folders])
     with atomic_dir(out_dir) as folder:
-        runs = [read(name, path) for name, path in find([Path(item) for item in folders])]
+        runs = [read(name, path) for name, path in found]
         groups = group(runs)
         facts = [_summary(runs), *_missed(runs), *_measurement(meter, weight_bits, lanes)]
         costs: dict[str, Cost] = {}

@@ -347,9 +347,20 @@ def test_truncated_models(made: Made, tmp_path: Path) -> None:
         assert refused(tmp_path, *argv, path).startswith(f"{path}: not a readable safetensors file (")
 
 
+NO_BUILD = "must be a folder by `spikewright generate`, not one without manifest.json"
+
+
 def test_the_wrong_kind_of_file(made: Made, tmp_path: Path) -> None:
-    assert "metadata 'format' must be" in refused(tmp_path, "generate", made.checkpoint, "-o", tmp_path / "build")
-    assert "metadata 'format' must be" in refused(tmp_path, "quantize", made.model, "-o", tmp_path / "m")
+    checkpoint, integers = "a checkpoint by `spikewright train`", "an integer network by `spikewright quantize`"
+    for argv, path, message in (
+        (("generate", "-o", tmp_path / "build"), made.checkpoint, f"must be {integers}, not {checkpoint}"),
+        (("quantize", "-o", tmp_path / "m"), made.model, f"must be {checkpoint}, not {integers}"),
+        (("evaluate", "--data", made.data), tmp_path, "must be a file, not a folder"),
+        (("synth", "--board", "icebreaker"), tmp_path, NO_BUILD),
+        (("simulate", "--data", made.data), tmp_path, NO_BUILD),
+    ):
+        assert refused(tmp_path, *argv, path) == f"{path} {message}"
+    assert refused(tmp_path, "report", made.model) == f"runs must be a folder, not {made.model}"
     assert (
         refused(tmp_path, "generate", tmp_path / "none", "-o", tmp_path / "b") == f"{tmp_path / 'none'}: no such file"
     )

@@ -103,14 +103,15 @@ def assignment(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def add_data(parser: Parser, *, required: bool = True) -> None:
+def add_data(parser: Parser, *, default: str | None = None) -> None:
+    """`--data`, which must be given unless there is a `default`, in words."""
     parser.add_argument(
         "--data",
         type=Path,
-        required=required,
+        required=default is None,
         metavar="DIR",
         help="folder with the files of the network's data set, such as shd_train.h5 and shd_test.h5"
-        + ("" if required else " (default: the shipped sample)"),
+        + ("" if default is None else f" (default: {default})"),
     )
 
 

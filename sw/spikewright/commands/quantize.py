@@ -49,7 +49,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="EPOCHS",
         help="epochs of quantization-aware training on the training part of DIR (default: %(default)s)",
     )
-    add_data(parser, required=False)
+    add_data(parser, default="the shipped sample")
     add_split(parser)
 
 
@@ -111,7 +111,10 @@ def run(args: argparse.Namespace) -> Outcome:
         ("samples", f"{len(data)} ({'the shipped sample' if args.data is None else args.split})"),
         ("weights", f"{args.weight_bits} bits, {percent(after['sparsity'])} zero"),
         ("synapses", f"{thousands(report['synapses'])} ({report['rounded_to_zero']} weights rounded to zero)"),
-        ("rates of axons", f"of {rated} training samples" if rated else "not measured: no training part in --data"),
+        (
+            "rates of axons",
+            f"of {rated} training samples" if rated else "not measured: --data DIR must have a training part",
+        ),
         ("model", str(args.out)),
     ]
     return Outcome(report, rows)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.commands.base import Outcome, Parser, Subparsers, add_command, add_data, integer, percent
-
-LANES = (1, 2, 4, 8, 16)
+from spikewright.commands.generate import LANES
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -25,7 +24,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUNS", help="run folders, or folders that hold them")
     parser.add_argument("--out", type=Path, metavar="OUT", help="folder to make (default: report in the first RUNS)")
-    add_data(parser, required=False)
+    add_data(parser, default="operations are estimated")
     parser.add_argument(
         "--test", action="store_true", help="run the networks that are compared on the test part of DIR too"
     )

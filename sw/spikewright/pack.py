@@ -19,7 +19,7 @@ from .storage import encode
 
 _SHARES = 1 << 20
 """A load of all neurons of a layer together, in the units in which loads are compared."""
-_STORED = 4
+_STORED = 5
 """Weight of the synapses that a lane stores, beside its operations: lanes of unequal sizes take longer pointers."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from serial_line import receive_byte, send_bytes
 from spikewright_boards.bridge import Bridge, UartBridge
 from spikewright_boards.protocol import (
     LINE_ERROR,
@@ -89,22 +90,10 @@ class Bench:
 
     async def listen(self, ctx: Any) -> None:
         while True:
-            await ctx.negedge(self.dut.tx)
-            byte = 0
-            await ctx.tick().repeat(DIVISOR // 2)
-            for position in range(8):
-                await ctx.tick().repeat(DIVISOR)
-                byte |= ctx.get(self.dut.tx) << position
-            await ctx.tick().repeat(DIVISOR)
-            assert ctx.get(self.dut.tx) == 1
-            self.results += self.decoder.feed(bytes([byte]))
+            self.results += self.decoder.feed(await receive_byte(ctx, self.dut.tx, DIVISOR))
 
     async def send(self, ctx: Any, data: bytes, stop: int = 1) -> None:
-        for byte in data:
-            for level in (0, *((byte >> k) & 1 for k in range(8)), stop):
-                ctx.set(self.dut.rx, level)
-                await ctx.tick().repeat(DIVISOR)
-        ctx.set(self.dut.rx, 1)
+        await send_bytes(ctx, self.dut.rx, data, DIVISOR, stop)
 
     async def wait(self, ctx: Any, results: int) -> None:
         for _ in range(200):

@@ -9,6 +9,7 @@ from amaranth.hdl import Fragment, Module, ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from random_networks import random_counts, random_network
+from serial_line import receive_byte, send_bytes
 from spikewright.capacity import capacity_for, pack_into
 from spikewright.image import CoreSpec
 from spikewright.integer import IntegerNetwork
@@ -125,10 +126,7 @@ class Line(Bytes):
         return bridge
 
     async def send(self, ctx: Any, data: bytes) -> None:
-        for byte in data:
-            for level in (0, *((byte >> k) & 1 for k in range(8)), 1):
-                ctx.set(self.bridge.rx, level)
-                await ctx.tick().repeat(DIVISOR)
+        await send_bytes(ctx, self.bridge.rx, data, DIVISOR)
 
     async def send_break(self, ctx: Any) -> None:
         ctx.set(self.bridge.rx, 0)
@@ -138,14 +136,7 @@ class Line(Bytes):
 
     async def listen(self, ctx: Any) -> None:
         while True:
-            await ctx.negedge(self.bridge.tx)
-            byte = 0
-            await ctx.tick().repeat(DIVISOR // 2)
-            for position in range(8):
-                await ctx.tick().repeat(DIVISOR)
-                byte |= ctx.get(self.bridge.tx) << position
-            await ctx.tick().repeat(DIVISOR)
-            self.results += self.decoder.feed(bytes([byte]))
+            self.results += self.decoder.feed(await receive_byte(ctx, self.bridge.tx, DIVISOR))
 
 
 def test_samples_and_a_break_in_between_match_the_integer_network() -> None:

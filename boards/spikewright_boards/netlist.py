@@ -93,9 +93,7 @@ def find_memories(before: Mapping[str, Any], after: Mapping[str, Any], top: str)
         clocked = "1" in parameters["RD_CLK_ENABLE"]
         memories.append(
             Memory(
-                name=re.sub(
-                    r"\.memory$|\.image\.words$|\.memory\.(single|double)\.words$", "", name.removeprefix("core.core.")
-                ),
+                name=_name(name),
                 words=int(parameters["SIZE"], 2),
                 width=int(parameters["WIDTH"], 2),
                 writable=writable,
@@ -105,6 +103,12 @@ def find_memories(before: Mapping[str, Any], after: Mapping[str, Any], top: str)
             )
         )
     return sorted(memories, key=lambda memory: memory.name)
+
+
+def _name(cell: str) -> str:
+    """Without the top level, the core's own name, and what is inside a memory but the part of one that is split."""
+    name = re.sub(r"\.image_(bits\d+)\.words$", r".\1", cell.removeprefix("core.core."))
+    return re.sub(r"\.memory$|\.image\.words$|\.memory\.(single|double)\.words$", "", name)
 
 
 def count_flip_flops(netlist: Mapping[str, Any], top: str) -> int:

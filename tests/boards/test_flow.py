@@ -38,7 +38,7 @@ def small_network(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     build = tmp_path_factory.mktemp("small") / "build"
     build.mkdir()
     network = random_network(**BASELINE["network"])
-    write_manifest(build, generate(pack(network, BASELINE["lanes"]), build))
+    write_manifest(build, generate(pack(network, BASELINE["lanes"], target="ice40"), build))
     lines: list[str] = []
     report = synthesize(build, "icebreaker", progress=lines.append)
     return {"build": build, "report": report, "lines": lines}

@@ -28,6 +28,8 @@ def test_every_home_is_told_apart() -> None:
     before = {
         "core.core.layer0.rom.image.words": memory_cell(1146, 14, 0),
         "core.core.layer0.table.image.words": memory_cell(20, 9, 0),
+        "core.core.layer1.rom.image_bits0.words": memory_cell(1600, 9, 0),
+        "core.core.layer1.rom.image_bits9.words": memory_cell(1600, 4, 0),
         "core.core.layer0.membranes.memory": memory_cell(42, 19, 1),
         "core.core.ring.memory": memory_cell(12, 8, 1),
         "core.core.lost.memory": memory_cell(4, 8, 1, clocked=False),
@@ -36,6 +38,8 @@ def test_every_home_is_told_apart() -> None:
     after = {
         "core.core.layer0.rom.image.words.0.0": "SB_RAM40_4K",
         "core.core.layer0.rom.image.words.1.0": "SB_RAM40_4K",
+        "core.core.layer1.rom.image_bits0.words.0.0": "DP16KD",
+        "core.core.layer1.rom.image_bits9.words.0.0": "DP16KD",
         "core.core.layer0.membranes.memory.0.0": "DP16KD",
         "core.core.ring.memory.0.0": "TRELLIS_DPR16X4",
         "core.core.ring.memory.0.1": "TRELLIS_DPR16X4",
@@ -45,6 +49,8 @@ def test_every_home_is_told_apart() -> None:
     assert found == {
         "layer0.rom": ("block RAM", 2),
         "layer0.table": ("logic", 0),
+        "layer1.rom.bits0": ("block RAM", 1),
+        "layer1.rom.bits9": ("block RAM", 1),
         "layer0.membranes": ("block RAM", 1),
         "ring": ("distributed RAM", 2),
         "lost": ("flip-flops", 0),

@@ -86,16 +86,18 @@ class Bridge(Component):
         wiring.connect(m, behind.o, framer.i)
         wiring.connect(m, framer.o, sent.i)
         wiring.connect(m, sent.o, wiring.flipped(self.tx))
+        arrived = deframer.o.valid & self.loaded if self._format.loadable else deframer.o.valid
+        full = queue.level == self._depth
         m.d.comb += [
             queue.i.payload.eq(deframer.o.payload),
-            queue.i.valid.eq(deframer.o.valid),
+            queue.i.valid.eq(arrived & ~full),
             self.events.payload.eq(before.o.payload),
             self.events.valid.eq(before.o.valid & ~in_core),
             before.o.ready.eq(self.events.ready & ~in_core),
             framer.flags.eq(self.flags),
             framer.beats.eq(beats),
         ]
-        lost = queue.i.valid & ~queue.i.ready
+        lost = arrived & full
         errors = {OVERFLOW: lost, LINE_ERROR: self.line_error, PROTOCOL_ERROR: deframer.error}
         if self._format.loadable:
             m.submodules.feeder = feeder = ImageFeeder()
@@ -108,7 +110,6 @@ class Bridge(Component):
                 feeder.busy.eq(before.o.valid | begun),
                 feeder.loaded.eq(self.loaded),
                 feeder.refused.eq(self.load_error),
-                queue.i.valid.eq(deframer.o.valid & self.loaded),
             ]
             errors |= {OVERFLOW: lost | feeder.dropped, UNLOADED: deframer.o.valid & ~self.loaded}
         for flag, event in errors.items():

@@ -47,9 +47,10 @@ class Family:
     block_rams: str
 
 
-# yosys has models of block RAM and multipliers for iCE40, but none for ECP5.
+# yosys has models of block RAM and multipliers for iCE40, but none for ECP5 and Gowin.
 FAMILIES: Mapping[str, Family] = {
     "ecp5": Family("synth_ecp5 -nodsp", "ecp5/cells_sim.v", "block and distributed RAM", "cells_ecp5.v"),
+    "gowin": Family("synth_gowin -nodsp -noiopads", "gowin/cells_sim.v", "block and distributed RAM", "cells_gowin.v"),
     "ice40": Family("synth_ice40 -device u -dsp", "ice40/cells_sim.v", "block RAM", "SB_RAM40_4K"),
 }
 

@@ -22,7 +22,8 @@ def small(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("family", "logic", "memory"), [("ecp5", "LUT4", "DP16KD"), ("ice40", "SB_LUT4", "SB_RAM40_4K")]
+    ("family", "logic", "memory"),
+    [("ecp5", "LUT4", "DP16KD"), ("gowin", "LUT4", "SPX9"), ("ice40", "SB_LUT4", "SB_RAM40_4K")],
 )
 def test_netlist_gives_the_same_answers(tmp_path: Path, family: str, logic: str, memory: str) -> None:
     """A recurrent layer with delays, and a read-out; weights are in block RAM."""
@@ -33,7 +34,7 @@ def test_netlist_gives_the_same_answers(tmp_path: Path, family: str, logic: str,
     folder = make_netlist(tmp_path / "build", family, told.append)
     assert told == [f"synthesizing the core for {family}"]
     report = netlist_report(folder)
-    assert report["cells"][logic] > 500
+    assert report["cells"][logic] > 300
     assert report["cells"][memory] >= 1
     assert f" {logic} #(" in (folder / "netlist.v").read_text()
     core = (folder / "spikewright_core.v").read_text()
@@ -50,7 +51,7 @@ def test_netlist_gives_the_same_answers(tmp_path: Path, family: str, logic: str,
 def test_an_unknown_family_is_refused(small: Path) -> None:
     with pytest.raises(InputError) as error:
         make_netlist(small, "spartan")
-    assert str(error.value) == "netlist must be one of ecp5, ice40, not 'spartan'"
+    assert str(error.value) == "netlist must be one of ecp5, gowin, ice40, not 'spartan'"
 
 
 def test_missing_yosys_is_named(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

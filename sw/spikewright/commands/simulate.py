@@ -56,7 +56,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     parser.add_argument("--scheduler", metavar="ADDRESS", help="native: simulate on the Dask cluster of this scheduler")
     parser.add_argument(
         "--netlist",
-        choices=("ecp5", "ice40"),
+        choices=("ecp5", "gowin", "ice40"),
         help="simulate what yosys makes of the core for this family, instead of the core",
     )
     parser.add_argument(

@@ -113,6 +113,9 @@ def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> byt
         event = network.inputs - 1 | 1 << stream["axon_bits"]
         samples.append((flags, [*sample(3, 0.5)[:-1], (event, 1)]))
         samples.append((flags & ~AHEAD, sample(5, 0.5)))
+    # Events of value 0, which only take the time of the gate.
+    zeros = [*((axon, 0) for axon in range(network.inputs)), (1 << stream["mark_bit"], 0)]
+    samples += 4 * [(0, zeros + sample(3, 0.5)), (ALONE, zeros + sample(3, 0.2))]
     data = b""
     for flags, words in samples:
         data += np.array([flags, len(words)], dtype="<u4").tobytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const, Mux
+from amaranth.hdl import Mux
 
 from spikewright.decay import Decay
 
@@ -26,9 +26,13 @@ def signed_digits(constant: int) -> list[tuple[int, int]]:
     return digits
 
 
-def leak(v: Any, decay: Decay) -> Any:
-    """`(v * multiplier) >> shift` of a signed value."""
-    product: Any = Const(0, 1)
+def leak(v: Any, decay: Decay, bias: Any) -> Any:
+    """`(v * multiplier >> shift) + bias` of signed values.
+
+    The bias joins the sum before the shift, which takes nothing from it: a sum of several terms is one carry chain in
+    yosys, and a sum of what was shifted another one behind it.
+    """
+    product: Any = bias.shift_left(decay.shift)
     for sign, exponent in reversed(signed_digits(decay.multiplier)):
         term = v.shift_left(exponent)
         product = product + term if sign > 0 else product - term

@@ -103,7 +103,7 @@ class ReadoutUpdate(wiring.Component):
         ]
         with m.If(scores.write_en & (rows[3] == self._rows - 1)):
             m.d.sync += first.eq(lasts[3])
-        m.d.sync += self.next_state.eq(Mux(lasts[3], 0, leak(self.v, self._spec.decay)) + biases[1])
+        m.d.sync += self.next_state.eq(leak(Mux(lasts[3], 0, self.v), self._spec.decay, biases[1]))
         m.d.comb += [
             self.done.eq(reads[3]),
             self.done_row.eq(rows[3]),

@@ -124,11 +124,12 @@ class SharedUpdate(wiring.Component):
 
         # Leak and add the bias; add to the score.
         decays = list(dict.fromkeys(spec.decay for spec in self._specs))
-        leaked = leak(self.v, decays[0])
+        kept = Mux(lasts[3], 0, self.v)
+        leaked = leak(kept, decays[0], bias)
         for decay in decays[1:]:
             theirs = by_layer(layers[3], [int(spec.decay == decay) for spec in self._specs])
-            leaked = Mux(theirs, leak(self.v, decay), leaked)
-        m.d.sync += self.next_state.eq(Mux(lasts[3], 0, leaked) + bias)
+            leaked = Mux(theirs, leak(kept, decay, bias), leaked)
+        m.d.sync += self.next_state.eq(leaked)
         first = Signal(init=1)
         m.d.comb += [
             scores.write_en.eq(reads[3] & (layers[3] == readout)),

@@ -109,7 +109,7 @@ class NeuronUpdate(wiring.Component):
         ]
 
         # Leak and add the bias.
-        m.d.sync += self.next_state.eq(Mux(lasts[3], 0, leak(self.v, self._spec.decay)) + bias)
+        m.d.sync += self.next_state.eq(leak(Mux(lasts[3], 0, self.v), self._spec.decay, bias))
         m.d.comb += [
             self.done.eq(reads[3]),
             self.done_row.eq(rows[3]),

@@ -1,4 +1,6 @@
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from amaranth.hdl import Module, Signal, signed
@@ -34,15 +36,15 @@ def test_no_form_has_fewer_digits() -> None:
 
 
 class Leak(wiring.Component):
-    """The leak of `v`, in a register."""
+    """The leak of `v`, with a bias, in a register."""
 
     def __init__(self, decay: Decay, bits: int) -> None:
         self._decay = decay
-        super().__init__({"v": In(signed(bits)), "o": Out(signed(bits))})
+        super().__init__({"v": In(signed(bits)), "bias": In(signed(bits - 2)), "o": Out(signed(bits + 1))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.sync += self.o.eq(leak(self.v, self._decay))
+        m.d.sync += self.o.eq(leak(self.v, self._decay, self.bias))
         return m
 
 
@@ -55,10 +57,14 @@ def test_leak_floors_like_the_model(decay: Decay) -> None:
     rng = random.Random(decay.multiplier)
     limit = 1 << (bits - 1)
     values = [-limit, -limit + 1, -2, -1, 0, 1, 2, limit - 1, *(rng.randrange(-limit, limit) for _ in range(100))]
-    seen = play(
-        dut, len(values) + 1, each=lambda get, put, cycle: put(dut.v, (values + [0])[cycle]), watch={"o": dut.o}
-    )
-    assert seen.watched["o"][1:] == [decay(v) for v in values]
+    biases = [rng.randrange(-limit // 4, limit // 4) for _ in values]
+
+    def each(get: Any, put: Callable[[Any, int], None], cycle: int) -> None:
+        put(dut.v, (values + [0])[cycle])
+        put(dut.bias, (biases + [0])[cycle])
+
+    seen = play(dut, len(values) + 1, each=each, watch={"o": dut.o})
+    assert seen.watched["o"][1:] == [decay(v) + bias for v, bias in zip(values, biases, strict=True)]
 
 
 class Counter(wiring.Component):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Shape, Signal
+from amaranth.hdl import Array, Module, Mux, Shape, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -139,7 +139,8 @@ class RamQueue(wiring.Component):
             ram.read_addr.eq(read_addr),
             self.o.payload.eq(ram.read_data),
         ]
-        m.d.sync += level.eq(level + take - fetch)
+        # `fetch` comes late, from all that may hold the reader up: it chooses, and enters no carry chain.
+        m.d.sync += level.eq(Mux(fetch, level + take - 1, level + take))
         with m.If(take):
             m.d.sync += write_addr.eq(following(write_addr, self._depth))
         with m.If(fetch):

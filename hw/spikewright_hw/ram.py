@@ -139,8 +139,8 @@ class RamQueue(wiring.Component):
             ram.read_addr.eq(read_addr),
             self.o.payload.eq(ram.read_data),
         ]
-        # `fetch` comes late, from all that may hold the reader up: it chooses, and enters no carry chain.
-        m.d.sync += level.eq(Mux(fetch, level + take - 1, level + take))
+        # Both may come late, from all that holds up a reader or a writer: they choose, and enter no carry chain.
+        m.d.sync += level.eq(Mux(take == fetch, level, Mux(take, level + 1, level - 1)))
         with m.If(take):
             m.d.sync += write_addr.eq(following(write_addr, self._depth))
         with m.If(fetch):

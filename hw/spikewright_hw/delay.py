@@ -132,9 +132,8 @@ class DelayBuffer(wiring.Component):
         lag = Signal(range(self._ahead + 2))
         age = Signal(range(self._slots + 1))
         m.d.sync += lag.eq(lag + self.mark - self.complete)
-        base = Signal(
-            unsigned_bits(self.depth - self._rows)
-        )  # of the slot of the step that is sent, one longest delay ago
+        # Of the slot of the step that is sent, one longest delay ago.
+        base = Signal(unsigned_bits(self.depth - self._rows))
         with m.If(self.mark):
             m.d.sync += [
                 age.eq(Mux(self.last, 0, Mux(age == self._slots, age, age + 1))),

@@ -14,7 +14,7 @@ from torch import Tensor
 from spikewright.config import Config, NetworkConfig, from_dict
 from spikewright.convolutional import ConvolutionalNetwork
 from spikewright.errors import InputError
-from spikewright.files import atomic_path, check_file, check_format, parse_json
+from spikewright.files import atomic_path, check_file, check_format, parse_json, sha256
 from spikewright.networks import SpikingNetwork
 
 FORMAT = "spikewright-checkpoint-1"
@@ -79,6 +79,27 @@ def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
         if name.endswith(".delays") and not bool(((delays >= 0) & (delays <= layer.max_delay)).all()):
             raise InputError(f"{path}: tensor {name!r} must be 0 .. {layer.max_delay} steps, not {_worst(delays)}")
     return network.eval(), config, fields["info"]
+
+
+def load_weights(network: Network, path: Path | str) -> str:
+    """Give `network` the weights, norms and delays of a checkpoint, delays cut to its own limits.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
+
+    Raises
+    ------
+    InputError
+        If the file is no checkpoint, or its tensors have other shapes.
+    """
+    path = Path(path)
+    tensors, _ = load_tensors(path, FORMAT, ("config", "info"))
+    check_tensors(path, tensors, dict(network.state_dict()))
+    network.load_state_dict(tensors)
+    network.limit_delays()
+    return sha256(path)
 
 
 def _worst(delays: Tensor) -> float:

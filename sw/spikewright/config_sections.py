@@ -169,6 +169,9 @@ class TrainingConfig:
     """Share of the epochs over which the target rises from the initial sparsity."""
     density: float = 0.5
     """Share of the weights that are not zero at the start."""
+    start: str = ""
+    """Checkpoint of a network of the same shape whose weights the training begins with; none: random ones, `density`
+    of them."""
     schedule: Literal["none", "cosine", "onecycle"] = "onecycle"
     sigma: float = 10.0
     """First half-width of the delays' triangle beyond 1, in steps."""

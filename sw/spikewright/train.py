@@ -23,6 +23,7 @@ from spikewright.checkpoint import (
     build_network,
     check_tensors,
     load_tensors,
+    load_weights,
     save_checkpoint,
     save_tensors,
 )
@@ -89,6 +90,8 @@ def train(
         run = _Run(config, training, validation, out_dir, place, group)
         if resume and run.state_path.exists():
             run.restore()
+        elif config.training.start:
+            run.begin_with(config.training.start)
         group.check_equal(run.epoch, "epoch to resume from")
         run.start_log()
         try:
@@ -168,6 +171,7 @@ class _Run:
         self.epoch = 0
         self.steps = -(-len(training) // settings.batch)
         self.best: dict[str, Any] = {}
+        self.origin: dict[str, str] = {}
         self.seconds = 0.0
         self.state_path = out_dir / "state.safetensors"
         self.log_path = out_dir / "log.jsonl"
@@ -282,6 +286,7 @@ class _Run:
             "sigma": sigma,
             "lr": group["lr"],
             "rates": rates,
+            **({"start": self.origin} if self.origin else {}),
             **({"teachers": self.teachers.sha256} if self.teachers.sha256 else {}),
         }
 
@@ -323,6 +328,7 @@ class _Run:
             "best": self.best,
             "lam": entry["lam"] if self.controller is None else self.controller.group["reg"].lam,
             "controller": self.controller.state_dict() if self.controller else {},
+            "start": self.origin,
             "teachers": self.teachers.sha256,
         }
         with self.log_path.open("a", encoding="utf-8") as log:
@@ -330,6 +336,10 @@ class _Run:
         save_tensors(self.state_path, tensors, STATE_FORMAT, {"config": self.config.to_dict(), "progress": progress})
         accuracy, zeros = entry["validation_accuracy"], entry["sparsity"]
         say(f"epoch {self.epoch}: loss {entry['loss']:.4f}, validation accuracy {accuracy:.4f}, sparsity {zeros:.3f}")
+
+    def begin_with(self, checkpoint: str) -> None:
+        """Take the weights of a trained network, and note which."""
+        self.origin = {checkpoint: load_weights(self.network, checkpoint)}
 
     def restore(self) -> None:
         """Continue from `state.safetensors`."""
@@ -359,6 +369,7 @@ class _Run:
         try:
             self.epoch, self.seconds = int(progress["epoch"]), float(progress["seconds"])
             self.best = dict(progress["best"])
+            self.origin = dict(progress.get("start", {}))
             if self.controller is not None:
                 self.controller.group["reg"].lam = float(progress["lam"])
                 self.controller.load_state_dict(progress["controller"])

@@ -12,6 +12,7 @@ from spikewright.config import AugmentConfig, Config, LayerConfig, NetworkConfig
 from spikewright.data.shd import load_split
 from spikewright.errors import CheckFailed, InputError
 from spikewright.evaluate import evaluate
+from spikewright.files import sha256
 from spikewright.optim import sparsity
 from spikewright.train import train
 
@@ -125,6 +126,56 @@ def test_resumes_with_the_same_result(words, tmp_path, monkeypatch, optimizer):
     assert {k: v for k, v in unbroken.items() if k not in drop} == {k: v for k, v in resumed.items() if k not in drop}
     logs = [[{**e, "seconds": 0} for e in read_log(tmp_path / folder)] for folder in ("unbroken", "resumed")]
     assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("optimizer", ["adabreg", "adam"])
+def test_begins_with_the_weights_of_a_checkpoint(run, words, tmp_path, optimizer):
+    start = run[0] / "checkpoint.safetensors"
+    settings = {"start": str(start), "optimizer": optimizer, "epochs": "1", "lr": "1e-12", "lr_delays": "0"}
+    train(CONFIG, words, tmp_path, settings)
+    before, after = load_checkpoint(start), load_checkpoint(tmp_path / "checkpoint.safetensors")
+    for name, weight in before.weight_matrices().items():
+        torch.testing.assert_close(after.weight_matrices()[name], weight, rtol=0, atol=1e-6)
+        if optimizer == "adabreg":
+            assert torch.equal(after.weight_matrices()[name] == 0, weight == 0)
+    for name, delays in before.delay_parameters().items():
+        assert torch.equal(after.delay_parameters()[name], delays)
+    assert read_log(tmp_path)[0]["start"] == {str(start): sha256(start)}
+
+
+def test_a_start_is_read_once(run, words, tmp_path, monkeypatch):
+    start = tmp_path / "start.safetensors"
+    shutil.copy(run[0] / "checkpoint.safetensors", start)
+    config = override(CONFIG, {"epochs": "2", "start": str(start)})
+    train(config, words, tmp_path / "unbroken")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 1)
+        train(config, words, tmp_path / "resumed")
+    start.unlink()
+    train(config, words, tmp_path / "resumed")
+    one, other = (load_tensors(tmp_path / folder / "state.safetensors") for folder in ("unbroken", "resumed"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    logs = [[{**e, "seconds": 0} for e in read_log(tmp_path / folder)] for folder in ("unbroken", "resumed")]
+    assert logs[0] == logs[1]
+
+
+def test_a_start_of_another_shape_is_refused(run, words, tmp_path):
+    start = run[0] / "checkpoint.safetensors"
+    with pytest.raises(InputError) as error:
+        train(CONFIG, words, tmp_path, {"start": str(start), "network.layers.0.neurons": "5"})
+    assert str(error.value) == f"{start}: tensor 'layers.0.weight' must have shape (5, 10), not (24, 10)"
+
+
+def test_a_start_has_its_delays_cut_to_the_limit(run, words, tmp_path):
+    start = run[0] / "checkpoint.safetensors"
+    limits = {"network.layers.1.delay_high": "3", "network.layers.1.max_delay": "3"}
+    train(CONFIG, words, tmp_path, {"start": str(start), "epochs": "1", "lr_delays": "0", **limits})
+    before, after = (
+        load_checkpoint(path).delay_parameters()["layers.1.delays"].detach()
+        for path in (start, tmp_path / "checkpoint.safetensors")
+    )
+    assert float(before.max()) > 3
+    assert torch.equal(after, before.clamp(max=3))
 
 
 def load_tensors(path):

@@ -11,15 +11,13 @@ before and on earlier steps of all layers. So the model goes step by step and, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import IntArray
+from .compiled import compiled
 from .image import CoreSpec
 
 _LONG_AGO = -(10**12)
@@ -47,12 +45,6 @@ _ROW, _TOOK, _BIT, _GIVEN, _GIVEN_BEFORE = range(5)
 _ACCEPTED, _CHECKED, _CHECKED_BEFORE, _POPPED, _POPPED_BEFORE = range(5)
 # Columns of the cycles of a lane: an entry left its queue; it may take the next; entries that it was ever given.
 _LOADED, _FREE, _GIVEN_RUNS = range(3)
-
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _compiled(function: _Function) -> _Function:
-    return cast(_Function, numba.njit(cache=True)(function))
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ class SampleCycles:
         return self.done - self.start + 1
 
 
-@_compiled
+@compiled
 def _offer(serializer: IntArray, kind: int, pushed: int, grouped: bool) -> int:
     """First cycle in which a `BitSerializer` offers its next position.
 
@@ -112,13 +104,13 @@ def _offer(serializer: IntArray, kind: int, pushed: int, grouped: bool) -> int:
     return int(max(bit, serializer[_GIVEN]) + 1)
 
 
-@_compiled
+@compiled
 def _give(serializer: IntArray, cycle: int) -> None:
     serializer[_GIVEN_BEFORE] = serializer[_GIVEN]
     serializer[_GIVEN] = cycle
 
 
-@_compiled
+@compiled
 def _accept(gate: IntArray, start: int) -> int:
     """First cycle in which `InputGuard` offers the next beat, which was waiting: through two queues of two."""
     gate[_ACCEPTED] = max(start, gate[_ACCEPTED] + 1, gate[_CHECKED_BEFORE] + 1)
@@ -128,7 +120,7 @@ def _accept(gate: IntArray, start: int) -> int:
     return int(max(checked, gate[_POPPED]) + 1)
 
 
-@_compiled
+@compiled
 def _has_room(cycle: int, lanes: IntArray, pushed: IntArray, left: IntArray, most: int) -> int:
     """First cycle from `cycle` on in which `RowFetch` takes an event.
 
@@ -149,7 +141,7 @@ def _has_room(cycle: int, lanes: IntArray, pushed: IntArray, left: IntArray, mos
     return cycle
 
 
-@_compiled
+@compiled
 def _push(lane: IntArray, pushed: IntArray, left: IntArray, cycle: int, earliest: int, length: int) -> int:
     """Give a lane a run; returns the cycle in which it leaves its queue, `earliest` or later."""
     given = lane[_GIVEN_RUNS] & (_KEPT - 1)
@@ -163,7 +155,7 @@ def _push(lane: IntArray, pushed: IntArray, left: IntArray, cycle: int, earliest
     return int(loaded)
 
 
-@_compiled
+@compiled
 def _feed(tokens: IntArray, layer: IntArray, began: int, t: int, spikes: npt.NDArray[np.bool_]) -> int:
     """Write (axon or -1 for a mark, kind, pushed) of the step's tokens; returns how many rows and marks there are."""
     lanes = layer[_LANES]
@@ -184,7 +176,7 @@ def _feed(tokens: IntArray, layer: IntArray, began: int, t: int, spikes: npt.NDA
     return rows + 1
 
 
-@_compiled
+@compiled
 def _delayed(
     tokens: IntArray,
     layer: IntArray,
@@ -220,7 +212,7 @@ def _delayed(
     tokens[count] = (-1, 2, passed + 4)
 
 
-@_compiled
+@compiled
 def _run(
     start: int,
     beats: IntArray,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import IntArray
+from .compiled import compiled
 from .cycles import (
     _AXON_BASE,
     _BEGAN,
@@ -33,7 +34,6 @@ from .cycles import (
     _STARTED,
     _TAKEN,
     _accept,
-    _compiled,
     _delayed,
     _feed,
     _give,
@@ -43,7 +43,7 @@ from .cycles import (
 )
 
 
-@_compiled
+@compiled
 def run_shared(
     start: int,
     beats: IntArray,

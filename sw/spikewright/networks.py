@@ -70,7 +70,7 @@ class SpikingLayer(nn.Module):
 
     def limit_delays(self) -> None:
         """Keep the delays within 0 .. `max_delay`; the training calls it after every update."""
-        if self.config.recurrent:
+        if self.config.recurrent and not self.delays.is_meta:  # for which torch would load its compiler: seconds
             with torch.no_grad():
                 self.delays.clamp_(0.0, float(self.config.max_delay))
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import IntArray, unsigned_bits
+from .compiled import compiled
 from .image import ENCODINGS, Encoding, LayerImage
 
 _AHEAD = 512
@@ -96,26 +97,48 @@ def _place(lengths: IntArray, most: int | None) -> IntArray:
     beyond = lanes * lengths - lengths.sum(axis=1, keepdims=True)
     beyond = axons * beyond - beyond.sum(axis=0)
     size = np.abs(beyond).max(axis=1)
-    left = np.argsort(-size, kind="stable")
-    ahead: IntArray = np.zeros(lanes, dtype=np.int64)
-    ends: IntArray = np.zeros(lanes, dtype=np.int64)
-    starts: IntArray = np.zeros_like(lengths)
-    while len(left):
-        among = left[:_AHEAD]
-        after = ahead + beyond[among]
-        chosen = int(np.argmin(2 * (after.max(axis=1) - after.min(axis=1)) - size[among]))
-        axon = int(among[chosen])
-        left = np.delete(left, chosen)
-        ahead = after[chosen]
-        present = lengths[axon] > 0
-        if not present.any():
+    largest_first = np.argsort(-size, kind="stable")
+    return _one_by_one(np.ascontiguousarray(lengths), beyond, size, largest_first, -1 if most is None else most)
+
+
+@compiled
+def _one_by_one(lengths: IntArray, beyond: IntArray, size: IntArray, left: IntArray, most: int) -> IntArray:
+    """`_place`, compiled: the axons in `left`, largest first, the next one always chosen among the first of them."""
+    axons, lanes = lengths.shape
+    starts = np.zeros_like(lengths)
+    ahead = np.zeros(lanes, dtype=np.int64)
+    ends = np.zeros(lanes, dtype=np.int64)
+    for remaining in range(axons, 0, -1):
+        chosen, best = 0, np.int64(0)
+        for candidate in range(min(remaining, _AHEAD)):
+            of_axon = beyond[left[candidate]]
+            least = most_ahead = ahead[0] + of_axon[0]
+            for lane in range(1, lanes):
+                after = ahead[lane] + of_axon[lane]
+                least = min(least, after)
+                most_ahead = max(most_ahead, after)
+            spread = 2 * (most_ahead - least) - size[left[candidate]]
+            if candidate == 0 or spread < best:
+                chosen, best = candidate, spread
+        axon = left[chosen]
+        for index in range(chosen, remaining - 1):
+            left[index] = left[index + 1]
+        lowest = highest = np.int64(-1)
+        for lane in range(lanes):
+            ahead[lane] += beyond[axon, lane]
+            if lengths[axon, lane]:
+                highest = max(highest, ends[lane])
+        if highest < 0:
             continue
-        where = ends
-        if most is not None:
-            where = np.where(present, np.maximum(ends, ends[present].max() - most), ends)
-            ahead = ahead + (where - ends) * axons * lanes
-        starts[axon] = np.where(present, where, where[present].min())
-        ends = np.where(present, where + lengths[axon], where)
+        for lane in range(lanes):
+            if lengths[axon, lane]:
+                if most >= 0 and ends[lane] < highest - most:
+                    ahead[lane] += (highest - most - ends[lane]) * axons * lanes
+                    ends[lane] = highest - most
+                lowest = ends[lane] if lowest < 0 else min(lowest, ends[lane])
+        for lane in range(lanes):
+            starts[axon, lane] = ends[lane] if lengths[axon, lane] else lowest
+            ends[lane] += lengths[axon, lane]
     return starts
 
 

@@ -50,7 +50,7 @@ def build(
     *,
     layers: Layers = "parallel",
     encoding: Encoding | Literal["auto"] = "auto",
-    target: str = "ecp5",
+    target: str | None = None,
     without_idle: bool = False,
     loadable: Loadable | None = None,
 ) -> dict[str, Any]:
@@ -68,8 +68,9 @@ def build(
         Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
     encoding : "auto", "absolute", "relative" or "bitmap"
         How the memories tell the neurons of the synapses, see `pack`. A core that is loaded at run time has "absolute".
-    target : str
-        Family of devices that encodings and memories are chosen for, a key of `FAMILIES`. The Verilog is for any.
+    target : str, optional
+        Family of devices that encodings and memories are chosen for, a key of `FAMILIES`; "ecp5" by default. The
+        Verilog is for any. None for a core that is loaded at run time, which leaves nothing to choose.
     without_idle : bool
         Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
         manifest names them under `removed`, by their numbers in `model`.
@@ -97,8 +98,11 @@ def build(
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
     if encoding not in ("auto", *ENCODINGS):
         raise InputError(f"encoding must be auto or one of {', '.join(ENCODINGS)}, not {encoding!r}")
-    if target not in FAMILIES:
+    if target is not None and target not in FAMILIES:
         raise InputError(f"target must be one of {', '.join(FAMILIES)}, not {target!r}")
+    if target is not None and loadable is not None:
+        raise InputError(f"target must be left out for a core that is loaded at run time, and not be {target}")
+    target = target or "ecp5"
     if loadable is not None and encoding not in ("auto", "absolute"):
         raise InputError(f"encoding of a core that is loaded at run time must be absolute, not {encoding}")
     if without_idle and loadable is not None:
@@ -121,7 +125,7 @@ def build(
             "format": FORMAT,
             "lanes": lanes,
             "layers": layers,
-            "target": target,
+            "target": target if loadable is None else None,
             "model_sha256": sha256(folder / MODEL),
             "network": [network.inputs, *(layer.neurons for layer in network.layers)],
             "removed": removed,

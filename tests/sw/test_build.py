@@ -164,6 +164,10 @@ def test_bad_encodings(model: Path, tmp_path: Path) -> None:
             {"encoding": "bitmap", "loadable": Loadable(0.1)},
             "encoding of a core that is loaded at run time must be absolute, not bitmap",
         ),
+        (
+            {"target": "ice40", "loadable": Loadable(0.1)},
+            "target must be left out for a core that is loaded at run time, and not be ice40",
+        ),
     ):
         with pytest.raises(InputError) as caught:
             build(model, tmp_path / "build", lanes=2, **options)

@@ -160,7 +160,7 @@ def run(args: argparse.Namespace) -> Outcome:
             args.lanes or DEFAULT_LANES,
             layers=args.layers,
             encoding=args.encoding or "auto",
-            target=args.target or "ecp5",
+            target=args.target,
             without_idle=args.without_idle,
             loadable=loadable,
         )

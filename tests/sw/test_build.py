@@ -1,3 +1,4 @@
+import gc
 import json
 import shutil
 from dataclasses import replace
@@ -105,6 +106,26 @@ def test_build_is_deterministic(folder: Path, model: Path, tmp_path: Path) -> No
     build(model, tmp_path / "again", lanes=2)
     for path in folder.iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_as_before(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enabled: bool
+) -> None:
+    found = []
+
+    def generate(*_: object) -> None:
+        found.append(gc.isenabled())
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr("spikewright_hw.verilog.generate", generate)
+    try:
+        gc.enable() if enabled else gc.disable()
+        with pytest.raises(RuntimeError, match="stopped"):
+            build(model, tmp_path / "build", lanes=1)
+        assert (found, gc.isenabled()) == ([False], enabled)
+    finally:
+        gc.enable()
 
 
 def test_bad_lanes(model: Path, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
     python tests/fuzz.py [--examples N] [--minutes M] [--jobs J] [--seed S]
 
 Every example draws a network and samples (`strategies.cases`), generates its core, compiles it with Verilator and runs
-it as `strategies.mismatches` says. A failure is shrunk, saved, and replayed by the test suite from then on. Exit status
-1 if anything failed.
+it as `strategies.mismatches` says; a core that is loaded at run time is loaded with up to two more networks. A failure
+is shrunk, saved, and replayed by the test suite from then on. Exit status 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
-from strategies import Case, cases, describe, mismatches
+from strategies import Case, Distinct, cases, describe, mismatches
 
 CASES = Path(__file__).with_name("cases")
 SHARE = 25
@@ -38,9 +38,10 @@ def keep(case: Case) -> Path:
         return path.rename(CASES / f"{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}.safetensors")
 
 
-def rounds(number: int, examples: int, until: float) -> tuple[int, list[str]]:
-    """Run a round of examples; how many ran, and what failed."""
-    ran = 0
+def rounds(number: int, examples: int, until: float) -> tuple[int, int, list[str]]:
+    """Run a round of examples; how many cores and networks ran, and what failed."""
+    cores = networks = 0
+    distinct = Distinct()
     smallest: tuple[Case, list[str]] | None = None
     failed_at = 0.0
 
@@ -55,16 +56,18 @@ def rounds(number: int, examples: int, until: float) -> tuple[int, list[str]]:
     )
     @given(case=cases())
     def check(case: Case) -> None:
-        nonlocal ran, smallest, failed_at
+        nonlocal cores, networks, smallest, failed_at
         now = time.monotonic()
         if now > until or (failed_at and now > failed_at + SHRINKING_SECONDS):
             return  # time is up: all that is left passes
+        assume(failed_at or distinct(case))
         with tempfile.TemporaryDirectory(prefix="spikewright-fuzz-") as name:
             try:
                 found = mismatches(case, Path(name))
             except Exception as error:  # a crash of the generator or the simulator is a failure too
                 found = [f"{type(error).__name__}: {error}"]
-        ran += 1
+        cores += 1
+        networks += len(case.networks)
         if found:
             smallest = case, found
             failed_at = failed_at or now
@@ -76,9 +79,9 @@ def rounds(number: int, examples: int, until: float) -> tuple[int, list[str]]:
         if smallest is None:
             raise
     if smallest is None:
-        return ran, []
+        return cores, networks, []
     case, found = smallest
-    return ran, [f"{keep(case)}: {describe(case)}: {found[0]}"]
+    return cores, networks, [f"{keep(case)}: {describe(case)}: {found[0]}"]
 
 
 def main() -> int:
@@ -90,7 +93,7 @@ def main() -> int:
     args = parser.parse_args()
     begin = time.monotonic()
     until = begin + 60 * args.minutes
-    ran, failures = 0, []
+    cores, networks, failures = 0, 0, []
     with tempfile.TemporaryDirectory(prefix="spikewright-fuzz-") as name:
         # Verilator's own objects are compiled once, by the first example, for all.
         os.environ.setdefault("SPIKEWRIGHT_VERILATOR_CACHE", str(Path(name, "verilator")))
@@ -99,14 +102,15 @@ def main() -> int:
         with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
             futures = [pool.submit(rounds, args.seed + k, count, until) for k, count in enumerate(counts)]
             for future in futures:
-                more, found = future.result()
-                ran += more
+                more_cores, more_networks, found = future.result()
+                cores, networks = cores + more_cores, networks + more_networks
                 failures += found
                 for line in found:
                     print(f"FAILED {line}", flush=True)
                 seconds = time.monotonic() - begin
-                print(f"{ran} networks in {seconds:.0f} s, {len(failures)} failures", file=sys.stderr, flush=True)
-    print(f"{ran} networks, {len(failures)} failures, seeds {args.seed} to {args.seed + len(counts) - 1}")
+                done = f"{networks} networks on {cores} cores"
+                print(f"{done} in {seconds:.0f} s, {len(failures)} failures", file=sys.stderr, flush=True)
+    print(f"{done}, {len(failures)} failures, seeds {args.seed} to {args.seed + len(counts) - 1}")
     return 1 if failures else 0
 
 

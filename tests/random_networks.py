@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -59,6 +60,23 @@ def random_network(
             )
         )
     return NetworkSpec(layers=tuple(layers), timesteps=timesteps)
+
+
+def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:
+    """Another network that fits the same wires: everything learned in other places, layer by layer."""
+    rng = np.random.default_rng([seed, 2])
+    layers = []
+    for layer in spec.layers:
+        learned = {"threshold": layer.threshold, "delays": layer.delays}
+        layers.append(
+            replace(
+                layer,
+                weights=rng.permutation(layer.weights.reshape(-1)).reshape(layer.weights.shape),
+                bias=rng.permutation(layer.bias),
+                **{name: rng.permutation(values) for name, values in learned.items() if values is not None},
+            )
+        )
+    return replace(spec, layers=tuple(layers))
 
 
 def random_counts(

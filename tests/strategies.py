@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from hypothesis import strategies as st
 
-from random_networks import random_counts, random_network
+from random_networks import random_counts, random_network, shuffled_network
 from spikewright.build import Loadable, build
 from spikewright.decay import Decay
 from spikewright.image import ENCODINGS, LANES
@@ -45,8 +45,9 @@ VARIANTS: tuple[dict[str, Any], ...] = (
 class Case:
     """A network, a core's parameters, and samples (B, T, inputs).
 
-    `options` are what the generator takes beside the network, and the `margin` of a core that is loaded at run time.
-    `broken` are samples into which events that break the rules of the input are mixed.
+    `options` are what the generator takes beside the network; of a core that is loaded at run time, also its `margin`
+    and how many `others` of its shape it is loaded with after that. `broken` are samples into which events that break
+    the rules of the input are mixed.
     """
 
     spec: NetworkSpec
@@ -60,13 +61,21 @@ class Case:
         info = {"counts": self.counts.tolist(), "options": self.options, "seed": self.seed, "broken": self.broken}
         save_model(path, self.spec, info)
 
+    @property
+    def networks(self) -> list[NetworkSpec]:
+        """All that its core runs, one after the other: `spec` first."""
+        others = range(self.options.get("others", 0))
+        return [self.spec, *(shuffled_network(self.seed + number, self.spec) for number in others)]
+
     def build(self, folder: Path) -> Path:
-        """The build folder, in an existing one."""
-        save_model(folder / "model.safetensors", self.spec)
-        options = dict(self.options)
-        if (margin := options.pop("margin", None)) is not None:
-            options["loadable"] = Loadable(margin)
-        build(folder / "model.safetensors", folder / "build", **options)
+        """The build folder, in an existing one, beside the networks `0.safetensors` and so on."""
+        models = [folder / f"{number}.safetensors" for number in range(len(self.networks))]
+        for model, network in zip(models, self.networks, strict=True):
+            save_model(model, network)
+        options = {name: value for name, value in self.options.items() if name not in ("margin", "others")}
+        if (margin := self.options.get("margin")) is not None:
+            options["loadable"] = Loadable(margin, models[1:])
+        build(models[0], folder / "build", **options)
         return folder / "build"
 
     @classmethod
@@ -77,8 +86,11 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1], samples: int = 4) -> Case:
-    """Networks of up to four layers with everything that a layer can have, and input for them."""
+def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1], samples: int = 8) -> Case:
+    """Networks of up to four layers with everything that a layer can have, and input for them.
+
+    The more lanes the rarer, as a core of many takes the time of several others.
+    """
     size = st.one_of(st.integers(1, 3), st.integers(1, most_neurons))
     hidden = draw(st.lists(size, max_size=3))
     sizes = (draw(size), *hidden, draw(st.integers(1, 12)))
@@ -102,12 +114,16 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
     if draw(st.booleans()):
         counts[draw(st.integers(0, samples - 1))] = draw(st.sampled_from([0, (1 << spec.value_bits) - 1]))
     variant = dict(draw(st.sampled_from(VARIANTS)))
-    if "margin" not in variant:
+    if "margin" in variant:
+        variant["others"] = draw(st.integers(0, 2))
+    else:
         variant["encoding"] = draw(st.sampled_from(["auto", *ENCODINGS]))
+    allowed = [lanes for lanes in LANES if lanes <= most_lanes]
+    lanes = draw(st.sampled_from([lanes for number, lanes in enumerate(allowed) for _ in range(number, len(allowed))]))
     return Case(
         spec,
         counts,
-        {"lanes": draw(st.sampled_from([lanes for lanes in LANES if lanes <= most_lanes])), **variant},
+        {"lanes": lanes, **variant},
         seed,
         tuple(sorted(draw(st.sets(st.integers(0, samples - 1), max_size=2)))),
     )
@@ -148,12 +164,19 @@ def stimulus(case: Case, sample: int, stream: dict[str, int]) -> list[tuple[int,
 def mismatches(case: Case, folder: Path) -> list[str]:
     """Everything in which the Verilog of a case differs from the model; empty if it is as it should be."""
     build_dir = case.build(folder)
-    dut = Dut.open(build_dir)
+    found = []
+    for number, network in enumerate(case.networks):
+        dut = Dut.open(build_dir, folder / f"{number}.safetensors" if number else None)
+        found += [f"network {number}: {line}" if number else line for line in _mismatches_of(network, dut, case)]
+    return found
+
+
+def _mismatches_of(network: NetworkSpec, dut: Dut, case: Case) -> list[str]:
     core = dut.core
     found = [] if _equal(unpack(core), core.network) else ["unpack(pack(network)) is another network"]
     values = case.counts.transpose(1, 0, 2)
     trace = IntegerNetwork(core.network).run(torch.from_numpy(values.copy()))
-    whole = IntegerNetwork(case.spec).run(torch.from_numpy(values.copy()))
+    whole = IntegerNetwork(network).run(torch.from_numpy(values.copy()))
     if not torch.equal(whole.scores, trace.scores):
         found.append("the network without idle neurons has other scores")
     plain = native.Job(dut, values, trace)
@@ -191,3 +214,17 @@ def describe(case: Case) -> str:
         for layer in case.spec.layers
     ]
     return f"{json.dumps(case.options)}, T {case.counts.shape[1]}, {'; '.join(layers)}"
+
+
+class Distinct:
+    """Tells networks that are drawn from those that Hypothesis makes of the one before by a small change.
+
+    The changed ones are most of all, tell little, and take as much time. One that was let pass always is.
+    """
+
+    def __init__(self) -> None:
+        self._passed: dict[int, str] = {}
+
+    def __call__(self, case: Case) -> bool:
+        described = describe(case)
+        return self._passed.setdefault(case.seed, described) == described

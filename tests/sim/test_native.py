@@ -3,14 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from random_networks import random_counts, random_network
-from strategies import Case, cases, describe, mismatches
+from strategies import Case, Distinct, cases, describe, mismatches
 
 NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "24"))
 
 CASES = Path(__file__).parents[1] / "cases"
+distinct = Distinct()
 
 
 @settings(
@@ -23,6 +24,7 @@ CASES = Path(__file__).parents[1] / "cases"
 )
 @given(case=cases(most_neurons=12, most_lanes=8))
 def test_random_networks(tmp_path_factory: pytest.TempPathFactory, case: Case) -> None:
+    assume(distinct(case))
     assert mismatches(case, tmp_path_factory.mktemp("random")) == [], describe(case)
 
 

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from random_networks import random_counts, random_network
+from spikewright_sim.dut import Dut
 from strategies import Case, Distinct, cases, describe, mismatches
 
-NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "24"))
+NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "32"))
 
 CASES = Path(__file__).parents[1] / "cases"
 distinct = Distinct()
@@ -31,6 +33,30 @@ def test_random_networks(tmp_path_factory: pytest.TempPathFactory, case: Case) -
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.safetensors")), ids=lambda path: path.stem)
 def test_cases_that_failed_once(tmp_path: Path, path: Path) -> None:
     assert mismatches(Case.load(path), tmp_path) == []
+
+
+def test_a_loadable_core_is_loaded_with_others_of_its_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = random_network(3, (4, 3, 2), timesteps=6)
+    case = Case(spec, random_counts(3, spec, 2), {"lanes": 2, "margin": 0.0, "others": 2}, 5)
+    weights = [network.layers[0].weights for network in case.networks]
+    assert len({bytes(each.data) for each in weights}) == 3
+    assert len({bytes(np.sort(each, axis=None).data) for each in weights}) == 1
+    assert mismatches(case, tmp_path) == []
+    opened = Dut.open
+    monkeypatch.setattr(Dut, "open", lambda build_dir, model: opened(build_dir))
+    assert mismatches(case, tmp_path) == [
+        f"network {number}: the network without idle neurons has other scores" for number in (1, 2)
+    ]
+
+
+def test_networks_that_are_changed_a_little_are_not_distinct() -> None:
+    spec = random_network(1, (3, 2, 2), timesteps=4)
+    case = Case(spec, random_counts(1, spec, 2), {"lanes": 2}, 7)
+    distinct = Distinct()
+    assert distinct(case)
+    assert not distinct(replace(case, options={"lanes": 4}))
+    assert distinct(replace(case, options={"lanes": 4}, seed=8))
+    assert distinct(case)
 
 
 def test_a_case_is_kept_whole(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ scale for all classes, which leaves the decision as it is.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -37,8 +39,37 @@ class FoldedLayer:
     threshold: float | None
 
 
+@dataclass(frozen=True)
+class RoundedLayer:
+    """A layer in integers, but for its bias: float64, `I * scale = weights @ events + bias * scale`.
+
+    `weights` is (neurons, axons) whole numbers of the layer's width; `scale` is (neurons,), all equal for the read-out.
+    """
+
+    weights: Tensor
+    scale: Tensor
+    bias: Tensor
+
+
+class Rounding(Protocol):
+    """How the weights of a layer become integers of `weight_bits`; `before` are the layers before it, in integers."""
+
+    def __call__(self, folded: FoldedLayer, weight_bits: int, before: Sequence[LayerSpec]) -> RoundedLayer: ...
+
+
+def nearest(folded: FoldedLayer, weight_bits: int, before: Sequence[LayerSpec] = ()) -> RoundedLayer:
+    """Every weight becomes the nearest integer."""
+    scale = nearest_scales(folded, weight_bits)
+    return RoundedLayer(nearest_integers(folded.weights, scale, weight_bits), scale, folded.bias)
+
+
 def quantize(
-    network: SpikingNetwork, *, weight_bits: int = 8, value_bits: int | None = None, weight_shift: int | None = None
+    network: SpikingNetwork,
+    *,
+    weight_bits: int = 8,
+    value_bits: int | None = None,
+    weight_shift: int | None = None,
+    rounding: Rounding = nearest,
 ) -> NetworkSpec:
     """Integer network of a float network.
 
@@ -53,6 +84,8 @@ def quantize(
     weight_shift : int, optional
         0 .. 16: fractional bits of the membrane below a weight. By default 10 - weight_bits, at least 0: the
         threshold and the bias keep their precision when the weights lose theirs.
+    rounding : Rounding
+        To the nearest integer by default; `spikewright.calibrate` has another.
 
     Returns
     -------
@@ -82,9 +115,8 @@ def quantize(
         bits = weight_bits
         if index == 0 and layer is not None and layer.config.recurrent:
             bits = min(16, weight_bits + max(0, math.ceil(-math.log2(network.config.input_scale))))
-        scale = _scales(folded, bits)
-        weights = _rounded(folded.weights, scale, bits)
-        unit = scale * 2.0**shift
+        rounded = rounding(folded, bits, layers)
+        unit = rounded.scale * 2.0**shift
         threshold = None
         if folded.threshold is not None:
             threshold = torch.clamp(torch.round(folded.threshold * unit), min=1.0).long().numpy()
@@ -96,9 +128,9 @@ def quantize(
             layers.append(
                 LayerSpec(
                     inputs=network.config.inputs if index == 0 else layers[-1].neurons,
-                    neurons=len(weights),
-                    weights=weights.long().numpy(),
-                    bias=torch.round(folded.bias * unit).long().numpy(),
+                    neurons=len(rounded.weights),
+                    weights=rounded.weights.long().numpy(),
+                    bias=torch.round(rounded.bias * unit).long().numpy(),
                     threshold=threshold,
                     delays=delays,
                     decay=quantize_decay(tau),
@@ -142,23 +174,32 @@ def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
     return FoldedLayer(weights, bias, layer.config.threshold)
 
 
-def _scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
-    """(neurons,) scale of each neuron, all equal for the read-out."""
-    largest = float((1 << (weight_bits - 1)) - 1)
-    weights = folded.weights
-    peak = weights.abs().amax(dim=1)
+def largest_weight(weight_bits: int) -> float:
+    """Of integers of that width; the smallest is its negative."""
+    return float((1 << (weight_bits - 1)) - 1)
+
+
+def widest_scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
+    """(neurons,) scale of each neuron at which its largest weight just fits, all equal for the read-out."""
+    peak = folded.weights.abs().amax(dim=1)
     if folded.threshold is None:
-        peak = peak.max().expand(len(weights))
+        peak = peak.max().expand(len(peak))
     # A neuron without weights has no scale of its own. Nor may its weights be so far below the threshold that the
     # membrane of the whole layer would have to be widened for it: they cannot make it fire.
     floor = (folded.threshold or 1.0) / _LARGEST_SCALE
-    scale = largest / peak.clamp(min=floor)
+    return largest_weight(weight_bits) / peak.clamp(min=floor)
+
+
+def nearest_scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
+    """(neurons,) scale at which rounding to the nearest integer is most exact; widths above 6 bits clip no weight."""
+    weights, scale = folded.weights, widest_scales(folded, weight_bits)
     if weight_bits > _CLIPPED_BITS:
         return scale
     best, lowest = scale, torch.full_like(scale, torch.inf)
     for share in torch.linspace(1.0, 0.4, 31, dtype=scale.dtype):
         candidate = scale / share
-        error = (_rounded(weights, candidate, weight_bits) / candidate.unsqueeze(1) - weights).square().sum(dim=1)
+        rounded = nearest_integers(weights, candidate, weight_bits)
+        error = (rounded / candidate.unsqueeze(1) - weights).square().sum(dim=1)
         if folded.threshold is None:
             error = error.sum().expand(len(weights))
         best = torch.where(error < lowest, candidate, best)
@@ -166,8 +207,9 @@ def _scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
     return best
 
 
-def _rounded(weights: Tensor, scale: Tensor, weight_bits: int) -> Tensor:
-    largest = float((1 << (weight_bits - 1)) - 1)
+def nearest_integers(weights: Tensor, scale: Tensor, weight_bits: int) -> Tensor:
+    """(neurons, axons) whole numbers nearest to the scaled weights, within the width."""
+    largest = largest_weight(weight_bits)
     return torch.round(weights * scale.unsqueeze(1)).clamp(-largest, largest)
 
 

@@ -146,6 +146,19 @@ def test_quantize_widths(made: Made, tmp_path: Path) -> None:
     assert load_model(out).value_bits == 7
 
 
+def test_quantize_calibrates(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    argv = ("quantize", made.checkpoint, "-o", out, "--weight-bits", 3, "--calibrate")
+    assert refused(tmp_path, *argv, 5) == "--data must be given with --calibrate, not left out"
+    assert report(*argv, 5, "--data", made.data)["calibrated_on"] == 5
+    assert load_info(out)["calibrated_on"] == 5
+    few = [layer.weights.tolist() for layer in load_model(out).layers]
+    # All that are not held out.
+    assert report(*argv, 1000, "--data", made.data)["calibrated_on"] == 36
+    assert [layer.weights.tolist() for layer in load_model(out).layers] != few
+    assert report(*argv, 0, "--data", made.data)["calibrated_on"] == 0
+
+
 def test_quantize_fine_tunes(made: Made, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     argv = ("quantize", made.checkpoint, "-o", out, "--weight-bits", 3, "--fine-tune", 2)

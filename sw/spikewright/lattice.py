@@ -67,7 +67,7 @@ class Lattice:
                 best = torch.round(out[:, i] - scale * gradient[:, i] / self._diagonal[:, i])
                 change = best.clamp(-self.largest, self.largest) - out[:, i]
                 out[:, i] += change
-                gradient += self.moments[:, :, i] * (change / scale).unsqueeze(1)
+                gradient += self.moments[:, i] * (change / scale).unsqueeze(1)
             if torch.equal(out, before):
                 break
         return out

@@ -150,6 +150,8 @@ def test_quantize_calibrates(made: Made, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     argv = ("quantize", made.checkpoint, "-o", out, "--weight-bits", 3, "--calibrate")
     assert refused(tmp_path, *argv, 5) == "--data must be given with --calibrate, not left out"
+    found = refused(tmp_path, *argv, 5, "--fine-tune", 1, "--data", made.data)
+    assert found == "--calibrate must be left out with --fine-tune, which begins with the nearest integers"
     assert report(*argv, 5, "--data", made.data)["calibrated_on"] == 5
     assert load_info(out)["calibrated_on"] == 5
     few = [layer.weights.tolist() for layer in load_model(out).layers]

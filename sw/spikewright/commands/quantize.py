@@ -83,6 +83,8 @@ def run(args: argparse.Namespace) -> Outcome:
     for option, wanted in (("--calibrate", args.calibrate), ("--fine-tune", args.fine_tune)):
         if wanted and args.data is None:
             raise InputError(f"--data must be given with {option}, not left out")
+    if args.calibrate and args.fine_tune:
+        raise InputError("--calibrate must be left out with --fine-tune, which begins with the nearest integers")
     calibrated = 0
     if args.calibrate or args.fine_tune:
         parts = load_parts(config, args.data)

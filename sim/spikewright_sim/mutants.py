@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,10 @@ from .traces import header
 MAIN = Path(__file__).with_name("play.cpp")
 ALONE, PAUSES, CUT, SLOW, AHEAD = 1, 2, 4, 8, 16
 SELECT_BITS = 12
+COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    f"${name}": getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")
+}
+LONGEST_COMPARED = 12  # bits, of which all values are tried
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,21 @@ class Mutant:
     killed: str
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A cell of yosys: its type, its parameters that are small numbers, and the constants at its ports, bit 0 first."""
+
+    kind: str
+    parameters: dict[str, int]
+    constants: dict[str, str]
+
+
 def small_network(seed: int = 1) -> NetworkSpec:
     """24 inputs, a recurrent and a plain layer, ten classes; both resets, values of two bits.
 
     Half of the neurons of a layer fire in every step of a strong input. From these the last two of the next layer have
-    only the highest and only the lowest weights, so that membranes and scores come as far as their widths allow.
+    only the highest and only the lowest weights, so that membranes and scores come as far as their widths allow. Of the
+    other classes each wins some samples, by little: the more synapses a class has, the lower its bias.
     """
     rng = np.random.default_rng(seed)
     sizes = (24, 40, 24, 10)
@@ -65,14 +80,19 @@ def small_network(seed: int = 1) -> NetworkSpec:
         lone = np.arange(inputs - inputs // 3, inputs)
         weights[:, lone] = 0
         weights[(5 + 7 * (lone // 2)) % (neurons - 2), lone] = rng.integers(1, 8, len(lone))
+        # Without input hidden neurons are silent, but for the one with the lowest weights.
+        bias = np.append(-np.abs(rng.integers(-4, 5, neurons - 1)), 4)
+        if readout:
+            weights[:-2] = np.where(weights[:-2] != 0, 5 + np.abs(weights[:-2]) % 3, 0)
+            bias = 7 - (weights != 0).sum(axis=1) // 2
+            bias[-2:] = -8, 7
         layers.append(
             LayerSpec(
                 inputs=inputs,
                 neurons=neurons,
                 weights=weights,
-                bias=np.append(rng.integers(-4, 5, neurons - 1), 4),
-                # The neuron with the lowest weights fires as long as nothing comes.
-                threshold=None if readout else np.append(rng.integers(2, 10, neurons - 1), 4),
+                bias=bias,
+                threshold=None if readout else np.append(rng.integers(2, 10, neurons - 1) + 4 * index, 4),
                 delays=rng.integers(0, 4, neurons) if loop else None,
                 decay=Decay(3, 4),
                 reset="soft" if index else "hard",
@@ -174,11 +194,11 @@ def _mutate(build_dir: Path, count: int, seed: int) -> list[str]:
         """,
     )
     listed = (build_dir / "mutants.txt").read_text().splitlines()
-    constants = constant_ports((build_dir / "flat.il").read_text())
+    cells = parse_cells((build_dir / "flat.il").read_text())
     chosen = [
         line
         for line in listed
-        if not re.search(r"-port CLK |memrd\S* -port (EN|ARST|SRST) ", line) and not is_the_same(line, constants)
+        if not re.search(r"-port CLK |memrd\S* -port (EN|ARST|SRST) ", line) and not is_the_same(line, cells)
     ][:count]
     numbered = [
         f"mutate -ctrl mutsel {SELECT_BITS} {k}{line.removeprefix('mutate')}" for k, line in enumerate(chosen, 1)
@@ -198,23 +218,51 @@ def _mutate(build_dir: Path, count: int, seed: int) -> list[str]:
     return chosen
 
 
-def constant_ports(rtlil: str) -> dict[tuple[str, str], str]:
-    """Ports of cells that a constant is connected to: (cell, port) to its bits, the last one first."""
-    ports = {}
-    cell = ""
+def parse_cells(rtlil: str) -> dict[str, Cell]:
+    """Cells of a module by their names, as `mutate` writes them."""
+    cells: dict[str, Cell] = {}
+    name = ""
     for line in rtlil.splitlines():
-        if found := re.fullmatch(r"  cell \S+ (\S+)", line):
-            cell = found[1]
+        if found := re.fullmatch(r"  cell (\S+) (\S+)", line):
+            name = found[2].lstrip("\\")
+            cells[name] = Cell(found[1], {}, {})
+        elif found := re.fullmatch(r"    parameter \\(\S+) (\d+)", line):
+            cells[name].parameters[found[1]] = int(found[2])
         elif found := re.fullmatch(r"    connect \\(\S+) \d+'([01x]+)", line):
-            ports[cell, found[1]] = found[2][::-1]
-    return ports
+            cells[name].constants[found[1]] = found[2][::-1]
+    return cells
 
 
-def is_the_same(change: str, constants: Mapping[tuple[str, str], str]) -> bool:
-    """Whether a mutation ties a bit of a constant to the value that it has."""
+def is_the_same(change: str, cells: Mapping[str, Cell]) -> bool:
+    """Whether a mutation leaves its cell what it was.
+
+    It ties a bit of a constant to the value that it has, or changes a number only where a constant that it is compared
+    with gives the same either way.
+    """
     options = dict(re.findall(r"-(\w+) (\S+)", change))
-    bits = constants.get((options["cell"], options["port"].lstrip("\\")))
-    return bits is not None and options["mode"] == f"const{bits[int(options.get('portbit', '0'))]}"
+    cell, port, bit = cells[options["cell"]], options["port"].lstrip("\\"), int(options.get("portbit", "0"))
+    mode = options["mode"]
+    if constant := cell.constants.get(port):
+        return bool(mode == f"const{constant[bit]}")
+    other = "B" if port == "A" else "A"
+    constant = cell.constants.get(other, "x")
+    compare = COMPARISONS.get(cell.kind)
+    width = cell.parameters.get(f"{port}_WIDTH", 0)
+    signed = cell.parameters.get("A_SIGNED", 0)
+    if compare is None or port == "Y" or signed or "x" in constant or width > LONGEST_COMPARED:
+        return False
+    number = int(constant[::-1], 2)
+
+    def result(value: int) -> bool:
+        return compare(value, number) if port == "A" else compare(number, value)
+
+    def mutated(value: int) -> int:
+        if mode.startswith("const"):
+            return value & ~(1 << bit) | int(mode[-1]) << bit
+        controls = mode == "inv" or value >> int(options["ctrlbit"]) & 1 == int(mode[-1])
+        return value ^ controls << bit
+
+    return all(result(mutated(value)) == result(value) for value in range(1 << width))
 
 
 def _yosys(folder: Path, script: str) -> None:

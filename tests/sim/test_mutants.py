@@ -14,10 +14,11 @@ from spikewright_sim.mutants import (
     CUT,
     PAUSES,
     SLOW,
-    constant_ports,
+    Cell,
     describe,
     is_the_same,
     main,
+    parse_cells,
     small_network,
     stimulus,
 )
@@ -63,22 +64,56 @@ def test_stimulus_is_what_the_regression_plays() -> None:
 
 
 def test_a_mutant_is_described_by_its_signal() -> None:
-    change = "mutate -mode inv -module core -cell $flatten\\lane.$add$7 -port Y -portbit 1 -wire lane.sum -wirebit 3"
-    assert describe(change) == "inv of lane.sum[3] at \\lane.$add$7.Y"
-    change = "mutate -mode const0 -module core -cell $auto$3 -port A -portbit 2 -src core.v:5.1-5.9"
-    assert describe(change) == "const0 of $auto$3.A[2] at $auto$3.A"
+    line = "mutate -mode inv -module core -cell $flatten\\lane.$add$7 -port Y -portbit 1 -wire lane.sum -wirebit 3"
+    assert describe(line) == "inv of lane.sum[3] at \\lane.$add$7.Y"
+    line = "mutate -mode const0 -module core -cell $auto$3 -port A -portbit 2 -src core.v:5.1-5.9"
+    assert describe(line) == "const0 of $auto$3.A[2] at $auto$3.A"
+
+
+def cell(kind: str, constant: str, width: int) -> dict[str, Cell]:
+    return parse_cells(
+        f"  cell ${kind} $7\n    parameter \\A_WIDTH {width}\n    connect \\A \\level\n"
+        f"    connect \\B {len(constant)}'{constant}\n  end\n"
+    )
+
+
+def change(mode: str, port: str, bit: int, control: int | None = None) -> str:
+    controlled = "" if control is None else f" -ctrlbit {control}"
+    return f"mutate -mode {mode} -module core -cell $7 -port {port} -portbit {bit}{controlled} -src core.v:5.1-5.9"
+
+
+def test_cells_are_parsed() -> None:
+    assert cell("add", "01", 3) == {"$7": Cell("$add", {"A_WIDTH": 3}, {"B": "10"})}
 
 
 def test_a_constant_tied_to_its_value_is_no_mutant() -> None:
-    constants = constant_ports(
-        "  cell $add $add$7\n    parameter \\B_WIDTH 2\n    connect \\A \\level\n    connect \\B 2'01\n  end\n"
-    )
-    assert constants == {("$add$7", "B"): "10"}
-    change = "mutate -mode const1 -module core -cell $add$7 -port B -portbit 0 -src core.v:5.1-5.9"
-    assert is_the_same(change, constants)
-    assert not is_the_same(change.replace("const1", "const0"), constants)
-    assert not is_the_same(change.replace("-portbit 0", "-portbit 1"), constants)
-    assert not is_the_same(change.replace("-port B", "-port A"), constants)
+    cells = cell("add", "01", 2)
+    assert is_the_same(change("const1", "B", 0), cells)
+    assert is_the_same(change("const0", "B", 1), cells)
+    assert not is_the_same(change("const0", "B", 0), cells)
+    assert not is_the_same(change("const1", "A", 0), cells)
+
+
+@pytest.mark.parametrize(
+    ("kind", "constant", "mode", "bit", "control", "same"),
+    [
+        ("eq", "100", "cnot0", 1, 2, True),  # below 4 nothing equals 4
+        ("eq", "100", "cnot1", 1, 2, False),
+        ("eq", "100", "inv", 1, None, False),
+        ("eq", "100", "const0", 1, None, False),  # 6 would equal 4
+        ("ne", "100", "cnot0", 1, 2, True),
+        ("le", "001", "cnot1", 0, 1, True),  # 2 and 3 are both above 1
+        ("le", "001", "cnot0", 0, 1, True),  # 0 and 1 are not
+        ("le", "000", "cnot0", 0, 1, False),
+        ("gt", "011", "const1", 0, None, True),
+        ("add", "100", "cnot0", 1, 2, False),
+        ("eq", "10x", "cnot0", 1, 2, False),
+    ],
+)
+def test_a_comparison_that_gives_the_same_for_all_numbers_is_no_mutant(
+    kind: str, constant: str, mode: str, bit: int, control: int | None, same: bool
+) -> None:
+    assert is_the_same(change(mode, "A", bit, control), cell(kind, constant, 3)) == same
 
 
 def test_too_many_mutants_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

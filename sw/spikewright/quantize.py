@@ -7,6 +7,7 @@ scale for all classes, which leaves the decision as it is.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -147,6 +148,35 @@ def quantize(
         return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps)
     except ValueError as error:
         raise InputError(f"network cannot be quantized: {error}") from None
+
+
+@torch.no_grad()
+def round_delays(network: SpikingNetwork, step: int) -> SpikingNetwork:
+    """The same network with delays that are multiples of a few steps.
+
+    A core reads the delayed spikes of a time step delay by delay, a cycle each: the fewer different delays, the sooner.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        Left as it is.
+    step : int
+        At least 1. Every delay becomes the nearest multiple, of two the even one, that is not above the `max_delay` of
+        its layer.
+
+    Raises
+    ------
+    InputError
+        If the step is below 1.
+    """
+    if step < 1:
+        raise InputError(f"delay_step must be at least 1, not {step}")
+    rounded = copy.deepcopy(network)
+    for layer in rounded.spiking_layers():
+        if layer.config.recurrent:
+            multiples = torch.round(layer.delays / step).clamp(max=layer.config.max_delay // step)
+            layer.delays.copy_(multiples * step)
+    return rounded
 
 
 def fold(network: SpikingNetwork) -> list[FoldedLayer]:

@@ -146,6 +146,22 @@ def test_quantize_widths(made: Made, tmp_path: Path) -> None:
     assert load_model(out).value_bits == 7
 
 
+@pytest.mark.parametrize("more", [(), ("--calibrate", 5), ("--fine-tune", 1)])
+def test_quantize_rounds_delays(made: Made, tmp_path: Path, more: tuple[str | int, ...]) -> None:
+    out = tmp_path / "model.safetensors"
+    before = load_model(made.model).layers[1].delays
+    assert before is not None
+    assert (before % 3).any()
+    found = report("quantize", made.checkpoint, "-o", out, "--data", made.data, "--delay-step", 3, *more)
+    delays = load_model(out).layers[1].delays
+    assert delays is not None
+    assert delays.any()
+    assert not (delays % 3).any()
+    assert abs(delays - before).max() <= 2
+    assert found["delay_step"] == load_info(out)["delay_step"] == 3
+    assert found["accuracy"]["float"] == made.quantize["accuracy"]["float"]
+
+
 def test_quantize_calibrates(made: Made, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     argv = ("quantize", made.checkpoint, "-o", out, "--weight-bits", 3, "--calibrate")

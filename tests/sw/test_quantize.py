@@ -5,7 +5,7 @@ from spikewright.config import LayerConfig, NetworkConfig
 from spikewright.errors import InputError
 from spikewright.integer import IntegerNetwork
 from spikewright.networks import SpikingNetwork
-from spikewright.quantize import fold, quantize, quantize_decay, rounded_to_zero, signed_digits
+from spikewright.quantize import fold, quantize, quantize_decay, round_delays, rounded_to_zero, signed_digits
 
 
 def network(seed=0, readout="sum", **layer):
@@ -67,6 +67,18 @@ def test_sixteen_bits_reproduce_the_float_network(batch_norm, reset):
 def test_delays_are_rounded():
     net = network()
     assert quantize(net).layers[1].delays.tolist() == net.layers[1].delays.detach().round().int().tolist()
+
+
+def test_delays_are_rounded_to_multiples():
+    net = network(max_delay=11)
+    with torch.no_grad():
+        net.layers[1].delays.copy_(torch.tensor([0.0, 1.9, 2.1, 2.0, 6.0, 5.9, 9.0, 10.5, 11.0, 3.0]))
+    before = net.layers[1].delays.tolist()
+    assert quantize(round_delays(net, 4)).layers[1].delays.tolist() == [0, 0, 4, 0, 8, 4, 8, 8, 8, 4]
+    assert quantize(round_delays(net, 1)).layers[1].delays.tolist() == quantize(net).layers[1].delays.tolist()
+    assert net.layers[1].delays.tolist() == before
+    with pytest.raises(InputError, match="^delay_step must be at least 1, not 0$"):
+        round_delays(net, 0)
 
 
 def test_clipping_makes_narrow_weights_more_exact():

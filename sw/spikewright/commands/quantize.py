@@ -45,6 +45,14 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="width of the counts or pixels of input events, 1 .. 16 (default: the configuration's, such as 5)",
     )
     parser.add_argument(
+        "--delay-step",
+        type=integer(1, 1000),
+        default=1,
+        metavar="N",
+        help="round delays to multiples of N steps: with fewer different ones, a core of many lanes takes fewer\n"
+        "cycles (default: %(default)s)",
+    )
+    parser.add_argument(
         "--calibrate",
         type=integer(0),
         default=0,
@@ -75,9 +83,10 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.parts import load_parts
     from spikewright.progress import say
     from spikewright.qat import fine_tune
-    from spikewright.quantize import quantize, rounded_to_zero
+    from spikewright.quantize import quantize, round_delays, rounded_to_zero
 
-    network, config, _ = read_checkpoint(args.checkpoint)
+    trained, config, _ = read_checkpoint(args.checkpoint)
+    network = round_delays(trained, args.delay_step)
     widths = {"weight_bits": args.weight_bits, "value_bits": args.value_bits}
     validation: list[float] = []
     for option, wanted in (("--calibrate", args.calibrate), ("--fine-tune", args.fine_tune)):
@@ -108,12 +117,13 @@ def run(args: argparse.Namespace) -> Outcome:
     data = load(args.data, args.split, spec, binning, model=args.checkpoint)
     spec, rated = with_rates(spec, args.data, binning, args.checkpoint)
     with step(f"Running {len(data)} samples through the float and the integer network"):
-        before = evaluate(network, data)
+        before = evaluate(trained, data)
         after = evaluate(IntegerNetwork(spec), data)
     report: dict[str, Any] = {
         "model": str(args.out),
         "weight_bits": args.weight_bits,
         "value_bits": spec.value_bits,
+        "delay_step": args.delay_step,
         "data": SAMPLE if args.data is None else str(args.data),
         "samples": len(data),
         "accuracy": {"float": before["accuracy"], "quantized": after["accuracy"]},
@@ -124,8 +134,9 @@ def run(args: argparse.Namespace) -> Outcome:
         "calibrated_on": calibrated,
         "fine_tuning": {"epochs": args.fine_tune, "validation": validation},
     }
-    kept = ("weight_bits", "value_bits", "samples", "accuracy", "rates_of_samples", "calibrated_on", "fine_tuning")
-    info = {**binning, "checkpoint_sha256": sha256(args.checkpoint), **{key: report[key] for key in kept}}
+    left_out = ("model", "data", "sparsity", "synapses", "rounded_to_zero")
+    kept = {key: value for key, value in report.items() if key not in left_out}
+    info = {**binning, "checkpoint_sha256": sha256(args.checkpoint), **kept}
     save_model(args.out, spec, info)
     rows = [
         ("accuracy, float", percent(before["accuracy"])),

@@ -152,17 +152,18 @@ def quantize(
 
 @torch.no_grad()
 def round_delays(network: SpikingNetwork, step: int) -> SpikingNetwork:
-    """The same network with delays that are multiples of a few steps.
+    """The same network with spikes that arrive multiples of a few steps after they were fired.
 
-    A core reads the delayed spikes of a time step delay by delay, a cycle each: the fewer different delays, the sooner.
+    A core reads the delayed spikes of a time step delay by delay, a cycle each, and those of a short delay late: the
+    fewer different delays, and the longer the shortest, the sooner it is done.
 
     Parameters
     ----------
     network : SpikingNetwork
         Left as it is.
     step : int
-        At least 1. Every delay becomes the nearest multiple, of two the even one, that is not above the `max_delay` of
-        its layer.
+        At least 1. A spike arrives 1 + delay steps after it was fired: that becomes the nearest multiple (of two the
+        even one), one at least, if that is not above the `max_delay` of the layer.
 
     Raises
     ------
@@ -174,8 +175,9 @@ def round_delays(network: SpikingNetwork, step: int) -> SpikingNetwork:
     rounded = copy.deepcopy(network)
     for layer in rounded.spiking_layers():
         if layer.config.recurrent:
-            multiples = torch.round(layer.delays / step).clamp(max=layer.config.max_delay // step)
-            layer.delays.copy_(multiples * step)
+            multiples = torch.round((1 + layer.delays.round()) / step).clamp(min=1)
+            layer.delays.copy_(step * multiples.clamp(max=(1 + layer.config.max_delay) // step) - 1)
+    rounded.limit_delays()
     return rounded
 
 

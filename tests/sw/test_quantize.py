@@ -69,14 +69,16 @@ def test_delays_are_rounded():
     assert quantize(net).layers[1].delays.tolist() == net.layers[1].delays.detach().round().int().tolist()
 
 
-def test_delays_are_rounded_to_multiples():
+def test_spikes_arrive_after_multiples_of_steps():
     net = network(max_delay=11)
     with torch.no_grad():
         net.layers[1].delays.copy_(torch.tensor([0.0, 1.9, 2.1, 2.0, 6.0, 5.9, 9.0, 10.5, 11.0, 3.0]))
     before = net.layers[1].delays.tolist()
-    assert quantize(round_delays(net, 4)).layers[1].delays.tolist() == [0, 0, 4, 0, 8, 4, 8, 8, 8, 4]
+    assert quantize(round_delays(net, 4)).layers[1].delays.tolist() == [3, 3, 3, 3, 7, 7, 7, 11, 11, 3]
     assert quantize(round_delays(net, 1)).layers[1].delays.tolist() == quantize(net).layers[1].delays.tolist()
     assert net.layers[1].delays.tolist() == before
+    assert quantize(round_delays(net, 5)).layers[1].delays.tolist() == [4, 4, 4, 4, 4, 4, 9, 9, 9, 4]
+    assert set(quantize(round_delays(net, 100)).layers[1].delays.tolist()) == {0}
     with pytest.raises(InputError, match="^delay_step must be at least 1, not 0$"):
         round_delays(net, 0)
 

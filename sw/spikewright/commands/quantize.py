@@ -49,8 +49,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
         type=integer(1, 1000),
         default=1,
         metavar="N",
-        help="round delays to multiples of N steps: with fewer different ones, a core of many lanes takes fewer\n"
-        "cycles (default: %(default)s)",
+        help="let delayed spikes arrive after multiples of N steps: with fewer different delays, a core of many\n"
+        "lanes takes fewer cycles (default: %(default)s)",
     )
     parser.add_argument(
         "--calibrate",

@@ -82,6 +82,7 @@ def small_network(seed: int = 1) -> NetworkSpec:
         weights[(5 + 7 * (lone // 2)) % (neurons - 2), lone] = rng.integers(1, 8, len(lone))
         # Without input hidden neurons are silent, but for the one with the lowest weights.
         bias = np.append(-np.abs(rng.integers(-4, 5, neurons - 1)), 4)
+        bias[: neurons // 2 : 3] = 1
         if readout:
             weights[:-2] = np.where(weights[:-2] != 0, 5 + np.abs(weights[:-2]) % 3, 0)
             bias = 7 - (weights != 0).sum(axis=1) // 2
@@ -133,6 +134,9 @@ def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> byt
         event = network.inputs - 1 | 1 << stream["axon_bits"]
         samples.append((flags, [*sample(3, 0.5)[:-1], (event, 1)]))
         samples.append((flags & ~AHEAD, sample(5, 0.5)))
+    # A reset of one cycle in any cycle of a step: what it does not reset comes through only where it was just set.
+    for after in rng.integers(5, 200, 400).tolist():
+        samples += [(CUT | PAUSES | after << 8, sample(4, 0.2)), (0, sample(2, 0.2))]
     # Events of value 0, which only take the time of the gate.
     zeros = [*((axon, 0) for axon in range(network.inputs)), (1 << stream["mark_bit"], 0)]
     samples += 4 * [(0, zeros + sample(3, 0.5)), (ALONE, zeros + sample(3, 0.2))]

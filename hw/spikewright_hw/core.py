@@ -15,7 +15,7 @@ from .guard import InputGuard
 from .layer import ReadoutLayer, SpikingLayer
 from .layouts import event
 from .loader import Loader, SampleGate, fingerprint
-from .reset import add_parts
+from .reset import ResetRegister, add_parts
 from .rom import LoadTarget
 from .shared import SharedEngine
 
@@ -32,7 +32,7 @@ class Core(wiring.Component):
     Members
     -------
     reset : In(1)
-        Like that of the clock domain, one cycle later.
+        Like that of the clock domain, two cycles later.
     events : In(stream.Signature(event(inputs, value_bits)))
         See `InputGuard` for what is accepted.
     results : Out(stream.Signature(result(score_bits)))
@@ -79,19 +79,24 @@ class Core(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        add_parts(m, self.reset, guard=self.guard)
+        # A branch for each layer: one register for all lanes of all layers would have to reach the whole device.
+        branches = [ResetRegister() for _layer in self.layers or [self._last]]
+        for index, branch in enumerate(branches):
+            m.submodules[f"branch{index}"] = branch
+            m.d.comb += branch.i.eq(self.reset)
+        add_parts(m, branches[0].o, guard=self.guard)
         wiring.connect(m, wiring.flipped(self.events), self.guard.i)
         events = self.guard.o
         if self._spec.engine is not None:
             m.submodules.engine = engine = self._last
-            m.d.comb += engine.reset.eq(self.reset)
+            m.d.comb += engine.reset.eq(branches[0].o)
             wiring.connect(m, events, engine.events)
             for index in range(len(self._spec.layers)):
                 name = f"trace{index}"
                 wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
         for index, layer in enumerate(self.layers):
             m.submodules[f"layer{index}"] = layer
-            m.d.comb += layer.reset.eq(self.reset)
+            m.d.comb += layer.reset.eq(branches[index].o)
             wiring.connect(m, events, layer.events)
             wiring.connect(m, layer.trace, wiring.flipped(getattr(self, f"trace{index}")))
             if index + 1 < len(self.layers):
@@ -107,7 +112,7 @@ MOST_SAMPLES = (1 << 16) - 1
 class AxiCore(wiring.Component):
     """`Core` behind the names of AXI4-Stream, for users of Verilog.
 
-    After `rst` the core is busy for two cycles, in which the reset spreads; it takes and answers nothing meanwhile.
+    After `rst` the core is busy for three cycles, in which the reset spreads; it takes and answers nothing meanwhile.
     Where the memories are loaded at run time, the core is held in reset until an image was loaded and found right, see
     `Loader`; the reset of the top level forgets that. Another image is taken as soon as no sample is under way; until
     then no new sample begins.
@@ -180,7 +185,8 @@ class AxiCore(wiring.Component):
         if self.loader is not None:
             reset = self.rst | ~self.loader.loaded
             may_take = working & self._load(m, self.loader)
-        m.d.sync += [core.reset.eq(reset), working.eq(~(reset | core.reset))]
+        branches = Signal()
+        m.d.sync += [core.reset.eq(reset), branches.eq(core.reset), working.eq(~(reset | core.reset | branches))]
         mark_bit = self.axon_bits + self.value_bits
         scores = core.results.payload
         m.d.comb += [

@@ -142,7 +142,7 @@ class Lane(wiring.Component):
 
         # Issue: one synapse address or row a cycle, the next entry in the cycle of the last address of this one.
         entry = queue.o.payload
-        value = Signal(self._spec.value_bits)
+        value = Signal.like(entry.value)
         # After a reset a sweep, of which nobody reads anything, sets all states to what the first step starts from.
         sweeping = Signal(init=1)
         silent = Signal(init=1)
@@ -192,7 +192,7 @@ class Lane(wiring.Component):
         multiply_value = Signal.like(value)
         synapse = Signal(self._synapse)
         m.d.sync += [multiply.eq(fetched), multiply_value.eq(fetched_value), synapse.eq(rom.data)]
-        product = synapse.weight * multiply_value if len(value) > 1 else synapse.weight
+        product = synapse.weight * multiply_value if len(value) else synapse.weight
         swept = delayed(m, sweeping, 2, name="swept")[-1]
         swept_row = delayed(m, row, 2, name="swept_row")[-1]
         m.d.comb += [

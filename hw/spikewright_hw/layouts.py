@@ -27,11 +27,12 @@ def run(image: LayerImage) -> data.StructLayout:
     """A run of synapses from address `start` on, whose weights count `value` times.
 
     `synapses` is their number, or with the encoding "bitmap" a bit for every row of the lane that has one. With `mark`
-    it ends a step, and `start` and `synapses` are the `last` and `error` of `MARK`.
+    it ends a step, and `start` and `synapses` are the `last` and `error` of `MARK`. A value of one bit is always 1, and
+    left out: for all lanes it would be one register with wires across the whole device.
     """
-    return data.StructLayout(
-        {"start": image.start_bits, "synapses": image.extent_bits, "value": image.spec.value_bits, "mark": 1}
-    )
+    value_bits = image.spec.value_bits
+    value = value_bits if value_bits > 1 else 0
+    return data.StructLayout({"start": image.start_bits, "synapses": image.extent_bits, "value": value, "mark": 1})
 
 
 def bit_row(rows: int, width: int) -> data.StructLayout:

@@ -48,7 +48,12 @@ def _widths(core: CoreSpec, index: int) -> tuple[int, int, int]:
 
 def _run_bits(image: LayerImage) -> int:
     """Width of an entry of a lane's queue."""
-    return image.start_bits + image.extent_bits + image.spec.value_bits + 1
+    return image.start_bits + image.extent_bits + _lane_value_bits(image) + 1
+
+
+def _lane_value_bits(image: LayerImage) -> int:
+    """Of an event, in a lane: none where it is always 1."""
+    return image.spec.value_bits if image.spec.value_bits > 1 else 0
 
 
 def _ring_entry_bits(image: LayerImage) -> int:
@@ -112,8 +117,8 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
     """Of a layer with `widths` as by `_widths`."""
     spec = image.spec
     state, constants, score = widths
-    row, start, length, value = image.row_bits, image.start_bits, image.length_bits, spec.value_bits
-    product = spec.weight_bits + (value if value > 1 else 0)
+    row, start, length, value = image.row_bits, image.start_bits, image.length_bits, _lane_value_bits(image)
+    product = spec.weight_bits + value
     adders = max(0, (spec.decay.multiplier ^ 3 * spec.decay.multiplier).bit_count() - 1)
     queue = 3 * unsigned_bits(core.queue_depth - 1) + 2
 
@@ -144,7 +149,7 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
     lane_luts += image.extent_bits / 3 + 2 + (start if image.offset_bits else 0)
     luts = image.lanes * lane_luts
     ffs = image.lanes * lane_ffs + start
-    event = unsigned_bits(spec.axons - 1) + value + 3
+    event = unsigned_bits(spec.axons - 1) + spec.value_bits + 3
     ffs += 4 + 3 * event
     luts += 10
     # The join.

@@ -19,7 +19,7 @@ from spikewright_sim.dut import beats
 
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("length", [1, 3])
-def test_a_reset_at_any_moment_leaves_a_core_that_takes_and_answers_nothing_for_two_cycles(
+def test_a_reset_at_any_moment_leaves_a_core_that_takes_and_answers_nothing_for_three_cycles(
     shared: bool, length: int
 ) -> None:
     network = random_network(21, (6, 5, 3), recurrent=(True,), timesteps=4)
@@ -59,7 +59,7 @@ def test_a_reset_at_any_moment_leaves_a_core_that_takes_and_answers_nothing_for_
             ctx.set(core.rst, 1)
             await ctx.tick().repeat(length)
             ctx.set(core.rst, 0)
-            for _ in range(2):
+            for _ in range(3):
                 ctx.set(core.s_axis_tvalid, 1)
                 ctx.set(core.s_axis_tdata, samples[0][0][0])
                 busy.append(bool(ctx.get(core.s_axis_tready) | ctx.get(core.m_axis_tvalid) | ctx.get(core.trace_valid)))
@@ -81,4 +81,4 @@ def test_every_lane_has_a_register_of_its_own(tmp_path: Path) -> None:
     text = (tmp_path / "spikewright_core.v").read_text()
     assert "(* keep_hierarchy *)\nmodule spikewright_reset (" in text
     # The guard; of both layers the lanes, their control, and what surrounds them.
-    assert text.count("spikewright_reset reset") == 1 + 2 * (4 + 2)
+    assert text.count("spikewright_reset reset") == 1 + 2 * (1 + 4 + 2)

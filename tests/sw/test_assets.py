@@ -17,6 +17,7 @@ CHECKPOINTS = {
     "shd-adabreg50": 0.5,
     "shd-adabreg70": 0.69,
     "shd-adabreg90": 0.9,
+    "shd-fast": 0.89,
     "shd-small-adabreg": 0.7,
     "synth-full": 0.69,
     "synth-small": 0.8,

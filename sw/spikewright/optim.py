@@ -5,6 +5,10 @@ a weight stays exactly zero until its shadow leaves the flat part of the regular
 Burger: "A Bregman Learning Framework for Sparse Neural Networks", JMLR 2022). The shadow starts at
 `p / delta + reg.sub_grad(p)`, so that the first step leaves from the given weights.
 
+Like every optimizer of PyTorch they start each step from the parameter as they find it. Where it was written from
+outside since the last step (a checkpoint restored, averaged weights swapped in, a mask, a bound on a delay), the shadow
+starts anew from what was written; all other elements keep theirs.
+
 A parameter group may carry its own `reg`; without one it is trained plainly, by the same update.
 """
 
@@ -12,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from numbers import Real
 from typing import Any, cast
 
 import torch
@@ -28,34 +33,87 @@ class _Proximal(torch.optim.Optimizer):
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         super().__init__(cast(Any, params), defaults)
-        for group in self.param_groups:
-            group["reg"] = group["reg"] if group["reg"] is not None else NoRegularizer()
-            _check("lr", group["lr"], group["lr"] >= 0, "at least 0")
-            if "delta" in group:
-                _check("delta", group["delta"], group["delta"] > 0, "above 0")
-            if "momentum" in group:
-                _check("momentum", group["momentum"], 0 <= group["momentum"] < 1, "at least 0 and below 1")
-            if "betas" in group:
-                for beta in group["betas"]:
-                    _check("betas", beta, 0 <= beta < 1, "at least 0 and below 1")
-                _check("eps", group["eps"], group["eps"] > 0, "above 0")
 
-    def _active(self, group: dict[str, Any]) -> tuple[list[Tensor], list[Tensor]]:
-        """Parameters of the group that have a gradient, and the gradients."""
-        params = [p for p in group["params"] if p.grad is not None]
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters; the constructor passes all of its groups through here.
+
+        Parameters
+        ----------
+        param_group : dict
+            `params`, and settings that differ from the optimizer's own.
+
+        Raises
+        ------
+        InputError
+            If a setting is out of its range or belongs to another optimizer, or a parameter is not real or has a
+            shape that the group's regularizer is not defined for.
+        """
+        super().add_param_group(param_group)
+        try:
+            self._check_group(len(self.param_groups) - 1)
+        except InputError:
+            self.param_groups.pop()
+            raise
+
+    def _check_group(self, index: int) -> None:
+        """Refuse settings out of range; run again at every step, as settings may be written at any time."""
+        group = self.param_groups[index]
+        if group["reg"] is None:
+            group["reg"] = NoRegularizer()
+        for name in _FOREIGN - self.defaults.keys():
+            if group.get(name):
+                raise InputError(f"{name} must be left out, as {type(self).__name__} has no such setting")
+        if not (callable(getattr(group["reg"], "prox", None)) and callable(getattr(group["reg"], "sub_grad", None))):
+            raise InputError(f"reg must be a regularizer such as L1(0.02), not {group['reg']!r}")
+        _check("lr", group["lr"], lambda lr: lr >= 0, "at least 0")
+        if "delta" in group:
+            _check("delta", group["delta"], lambda delta: delta > 0, "above 0")
+        if "momentum" in group:
+            _check("momentum", group["momentum"], lambda momentum: 0 <= momentum < 1, "at least 0 and below 1")
+        if "betas" in group:
+            if not (isinstance(group["betas"], tuple | list) and len(group["betas"]) == 2):
+                raise InputError(f"betas must be two numbers, not {group['betas']!r}")
+            for beta in group["betas"]:
+                _check("betas", beta, lambda beta: 0 <= beta < 1, "at least 0 and below 1")
+            _check("eps", group["eps"], lambda eps: eps > 0, "above 0")
+        check = getattr(group["reg"], "check", NoRegularizer().check)
+        names = group.get("param_names") or [f"parameter {i} of group {index}" for i in range(len(group["params"]))]
+        for name, p in zip(names, group["params"], strict=True):
+            check(p, name)
+
+    def _active(self, index: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Parameters of a group that have a gradient, and the gradients."""
+        self._check_group(index)
+        params = [p for p in self.param_groups[index]["params"] if p.grad is not None]
         if any(p.grad.is_sparse for p in params):
             raise InputError("gradients must be dense, not sparse")
         return params, [p.grad for p in params]
 
     def _shadows(self, group: dict[str, Any], params: list[Tensor], buffers: tuple[str, ...]) -> list[Tensor]:
-        """Shadow variables of the parameters; creates the state of those seen for the first time."""
+        """Shadow variables that belong to the parameters as they are now; creates those of parameters not seen yet."""
+        reg, delta = group["reg"], group["delta"]
         for p in params:
-            if not self.state[p]:
-                self.state[p]["step"] = 0
-                self.state[p]["shadow"] = p.detach() / group["delta"] + group["reg"].sub_grad(p.detach())
-                for name in buffers:
-                    self.state[p][name] = torch.zeros_like(p)
+            state = self.state[p]
+            if not state:
+                state["step"] = 0
+                state["shadow"] = p / delta + reg.sub_grad(p)
+                state["written"] = p.clone()
+            elif not torch.equal(p, state["written"]):
+                # Only what was written from outside, and what shares a group with it, leaves the path of the shadow:
+                # a mask over some weights must not make the other zero weights forget how far they had come.
+                changed = p != state["written"]
+                coupled = reg.coupled(changed) if hasattr(reg, "coupled") else torch.ones_like(changed)
+                state["shadow"] = torch.where(coupled, p / delta + reg.sub_grad(p), state["shadow"])
+            for name in buffers:
+                if name not in state:
+                    state[name] = torch.zeros_like(p)
         return [self.state[p]["shadow"] for p in params]
+
+    def _write(self, group: dict[str, Any], p: Tensor) -> None:
+        """Let a parameter follow its shadow, and remember what was written."""
+        state = self.state[p]
+        p.copy_(group["reg"].prox(group["delta"] * state["shadow"], group["delta"]))
+        state["written"].copy_(p)
 
     @torch.no_grad()
     def regularization(self) -> list[float]:
@@ -66,21 +124,47 @@ class _Proximal(torch.optim.Optimizer):
         """As any optimizer's, with the regularizers reduced to their lambda: no objects, so no pickle is needed."""
         state = super().state_dict()
         for group in state["param_groups"]:
-            group["reg"] = group["reg"].lam
+            group["reg"] = getattr(group["reg"], "lam", 0.0)
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore a `state_dict` of an optimizer that was built alike (same groups, same kinds of regularizers)."""
+        """Restore a `state_dict` of an optimizer that was built alike (same groups, same kinds of regularizers).
+
+        Raises
+        ------
+        InputError
+            If it is the state of another kind of optimizer, or a setting in it is out of its range. The optimizer then
+            stays as it was.
+        """
+        own = self.defaults.keys()
+        for group in state_dict["param_groups"]:
+            if missing := sorted(own - group.keys()):
+                raise InputError(f"state must be that of {type(self).__name__}, not one without {', '.join(missing)}")
+        before = super().state_dict()
         regs = [group["reg"] for group in self.param_groups]
-        lams = [float(group["reg"]) for group in state_dict["param_groups"]]
-        super().load_state_dict(state_dict)
-        for group, reg, lam in zip(self.param_groups, regs, lams, strict=True):
-            reg.lam = lam
-            group["reg"] = reg
+        lams = [reg.lam for reg in regs]
+        try:
+            super().load_state_dict(state_dict)
+            for index, (group, reg) in enumerate(zip(self.param_groups, regs, strict=True)):
+                reg.lam, group["reg"] = group["reg"], reg
+                self._check_group(index)
+        except InputError:
+            super().load_state_dict(before)
+            for group, reg, lam in zip(self.param_groups, regs, lams, strict=True):
+                reg.lam, group["reg"] = lam, reg
+            raise
 
 
-def _check(name: str, value: float, ok: bool, constraint: str) -> None:
-    if not (math.isfinite(value) and ok):
+_FOREIGN = {"betas", "eps", "delta", "momentum", "weight_decay", "amsgrad", "dampening", "nesterov", "maximize"}
+"""Settings of this and other optimizers that a group may carry, and that change what is learned. Whatever else a group
+carries is the user's own note."""
+
+
+def _check(name: str, value: Any, ok: Callable[[Any], bool], constraint: str) -> None:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number or isinstance(value, Tensor) and value.numel() == 1):
+        raise InputError(f"{name} must be a number, not {value!r:.60}")
+    if not (math.isfinite(value) and ok(value)):
         raise InputError(f"{name} must be {constraint}, not {value}")
 
 
@@ -132,8 +216,8 @@ class LinBreg(_Proximal):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         loss = _closure_loss(closure)
-        for group in self.param_groups:
-            params, grads = self._active(group)
+        for index, group in enumerate(self.param_groups):
+            params, grads = self._active(index)
             if not params:
                 continue
             shadows = self._shadows(group, params, ("momentum",) if group["momentum"] else ())
@@ -144,9 +228,9 @@ class LinBreg(_Proximal):
                 torch._foreach_sub_(shadows, updates)
             else:
                 torch._foreach_add_(shadows, grads, alpha=-group["lr"])
-            for p, shadow in zip(params, shadows, strict=True):
+            for p in params:
                 self.state[p]["step"] += 1
-                p.copy_(group["reg"].prox(group["delta"] * shadow, group["delta"]))
+                self._write(group, p)
         return loss
 
 
@@ -195,8 +279,8 @@ class AdaBreg(_Proximal):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         loss = _closure_loss(closure)
-        for group in self.param_groups:
-            params, grads = self._active(group)
+        for index, group in enumerate(self.param_groups):
+            params, grads = self._active(index)
             if not params:
                 continue
             beta1, beta2 = group["betas"]
@@ -212,7 +296,7 @@ class AdaBreg(_Proximal):
                 correction = math.sqrt(1 - beta2 ** state["step"])
                 rate = group["lr"] / (1 - beta1 ** state["step"])
                 shadow.addcdiv_(mean, square.sqrt().div_(correction).add_(group["eps"]), value=-rate)
-                p.copy_(group["reg"].prox(group["delta"] * shadow, group["delta"]))
+                self._write(group, p)
         return loss
 
 
@@ -240,8 +324,8 @@ class ProxSGD(_Proximal):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         loss = _closure_loss(closure)
-        for group in self.param_groups:
-            params, grads = self._active(group)
+        for index, group in enumerate(self.param_groups):
+            params, grads = self._active(index)
             for p, grad in zip(params, grads, strict=True):
                 p.copy_(group["reg"].prox(p - group["lr"] * grad, group["lr"]))
         return loss
@@ -271,7 +355,7 @@ class SparsityController:
     Raises
     ------
     InputError
-        If a value is out of its range.
+        If a value is out of its range, or the group has no regularizer.
     """
 
     def __init__(
@@ -283,9 +367,17 @@ class SparsityController:
         ramp: int = 1,
         largest: float = 0.01,
     ) -> None:
-        _check("target sparsity", target, 0 <= target < 1, "at least 0 and below 1")
-        _check("gain", gain, gain > 0, "above 0")
-        _check("ramp", ramp, ramp >= 1, "at least 1")
+        if not isinstance(optimizer, _Proximal):
+            raise InputError(f"optimizer must be LinBreg, AdaBreg or ProxSGD, not {type(optimizer).__name__}")
+        groups = len(optimizer.param_groups)
+        if group not in range(groups):
+            raise InputError(f"group must be one of the optimizer's {groups} parameter groups, not {group}")
+        _check("target sparsity", target, lambda target: 0 <= target < 1, "at least 0 and below 1")
+        _check("gain", gain, lambda gain: gain > 0, "above 0")
+        _check("ramp", ramp, lambda ramp: ramp >= 1, "at least 1")
+        _check("largest", largest, lambda largest: largest >= 0, "at least 0")
+        if isinstance(optimizer.param_groups[group]["reg"], NoRegularizer):
+            raise InputError(f"group must be one with a regularizer, whose lambda can be moved, not group {group}")
         self.group = optimizer.param_groups[group]
         self.target, self.gain, self.ramp, self.largest = target, gain, ramp, largest
         self.calls = 0
@@ -344,7 +436,7 @@ def sparse_init_(weight: Tensor, density: float, generator: torch.Generator | No
     InputError
         If the density is out of its range.
     """
-    _check("density", density, 0 < density <= 1, "above 0 and at most 1")
+    _check("density", density, lambda density: 0 < density <= 1, "above 0 and at most 1")
     with torch.no_grad():
         keep = torch.rand(weight.shape, generator=generator) < density
         return weight.mul_(keep.to(weight.dtype) / math.sqrt(density))

@@ -39,7 +39,7 @@ from spikewright.progress import bar, say
 from spikewright.recipe import make_optimizer, rate_factor
 from spikewright.settings import difference
 
-STATE_FORMAT = "spikewright-training-1"
+STATE_FORMAT = "spikewright-training-2"
 _SPARSITY_TOLERANCE = 0.02
 
 

@@ -72,7 +72,7 @@ for name in ("checkpoint", "state"):
     if path.exists() and name == "checkpoint":
         read_checkpoint(path)
     elif path.exists():
-        load_tensors(path, "spikewright-training-1", ("config", "progress"))
+        load_tensors(path, "spikewright-training-2", ("config", "progress"))
 if (run / "config.json").exists():
     read_json(run / "config.json", "configuration")
 # Every other time the next training starts afresh, else it goes on with what is there.

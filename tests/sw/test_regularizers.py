@@ -71,3 +71,47 @@ def test_lambda_out_of_range(lam):
 def test_axis_out_of_range():
     with pytest.raises(InputError, match=r"^axis must be 0 \(columns\) or 1 \(rows\), not 2$"):
         GroupL1L2(axis=2)
+
+
+@pytest.mark.parametrize("lam", [-0.1, math.nan, "0.1", True, None])
+def test_lambda_is_checked_when_it_is_set_later(lam):
+    reg = L1(0.1)
+    with pytest.raises(InputError) as error:
+        reg.lam = lam
+    assert str(error.value) == f"lam must be finite and at least 0, not {lam}"
+    assert reg.lam == 0.1
+
+
+def test_nothing_is_weighed_by_no_regularizer():
+    reg = NoRegularizer()
+    reg.lam = 0.0
+    with pytest.raises(InputError, match=r"^lam must be 0 where there is no regularizer, not 0.5$"):
+        reg.lam = 0.5
+
+
+@pytest.mark.parametrize(("axis", "weak"), [(1, (1,)), (0, (slice(None), 1))])
+@pytest.mark.parametrize("kernel", [(), (3,), (3, 2), (2, 2, 2)])
+def test_groups_of_a_convolution_are_whole_filters_or_input_channels(axis, weak, kernel):
+    x = torch.ones(2, 2, *kernel)
+    x[weak] = 0.01
+    x[(0, 0, *(0 for _ in kernel))] = 0.001  # one weak place of a strong group stays
+    p = GroupL1L2(0.05, axis).prox(x)
+    assert not p[weak].any()
+    assert int((p == 0).sum()) == x.numel() // 2
+    length = x.numel() // 2
+    strong = x[0] if axis == 1 else x[:, 0]
+    kept = p[0] if axis == 1 else p[:, 0]
+    assert kept.norm().item() == pytest.approx(strong.norm().item() - 0.05 * math.sqrt(length), rel=1e-5)
+
+
+@pytest.mark.parametrize("reg", ALL, ids=repr)
+@pytest.mark.parametrize("operation", ["value", "prox", "sub_grad"])
+def test_complex_numbers_are_refused(reg, operation):
+    with pytest.raises(InputError, match=r"^x must be real floating-point numbers, not complex64$"):
+        getattr(reg, operation)(torch.ones(2, 2, dtype=torch.complex64))
+
+
+@pytest.mark.parametrize("operation", ["value", "prox", "sub_grad"])
+def test_groups_need_two_dimensions(operation):
+    with pytest.raises(InputError, match=r"^x must have at least 2 dimensions for GroupL1L2, not the shape \(4,\)"):
+        getattr(GroupL1L2(), operation)(torch.ones(4))

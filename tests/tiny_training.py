@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -84,7 +85,9 @@ def write_run(
     Fewer epochs `logged` than configured make it unfinished; the network is random, and as sparse as the log says.
     """
     config = from_dict(tomllib.loads(CONFIG))
-    config = override(config, {name: str(value) for name, value in settings.items()})
+    trained = {name: value for name, value in settings.items() if hasattr(config.training, name)}
+    config = replace(config, training=replace(config.training, **trained))
+    config = override(config, {name: str(value) for name, value in settings.items() if name not in trained})
     epochs = config.training.epochs
     logged = epochs if logged is None else logged
     folder.mkdir(parents=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from spikewright.config_sections import (
+    OWNERS,
     AugmentConfig,
     DataConfig,
     DistillationConfig,
@@ -26,6 +27,7 @@ from spikewright.config_sections import (
     require,
 )
 from spikewright.errors import InputError
+from spikewright.settings import flatten
 
 __all__ = [
     "AugmentConfig",
@@ -179,6 +181,7 @@ def load_config(source: str | Path, settings: dict[str, str] | None = None) -> C
         raise InputError(f"config {source} must be TOML, not a file with: {error!s:.200}") from error
     try:
         config: Config = from_dict(values)
+        _refuse_idle(config, set(flatten(values)))
     except InputError as error:
         raise InputError(f"config {source}: {error}") from None
     return override(config, settings or {})
@@ -190,12 +193,58 @@ def override(config: Config, settings: dict[str, str]) -> Config:
     Raises
     ------
     InputError
-        If a name is unknown or ambiguous, or a value does not fit.
+        If a name is unknown or ambiguous, a value does not fit, or the setting would do nothing (`without_effect`).
     """
     values = config.to_dict()
     for name, text in settings.items():
         _assign(values, _full_name(name), text, name)
-    return typing.cast(Config, from_dict(values))
+    changed = typing.cast(Config, from_dict(values))
+    _refuse_idle(changed, {_full_name(name) for name in settings})
+    return changed
+
+
+def without_effect(config: Config) -> dict[str, str]:
+    """Settings that do nothing because of another one: by full name, why."""
+    training, data, network = config.training, config.data, config.network
+    idle: dict[str, str] = {}
+
+    def of(condition: bool, why: str, *names: str) -> None:
+        if not condition:
+            idle.update(dict.fromkeys(names, why))
+
+    optimizer = training.optimizer
+    for name, owners in OWNERS.items():
+        of(optimizer in owners, f"optimizer is {optimizer}", f"training.{name}")
+    bregman = ("training.lam", "training.delta", "training.density")
+    steering = ("training.lam_gain", "training.lam_step", "training.sparsity_ramp")
+    of(bool(training.target_sparsity), "target_sparsity is 0", *steering)
+    of(not training.start, "start names the first weights", "training.density")
+    of(optimizer != "adam", f"optimizer is {optimizer}", *bregman, *steering)
+    of(bool(config.distillation.teachers), "teachers is empty", "distillation.weight", "distillation.temperature")
+    of(data.name == "psmnist", f"data.name is {data.name}", "data.permutation_seed", "data.pool")
+    of(bool(network.convolutions), "convolutions is 0", "network.convolution_dropout")
+    spiking = ("network.surrogate", "network.alpha")
+    of(not network.convolutions, "the network is convolutional", *spiking)
+    delayed = ("training.lr_delays", "training.sigma", "training.sigma_decay")
+    of(any(layer.recurrent for layer in network.layers), "no layer is recurrent", *delayed)
+    for index, layer in enumerate(network.layers):
+        names = ("recurrent_dropout", "delays", "delay_low", "delay_high", "max_delay", "learned_spread")
+        prefix = f"network.layers.{index}"
+        of(layer.recurrent, f"{prefix}.recurrent is false", *(f"{prefix}.{name}" for name in names))
+        of(layer.delays == "uniform", f"{prefix}.delays is {layer.delays}", f"{prefix}.delay_low")
+        of(not layer.batch_norm, f"{prefix}.batch_norm is true", f"{prefix}.bias")
+    return idle
+
+
+def _refuse_idle(config: Config, given: set[str]) -> None:
+    """Refuse what the user set to other than its default, and what would do nothing."""
+    values, idle = flatten(config.to_dict()), without_effect(config)
+    for name in sorted(given & idle.keys()):
+        *parents, last = name.split(".")
+        kind = LayerConfig if parents[-1].isdecimal() else _SECTIONS[parents[0]]
+        default = next(item.default for item in dataclasses.fields(kind) if item.name == last)
+        if values[name] != default:
+            raise InputError(f"{name} must be left out where {idle[name]}, not {values[name]!r:.60}")
 
 
 _SECTIONS: dict[str, type[Any]] = {

@@ -152,15 +152,16 @@ class TrainingConfig:
     lr_delays: float = 5e-2
     """Learning rate of the delays, in steps."""
     weight_decay: float = 0.0
-    """Decoupled, on the weights, times the learning rate."""
+    """Of adam: decoupled, on the weights, times the learning rate."""
     momentum: float = 0.0
     """Of linbreg."""
     delta: float = 1.0
     """Of adabreg and linbreg."""
     lam: float = 0.01
     """First lambda: weight of the L1 norm of all weight matrices."""
-    target_sparsity: float = 0.7
-    """Share of exact zeros over all weight matrices that lambda is steered towards; 0 keeps lambda fixed."""
+    target_sparsity: float = 0.0
+    """Of adabreg and linbreg: share of exact zeros over all weight matrices that lambda is steered towards; 0 keeps
+    lambda fixed."""
     lam_gain: float = 0.05
     """Change of lambda per epoch and unit of missing sparsity."""
     lam_step: float = 0.01
@@ -204,6 +205,13 @@ class TrainingConfig:
             require(getattr(self, name) > 0, name, "above 0", getattr(self, name))
         for name in ("density", "sparsity_ramp", "sigma_decay"):
             require(0 < getattr(self, name) <= 1, name, "above 0 and at most 1", getattr(self, name))
+        for name, owners in OWNERS.items():
+            of_this = self.optimizer in owners
+            require(of_this or not getattr(self, name), name, f"0 with optimizer {self.optimizer}", getattr(self, name))
+
+
+OWNERS = {"weight_decay": ("adam",), "momentum": ("linbreg",), "target_sparsity": ("adabreg", "linbreg")}
+"""Settings that are off at 0, and the optimizers that have them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,9 @@ class Grid:
             for sparse in self._sparseness(training.lam, training.target_sparsity, optimizer):
                 target = [f"{key}{brief(value)}" for key, value in sparse.items()]
                 name = "-".join([optimizer, *target, schedule, *rest, f"seed{seed}"])
-                points.append(Point(name, override(config, settings | _settings(sparse))))
+                # Adam has no target, though the configuration that it is compared under may have one.
+                plain = {"training.target_sparsity": "0.0"} if optimizer == "adam" else {}
+                points.append(Point(name, override(config, plain | settings | _settings(sparse))))
         names = [point.name for point in points]
         for name in names:
             if names.count(name) > 1:

@@ -2,7 +2,17 @@ import json
 
 import pytest
 
-from spikewright.config import Config, DataConfig, LayerConfig, NetworkConfig, from_dict, load_config, override, shipped
+from spikewright.config import (
+    Config,
+    DataConfig,
+    LayerConfig,
+    NetworkConfig,
+    from_dict,
+    load_config,
+    override,
+    shipped,
+    without_effect,
+)
 from spikewright.errors import InputError
 
 SMALL = Config(network=NetworkConfig(layers=(LayerConfig(neurons=8), LayerConfig(neurons=6, recurrent=True))))
@@ -52,7 +62,8 @@ def test_the_recurrent_networks_are_the_contract_s(name, widths, timesteps):
 def test_a_configuration_without_a_data_set_is_of_shd():
     assert load_config("shd").data == DataConfig() == DataConfig(name="shd")
     assert override(SMALL, {"data.name": "ssc"}).data.name == "ssc"
-    assert override(SMALL, {"pool": "2", "permutation_seed": "5"}).data == DataConfig(pool=2, permutation_seed=5)
+    shown = override(load_config("psmnist"), {"permutation_seed": "5"}).data
+    assert shown == DataConfig(name="psmnist", permutation_seed=5)
 
 
 def test_settings_by_full_and_by_short_name():
@@ -146,3 +157,76 @@ def test_missing_configuration_names_the_shipped_ones():
     with pytest.raises(InputError) as error:
         load_config("shdd")
     assert str(error.value) == f"config must be a TOML file or one of {', '.join(shipped())}, not shdd"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weight_decay": "0.9"}, "training.weight_decay must be 0 with optimizer adabreg, not 0.9"),
+        ({"momentum": "0.9"}, "training.momentum must be 0 with optimizer adabreg, not 0.9"),
+        ({"optimizer": "adam"}, "training.target_sparsity must be 0 with optimizer adam, not 0.5"),
+        (
+            {"optimizer": "linbreg", "weight_decay": "0.1"},
+            "training.weight_decay must be 0 with optimizer linbreg, not 0.1",
+        ),
+        (
+            {"optimizer": "adam", "target_sparsity": "0", "lam": "0.3"},
+            "training.lam must be left out where optimizer is adam, not 0.3",
+        ),
+        (
+            {"optimizer": "adam", "target_sparsity": "0", "delta": "2"},
+            "training.delta must be left out where optimizer is adam, not 2.0",
+        ),
+        (
+            {"target_sparsity": "0", "lam_step": "0.3"},
+            "training.lam_step must be left out where target_sparsity is 0, not 0.3",
+        ),
+        (
+            {"start": "a.safetensors", "density": "0.3"},
+            "training.density must be left out where start names the first weights, not 0.3",
+        ),
+        ({"temperature": "3"}, "distillation.temperature must be left out where teachers is empty, not 3.0"),
+        ({"pool": "2"}, "data.pool must be left out where data.name is shd, not 2"),
+        (
+            {"network.layers.0.max_delay": "9"},
+            "network.layers.0.max_delay must be left out where network.layers.0.recurrent is false, not 9",
+        ),
+        (
+            {"network.layers.1.bias": "true"},
+            "network.layers.1.bias must be left out where network.layers.1.batch_norm is true, not True",
+        ),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(settings, message, tmp_path):
+    sparse = override(SMALL, {"target_sparsity": "0.5"})
+    with pytest.raises(InputError) as error:
+        override(sparse, settings)
+    assert str(error.value) == message
+    # In a file likewise.
+    text = {"network": "", "training": "", "data": "", "distillation": ""}
+    layers = ["neurons = 8", "neurons = 6\nrecurrent = true"]
+    for name, value in ({"target_sparsity": "0.5"} | settings).items():
+        value = value if value[0] in "0123456789t" else f'"{value}"'
+        if name.startswith("network.layers"):
+            _, _, index, key = name.split(".")
+            layers[int(index)] += f"\n{key} = {value}"
+        else:
+            section = {"temperature": "distillation", "pool": "data"}.get(name, "training")
+            text[section] += f"{name} = {value}\n"
+    path = tmp_path / "my.toml"
+    sections = "".join(f"[{name}]\n{body}" for name, body in text.items() if name != "network")
+    path.write_text(sections + "".join(f"[[network.layers]]\n{layer}\n" for layer in layers))
+    with pytest.raises(InputError) as error:
+        load_config(path)
+    assert str(error.value) == f"config {path}: {message}"
+
+
+def test_settings_at_their_default_say_nothing_and_pass():
+    config = override(SMALL, {"optimizer": "adam", "target_sparsity": "0", "momentum": "0", "lam": "0.01"})
+    assert config.training.optimizer == "adam"
+
+
+def test_a_configuration_for_adabreg_serves_adam_too():
+    config = load_config("shd", {"optimizer": "adam", "target_sparsity": "0"})
+    assert {"training.lam", "training.density"} <= without_effect(config).keys()
+    assert "training.weight_decay" not in without_effect(config)

@@ -25,7 +25,7 @@ def test_runs_that_differ_in_their_seed_are_a_group(make):
 
 
 def test_settings_that_an_optimizer_ignores_do_not_separate(make):
-    adams = [make("a", optimizer="adam", lam=0.1), make("b", optimizer="adam", target_sparsity=0.9, seed=1)]
+    adams = [make("a", optimizer="adam", lam=0.1), make("b", optimizer="adam", lam=0.2, density=0.9, seed=1)]
     assert len(group(adams)) == 1
     fixed = [make("c", lam_gain=0.2), make("d", lam_gain=0.3, seed=1)]
     assert len(group(fixed)) == 1

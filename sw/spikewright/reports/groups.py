@@ -6,34 +6,21 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from spikewright.config import Config
+from spikewright.config import Config, without_effect
 from spikewright.reports.runs import Run
 from spikewright.settings import Value, brief, flatten
 
 OPTIMIZERS = {"adam": "Adam", "adabreg": "AdaBreg", "linbreg": "LinBreg"}
 SCHEDULES = {"onecycle": "one-cycle", "cosine": "cosine", "none": "no schedule"}
 
-_STEERING = ("lam_gain", "lam_step", "sparsity_ramp")
-_IGNORED = {
-    "adam": ("lam", "target_sparsity", "density", "delta", "momentum", *_STEERING),
-    "adabreg": ("momentum", "weight_decay"),
-    "linbreg": ("weight_decay",),
-}
 _HARDWARE = ("training.rate_penalty", "max_delay")
 """Settings that make hardware cheaper at some accuracy; they have figures of their own."""
 
 
 def relevant(config: Config) -> dict[str, Value]:
-    """The settings that a training depends on, without its seed and without those its optimizer ignores."""
-    training = config.training
-    ignored = {"seed", *_IGNORED[training.optimizer]}
-    if not training.target_sparsity:
-        ignored |= set(_STEERING)
-    return {name: value for name, value in flatten(config.to_dict()).items() if name not in map(_full, ignored)}
-
-
-def _full(name: str) -> str:
-    return f"training.{name}"
+    """The settings that a training depends on, without its seed and without those that do nothing."""
+    ignored = {"training.seed", *without_effect(config)}
+    return {name: value for name, value in flatten(config.to_dict()).items() if name not in ignored}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,18 @@
+import fcntl
 import os
+import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from data_files import write_recordings
 from spikewright.data import isolated
-from spikewright.data.shd import load
+from spikewright.data.shd import load, open_file
 from spikewright.errors import InputError
 
 
@@ -85,3 +90,73 @@ def test_modules_of_the_current_folder_are_not_imported(tmp_path: Path, monkeypa
     reader = isolated.borrow()
     assert reader.alive
     reader.close()
+
+
+def in_use(path: Path) -> str:
+    """What is said of a file that cannot be read now."""
+    with pytest.raises(InputError) as error:
+        load(path)
+    return str(error.value)
+
+
+def may_be_written(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def test_a_file_may_be_written_when_it_has_been_read(reader: isolated.Reader, file: Path) -> None:
+    with open_file(file):
+        assert not may_be_written(file)
+    assert reader.alive
+    with h5py.File(file, "a") as mine:
+        mine.attrs["source"] = "mine"
+
+
+def test_a_file_that_is_refused_may_be_written(reader: isolated.Reader, file: Path) -> None:
+    with h5py.File(file, "a") as mine:
+        del mine["labels"]
+    with pytest.raises(InputError, match="labels must be a data set"):
+        load(file)
+    assert reader.alive
+    assert may_be_written(file)
+
+
+def test_a_file_that_is_being_written_is_in_use(reader: isolated.Reader, file: Path) -> None:
+    with h5py.File(file, "a"):
+        said = in_use(file)
+    assert said == f"{file} must not be in use, but another program has it open for writing"
+    assert len(load(file)) == 4
+
+
+def test_a_file_that_is_marked_as_open_is_not_called_damaged(file: Path, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "open.h5", "w", libver="latest") as mine:
+        mine["labels"] = np.arange(4)
+        mine.flush()
+        shutil.copy(tmp_path / "open.h5", tmp_path / "left.h5")
+    assert in_use(tmp_path / "left.h5") == (
+        f"{tmp_path / 'left.h5'} must not be in use, but it is marked as open for writing; if no program has it open, "
+        "`h5clear -s` takes the mark off"
+    )
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    reader: isolated.Reader, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)  # as the tests may run as root, who may read everything
+    assert in_use(file) == f"cannot read {file}: Permission denied"
+
+
+def test_an_interrupted_answer_is_not_taken_for_the_next(reader: isolated.Reader, file: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), open_file(file) as opened:
+        os.kill(reader._process.pid, signal.SIGSTOP)
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        opened._reader.rows([0])
+    assert not reader.alive
+    assert len(load(file)) == 4

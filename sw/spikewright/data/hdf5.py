@@ -4,8 +4,8 @@ The HDF5 library trusts what it reads: from a damaged file it may allocate gigab
 does so under limits, and without anybody else. This file imports nothing of Spikewright, as it is run as a script.
 
 Requests are JSON objects, one a line, on standard input. Each is answered on standard output by a JSON object behind
-its length in 8 bytes: with `error` or `refused`, or with what was asked for and, in `arrays`, the types and lengths of
-the arrays whose bytes follow.
+its length in 8 bytes: with `error`, `refused` or `busy`, or with what was asked for and, in `arrays`, the types and
+lengths of the arrays whose bytes follow.
 """
 
 from __future__ import annotations
@@ -153,10 +153,12 @@ def serve(requests: BinaryIO, out: BinaryIO) -> None:
     for line in requests:
         request = json.loads(line)
         try:
-            if "open" in request:
-                if file is not None:
-                    file.close()
+            if file is not None and "rows" not in request:
+                file.close()  # and with it its lock
                 file = columns = None
+            if "close" in request:
+                _answer(out, {}, [])
+            elif "open" in request:
                 size = Path(request["open"]).stat().st_size
                 limit(fresh + MEMORY + MEMORY_PER_BYTE * size, request["seconds"])
                 file = h5py.File(request["open"], "r")
@@ -170,8 +172,15 @@ def serve(requests: BinaryIO, out: BinaryIO) -> None:
                 _answer(out, {}, columns.read(request["rows"]))
         except Refused as error:
             _answer(out, {"refused": str(error)}, [])
+        except BlockingIOError:  # the library's lock of a file that is being written
+            _answer(out, {"busy": "another program has it open for writing"}, [])
         except Exception as error:  # noqa: BLE001 - the library reports damage by many kinds, in words of its own
-            _answer(out, {"error": (str(error).splitlines() or [type(error).__name__])[0].strip("'\"")}, [])
+            said = (str(error).splitlines() or [type(error).__name__])[0].strip("'\"")
+            if "already open for write" in said:
+                marked = "it is marked as open for writing; if no program has it open, `h5clear -s` takes the mark off"
+                _answer(out, {"busy": marked}, [])
+            else:
+                _answer(out, {"error": said}, [])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ class Refused(Exception):
     """What is wrong with the structure of the file."""
 
 
+class Busy(Exception):
+    """Who uses the file."""
+
+
 class Reader:
     """A process that reads one file at a time.
 
@@ -76,6 +80,10 @@ class Reader:
         """Of these rows of the file: numbers of times and of units, and all times and units, back to back."""
         return self._ask({"rows": rows})[1]
 
+    def release(self) -> None:
+        """Close the file, so that others may write it."""
+        self._ask({"close": True})
+
     def close(self) -> None:
         """End the process."""
         process = self._process
@@ -94,7 +102,13 @@ class Reader:
             self._process.stdin.flush()
         except OSError:
             raise self._ended() from None
-        answer, arrays = self._receive()
+        try:
+            answer, arrays = self._receive()
+        except BaseException:
+            self.close()  # half an answer is no beginning of the next one
+            raise
+        if "busy" in answer:
+            raise Busy(answer["busy"])
         if "refused" in answer:
             raise Refused(answer["refused"])
         if "error" in answer:
@@ -147,7 +161,10 @@ def borrow() -> Reader:
 
 
 def give_back(reader: Reader) -> None:
-    """Keep a reader for the next file."""
+    """Keep a reader for the next file, without the present one."""
+    if reader.alive:
+        with suppress(Damaged):  # then it has ended
+            reader.release()
     if reader.alive:
         _idle.append(reader)
     else:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.data.isolated import Damaged, Reader, Refused, borrow, give_back
+from spikewright.data.isolated import Busy, Damaged, Reader, Refused, borrow, give_back
 from spikewright.errors import InputError
 
 CHANNELS = 700
@@ -201,13 +201,15 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[SpikeFile]:
     Raises
     ------
     InputError
-        The file is missing, truncated, not HDF5, or not of the format; the message names the file and the field.
+        The file is missing, in use, truncated, not HDF5, or not of the format; the message names the file and the
+        field.
     """
     path = Path(path)
     try:
         if not path.is_file():
             what = "a folder" if path.is_dir() else "a device" if path.exists() else "missing"
             raise InputError(f"{path} must be an SHD-format HDF5 file, not {what}")
+        path.open("rb").close()  # what the system refuses is no damage
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     reader = borrow()
@@ -215,6 +217,8 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[SpikeFile]:
         yield SpikeFile(path, reader)
     except Refused as error:
         raise InputError(f"{path}: {error}") from None
+    except Busy as error:
+        raise InputError(f"{path} must not be in use, but {error}") from None
     except Damaged as error:
         raise InputError(f"{path} must be a complete HDF5 file, not a damaged or different one ({error})") from None
     finally:

@@ -7,15 +7,13 @@ outlives the sweep that started it.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -138,29 +136,19 @@ def _last_line(log: Path) -> str:
     return ""
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Two processes never train in one folder; the kernel unlocks it when the process ends, however it does."""
-    with (folder / ".lock").open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{folder} must not be in use, but another process trains there") from None
-        yield
-
-
 def run(job: Job) -> Ending:
     """Train, or continue, and leave `result.json` or `diverged.json` in the run's folder."""
     from spikewright.config import from_dict
     from spikewright.files import write_json
-    from spikewright.train import train
+    from spikewright.locks import locked
+    from spikewright.train import train_locked
 
     folder = Path(job.out)
     try:
-        with _locked(folder):
+        with locked(folder, "trains"):
             (folder / DIVERGED).unlink(missing_ok=True)
             try:
-                report = train(from_dict(job.config), job.data, folder, device=job.device)
+                report = train_locked(from_dict(job.config), job.data, folder, device=job.device)
             except CheckFailed as error:
                 write_json(folder / DIVERGED, {"message": str(error)})
                 return Ending("diverged", str(error))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ from spikewright.config import Config, from_dict, load_config, override
 from spikewright.distill import Teachers, distillation_loss
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path, write_json
+from spikewright.locks import locked
 from spikewright.networks import Trace
 from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
-from spikewright.parallel import Part, Processes, choose_device, processes
+from spikewright.parallel import Part, Processes, choose_device, launched, processes
 from spikewright.parts import Samples, load_parts
 from spikewright.progress import bar, say
 from spikewright.recipe import make_optimizer, rate_factor
@@ -77,11 +79,19 @@ def train(
     Raises
     ------
     InputError
-        If the configuration, the data or what `out_dir` holds does not fit.
+        If the configuration, the data or what `out_dir` holds does not fit, or another process trains there.
     CheckFailed
         If the training diverges.
     """
     config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
+    with locked(out_dir, "trains") if launched().primary else nullcontext():
+        return train_locked(config, data_dir, out_dir, resume, device)
+
+
+def train_locked(
+    config: Config, data_dir: Path | str, out_dir: Path | str, resume: bool = True, device: str = "cpu"
+) -> dict[str, Any]:
+    """As `train`, in a folder that the caller has locked."""
     place = choose_device(device)
     training, validation = load_parts(config, Path(data_dir))
     out_dir = Path(out_dir)

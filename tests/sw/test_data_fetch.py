@@ -18,6 +18,7 @@ from spikewright.data import fetch as module
 from spikewright.data import mnist
 from spikewright.data.fetch import SOURCES, Published, Source, fetch
 from spikewright.errors import CheckFailed, InputError
+from spikewright.locks import locked
 
 
 class Server:
@@ -137,6 +138,17 @@ def test_files_that_are_there_are_kept(server, toy, tmp_path):
     assert [file["status"] for file in report["files"].values()] == ["kept", "fetched"]
     assert len(server.asked) == 3
     assert lines[0] == f"{tmp_path / 'toy.h5'}: kept, 5,000 bytes"
+
+
+def test_two_downloads_never_share_a_folder(server, toy, tmp_path):
+    with locked(tmp_path, "downloads"):
+        with pytest.raises(InputError) as error:
+            fetch("toy", tmp_path, server.url)
+        assert names(tmp_path) == [".lock"]
+    assert str(error.value) == f"{tmp_path} must not be in use, but another process downloads there"
+    fetch("toy", tmp_path, server.url)
+    with locked(tmp_path, "downloads"):  # nothing is written: nobody need be kept out
+        assert fetch("toy", tmp_path, server.url)["files"]["toy.h5"]["status"] == "kept"
 
 
 def test_continues_within_a_call(server, toy, tmp_path):

@@ -1,5 +1,4 @@
 import dataclasses
-import fcntl
 import json
 import time
 
@@ -7,6 +6,7 @@ import pytest
 
 from spikewright.config import load_config
 from spikewright.errors import InputError
+from spikewright.locks import locked
 from spikewright.sweep_worker import Ending, Job, Training, run
 from tiny_training import write_all
 
@@ -29,11 +29,10 @@ def test_the_folder_of_a_finished_run_says_so(tiny, tmp_path):
 
 
 def test_two_processes_never_train_in_one_folder(tiny, tmp_path):
-    with (tmp_path / ".lock").open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
+    with locked(tmp_path, "trains"):
         ending = run(job_of(tiny, tmp_path))
     assert ending == Ending("refused", f"{tmp_path} must not be in use, but another process trains there")
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_record_of_divergence_goes_when_the_run_is_trained_again(tiny, tmp_path):

@@ -13,6 +13,7 @@ from spikewright.data.shd import load_split
 from spikewright.errors import CheckFailed, InputError
 from spikewright.evaluate import evaluate
 from spikewright.files import sha256
+from spikewright.locks import locked
 from spikewright.optim import sparsity
 from spikewright.train import train
 
@@ -214,6 +215,15 @@ def test_without_resume_a_run_starts_afresh(words, tmp_path):
     train(CONFIG, words, tmp_path, {**settings, "seed": "5"}, resume=False)
     assert len(read_log(tmp_path)) == 1
     assert json.loads((tmp_path / "config.json").read_text())["training"]["seed"] == 5
+
+
+def test_two_trainings_never_share_a_folder(run, words, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with locked(folder, "trains"), pytest.raises(InputError) as error:
+        train(CONFIG, words, folder, resume=False)
+    assert str(error.value) == f"{folder} must not be in use, but another process trains there"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_divergence_stops_with_a_clear_line(words, tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from spikewright import __version__
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path
+from spikewright.locks import locked
 from spikewright.progress import bar
 
 _CHUNK = 1 << 20
@@ -118,8 +120,8 @@ def fetch(
     Raises
     ------
     InputError
-        If there is no such data set or address, the server does not answer or has not the file, or the connection
-        keeps breaking. What has arrived stays, as a `.part` file.
+        If there is no such data set or address, the server does not answer or has not the file, the connection keeps
+        breaking, or another process downloads into the folder. What has arrived stays, as a `.part` file.
     CheckFailed
         If a file is not the published one. It is removed.
     """
@@ -133,14 +135,15 @@ def fetch(
     out_dir = Path(out_dir)
     if out_dir.exists() and not out_dir.is_dir():
         raise InputError(f"output {out_dir} must be a folder, not a file")
-    out_dir.mkdir(parents=True, exist_ok=True)
     files: dict[str, Any] = {}
-    for published in source.files:
-        final = out_dir / published.final
-        status = "kept" if final.is_file() else _fetch_file(base + published.name, published, final)
-        files[published.final] = {"bytes": final.stat().st_size, "status": status}
-        if progress is not None:
-            progress(f"{final}: {status}, {final.stat().st_size:,} bytes")
+    missing = [published for published in source.files if not (out_dir / published.final).is_file()]
+    with locked(out_dir, "downloads") if missing else nullcontext():
+        for published in source.files:
+            final = out_dir / published.final
+            status = "kept" if final.is_file() else _fetch_file(base + published.name, published, final)
+            files[published.final] = {"bytes": final.stat().st_size, "status": status}
+            if progress is not None:
+                progress(f"{final}: {status}, {final.stat().st_size:,} bytes")
     return {"data_set": name, "url": base, "folder": str(out_dir), "files": files}
 
 

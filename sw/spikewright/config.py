@@ -27,6 +27,7 @@ from spikewright.config_sections import (
     require,
 )
 from spikewright.errors import InputError
+from spikewright.files import decode_text
 from spikewright.settings import flatten
 
 __all__ = [
@@ -166,18 +167,17 @@ def load_config(source: str | Path, settings: dict[str, str] | None = None) -> C
                 raw = file.read(_LARGEST + 1)
             if len(raw) > _LARGEST:
                 raise InputError(f"config {source} must be at most {_LARGEST} bytes, not more")
-            text = raw.decode("utf-8")
         elif path.name == str(source) and str(source) in shipped():
-            text = (resources.files("spikewright") / "configs" / f"{source}.toml").read_text("utf-8")
+            raw = (resources.files("spikewright") / "configs" / f"{source}.toml").read_bytes()
         else:
             raise InputError(f"config must be a TOML file or one of {', '.join(shipped())}, not {source}")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(f"cannot read config {source}: {error}") from error
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(decode_text(raw))
     except RecursionError:
         raise InputError(f"config {source} must be TOML, not a file with: nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
+    except ValueError as error:  # no UTF-8, TOMLDecodeError, or a number of thousands of digits
         raise InputError(f"config {source} must be TOML, not a file with: {error!s:.200}") from error
     try:
         config: Config = from_dict(values)

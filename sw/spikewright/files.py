@@ -6,6 +6,7 @@ leaves nothing that looks like a result.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
@@ -170,7 +171,8 @@ def write_json(path: Path | str, value: Any) -> None:
     """Write JSON, indented, whole or not at all. NaN and infinity raise ValueError: JSON has none."""
     text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # What UTF-8 lacks (bytes in the name of a file that are no text) JSON can escape like this.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def write_manifest(folder: Path | str, content: dict[str, Any]) -> None:
@@ -178,6 +180,31 @@ def write_manifest(folder: Path | str, content: dict[str, Any]) -> None:
     from spikewright import __version__
 
     write_json(Path(folder) / MANIFEST, {"spikewright": __version__, **content})
+
+
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",  # after UTF-32, whose mark begins like this one
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+def decode_text(raw: bytes) -> str:
+    """Text by anybody, in UTF-8, without the byte order mark that some editors put first.
+
+    Raises
+    ------
+    ValueError
+        If it is in another encoding; says what is known of it.
+    """
+    for mark, name in _MARKS.items():
+        if raw.startswith(mark):
+            raise ValueError(f"text in {name}, by its byte order mark, instead of UTF-8")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte 0x{raw[error.start]:02x} at {error.start}, which is no UTF-8") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -206,7 +233,7 @@ def parse_json(text: bytes | str) -> Any:
         says so in at most 200 characters.
     """
     try:
-        text = text.decode("utf-8") if isinstance(text, bytes) else text
+        text = decode_text(text) if isinstance(text, bytes) else text
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -153,6 +153,28 @@ def test_files_that_do_not_fit(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_file_with_a_byte_order_mark(tmp_path, ends):
+    text = f"# Größe{ends}[network]{ends}timesteps = 30{ends}[[network.layers]]{ends}neurons = 5{ends}"
+    (tmp_path / "own.toml").write_bytes(text.encode("utf-8-sig"))
+    assert load_config(tmp_path / "own.toml").network.layers[0].neurons == 5
+
+
+@pytest.mark.parametrize(
+    ("encoding", "what"),
+    [
+        ("utf-16", "text in UTF-16, by its byte order mark, instead of UTF-8"),
+        ("latin-1", "byte 0xf6 at 4, which is no UTF-8"),
+    ],
+)
+def test_a_file_in_another_encoding(tmp_path, encoding, what):
+    path = tmp_path / "own.toml"
+    path.write_bytes("# Größe\n".encode(encoding))
+    with pytest.raises(InputError) as error:
+        load_config(path)
+    assert str(error.value) == f"config {path} must be TOML, not a file with: {what}"
+
+
 def test_missing_configuration_names_the_shipped_ones():
     with pytest.raises(InputError) as error:
         load_config("shdd")

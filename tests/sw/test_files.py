@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spikewright.errors import InputError
-from spikewright.files import atomic_dir, atomic_path, read_json, sha256, write_json, write_manifest
+from spikewright.files import atomic_dir, atomic_path, decode_text, read_json, sha256, write_json, write_manifest
 
 
 def names(folder: Path) -> list[str]:
@@ -142,6 +142,12 @@ def test_json_round_trip(tmp_path: Path) -> None:
     assert read_json(tmp_path / "x.json", "manifest") == value
 
 
+def test_json_takes_names_of_files_that_are_no_text(tmp_path: Path) -> None:
+    value = {"path": "f\udcfcnf ü"}  # as Python gives a name in Latin-1
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json", "manifest") == value
+
+
 def test_write_json_refuses_nan_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         write_json(tmp_path / "x.json", {"a": float("nan")})
@@ -169,9 +175,21 @@ def test_read_json_refuses(tmp_path: Path, raw: bytes, reason: str) -> None:
 
 
 def test_read_json_refuses_what_is_not_text(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="must be JSON, not a file with: 'utf-8' codec can't decode"):
+    (tmp_path / "x.json").write_bytes(b"\xff\xff\x00")
+    with pytest.raises(InputError, match="must be JSON, not a file with: byte 0xff at 0, which is no UTF-8$"):
         read_json(tmp_path / "x.json", "manifest")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert read_json(tmp_path / "a.json", "manifest") == {"a": 1}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_another_encoding_is_named_by_its_byte_order_mark(encoding: str) -> None:
+    name = encoding[:6].upper()
+    with pytest.raises(ValueError, match=rf"^text in {name}, by its byte order mark, instead of UTF-8$"):
+        decode_text("\ufeff{}".encode(encoding))
 
 
 def test_read_json_refuses_large_and_missing_files(tmp_path: Path) -> None:

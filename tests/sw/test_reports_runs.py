@@ -54,6 +54,13 @@ def test_a_line_that_is_being_written_is_no_line(tmp_path):
     assert len(read("a", folder).epochs) == 2
 
 
+def test_a_log_with_a_byte_order_mark_is_read(tmp_path):
+    log = write_run(tmp_path / "a") / "log.jsonl"
+    before = read("a", tmp_path / "a").epochs
+    log.write_bytes(b"\xef\xbb\xbf" + log.read_bytes())
+    assert read("a", tmp_path / "a").epochs == before
+
+
 def test_a_run_that_lost_its_checkpoint_is_unfinished(tmp_path):
     folder = write_run(tmp_path / "a")
     (folder / "checkpoint.safetensors").unlink()

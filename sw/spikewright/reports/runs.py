@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -147,7 +148,7 @@ def _read_log(path: Path, config: Config) -> tuple[Epoch, ...]:
     if len(raw) > _LOG_BYTES:
         raise InputError(f"{path} must be at most {_LOG_BYTES} bytes, not more")
     # A line without its end is being written, or its writer was killed.
-    lines = raw.split(b"\n")[:-1]
+    lines = raw.removeprefix(codecs.BOM_UTF8).split(b"\n")[:-1]
     if len(lines) > config.training.epochs:
         raise InputError(f"{path} must have at most {config.training.epochs} lines, one per epoch, not {len(lines)}")
     return tuple(_read_line(line, path, number, config) for number, line in enumerate(lines, start=1))

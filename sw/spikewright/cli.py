@@ -6,20 +6,22 @@ status: 0 done, 1 the check failed, 2 bad input (one line says what), 130 interr
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from types import FrameType
-from typing import TextIO
 
 from spikewright import __version__
-from spikewright.commands import COMMANDS
-from spikewright.commands.base import Outcome, Parser
-from spikewright.errors import CheckFailed, InputError
+from spikewright.interrupts import Interruptible, Stopped
+
+# All else is imported where an interrupt is one line, not a traceback.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import TextIO
+
+    from spikewright.commands.base import Outcome, Parser
 
 DESCRIPTION = """\
 Sparse spiking neural networks, from PyTorch to verified hardware.
@@ -34,6 +36,11 @@ Start with `spikewright demo`; `spikewright COMMAND --help` tells more."""
 
 def build_parser() -> Parser:
     """Parser of all commands. Imports nothing heavy."""
+    import argparse
+
+    from spikewright.commands import COMMANDS
+    from spikewright.commands.base import Parser
+
     parser = Parser(
         prog="spikewright",
         description=DESCRIPTION,
@@ -67,21 +74,70 @@ def _stdout_to_stderr() -> Iterator[TextIO]:
         os.close(saved)
 
 
-def _print(outcome: Outcome, as_json: bool) -> None:
+def _print(text: str) -> int:
+    """Print a result; the exit status if standard output does not take it."""
+    from spikewright.streams import abandon_stdout
+
+    try:
+        print(text, end="\n" if text else "", flush=True)
+    except BrokenPipeError:  # The reader is gone, and knows it.
+        abandon_stdout()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        abandon_stdout()
+        _complain("error", f"standard output: {error.strerror}")
+        return 2
+    return 0
+
+
+def _complain(kind: str, *messages: object) -> None:
+    print(": ".join(["spikewright", kind, *(" ".join(str(m).split()) for m in messages)]), file=sys.stderr, flush=True)
+
+
+def _text(outcome: Outcome, as_json: bool) -> str:
+    import json
+
     if outcome.silent:
-        return
-    text = json.dumps(outcome.report, allow_nan=False) if as_json else outcome.table()
-    if text:
-        print(text, flush=True)
+        return ""
+    return json.dumps(outcome.report, allow_nan=False) if as_json else outcome.table()
 
 
-def _complain(kind: str, message: object) -> None:
-    print(f"spikewright: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+def _run(argv: Sequence[str] | None, running: list[Namespace]) -> int:
+    from spikewright.errors import CheckFailed, InputError
+    from spikewright.streams import prepare
+
+    prepare()
+    try:
+        args = build_parser().parse_args(argv)
+    except Stopped:
+        raise
+    except SystemExit as leave:  # After --help, --version or an error that is already printed.
+        return _print("") or int(leave.code or 0)
+    running.append(args)
+    try:
+        with _stdout_to_stderr():
+            outcome: Outcome = args.run(args)
+        status = _print(_text(outcome, args.json))
+        if outcome.failed is not None:
+            raise CheckFailed(outcome.failed)
+    except InputError as error:
+        _complain("error", error)
+        return 2
+    except CheckFailed as error:
+        _complain("failed", error)
+        return 1
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _complain("error", f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+        return 2
+    return status
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    # An exception, so that half-written outputs are removed on the way out.
-    raise SystemExit(128 + number)
+def _stopped(kind: str, running: list[Namespace]) -> None:
+    """Say what was stopped and, where it is so, that nothing is lost."""
+    names = [args.command for args in running]
+    _complain(kind, *names, *(args.continues for args in running if args.continues))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,35 +153,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status. A bug is not caught: it leaves as the exception it is.
     """
+    running: list[Namespace] = []
     try:
-        args = build_parser().parse_args(argv)
-    except SystemExit as leave:  # After --help, --version or an error that is already printed.
-        return int(leave.code or 0)
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with _stdout_to_stderr():
-            outcome: Outcome = args.run(args)
-        _print(outcome, args.json)
-        if outcome.failed is not None:
-            raise CheckFailed(outcome.failed)
-    except InputError as error:
-        _complain("error", error)
-        return 2
-    except CheckFailed as error:
-        _complain("failed", error)
-        return 1
-    except BrokenPipeError:
-        # The reader is gone. Point stdout elsewhere, or Python complains once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 128 + signal.SIGPIPE
-    except OSError as error:
-        if error.errno is None:
-            raise
-        _complain("error", f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
-        return 2
-    except KeyboardInterrupt:
-        _complain("interrupted", args.command)
-        return 128 + signal.SIGINT
+        with Interruptible(sys._getframe()):  # noqa: SLF001 - Python's only way to its frames
+            try:
+                return _run(argv, running)
+            except KeyboardInterrupt:
+                _stopped("interrupted", running)
+                return 128 + signal.SIGINT
+            except Stopped as stopped:
+                _stopped("terminated", running)
+                return int(stopped.code or 0)
     finally:
-        signal.signal(signal.SIGTERM, previous)
-    return 0
+        if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is left is the end of the process: no traceback of that

@@ -17,6 +17,9 @@ class CheckFailed(Exception):
 
 def exit_with(main: Callable[[], int]) -> NoReturn:
     """End the process with the status of a module's `main`; with 2, and one line on standard error, on bad input."""
+    from spikewright.streams import prepare
+
+    prepare()
     try:
         sys.exit(main())
     except InputError as error:

@@ -16,10 +16,10 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 from spikewright.errors import CheckFailed, InputError
+from spikewright.interrupts import Interruptible
 
 RESULT = "result.json"
 """In the folder of a finished run: what `train` reported."""
@@ -159,10 +159,6 @@ def run(job: Job) -> Ending:
     return Ending("finished")
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
-
-
 def _end_with_stdin() -> None:
     while os.read(0, 1):
         pass
@@ -171,7 +167,11 @@ def _end_with_stdin() -> None:
 
 def main() -> None:
     """Run the job on standard input."""
-    signal.signal(signal.SIGTERM, _terminate)
+    with Interruptible(sys._getframe()):  # noqa: SLF001 - Python's only way to its frames
+        _work()
+
+
+def _work() -> None:
     job = Job(**json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     answer = os.dup(1)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spikewright import cli
+from spikewright import cli, commands
 from spikewright.commands import COMMANDS
 from spikewright.commands.base import Outcome, add_command
 from spikewright.errors import CheckFailed, InputError
@@ -26,7 +26,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
         def add(subparsers: object) -> None:
             add_command(subparsers, "fake", run, summary="pretend", details="", example="spikewright fake")  # type: ignore[arg-type]
 
-        monkeypatch.setattr(cli, "COMMANDS", (SimpleNamespace(add=add),))
+        monkeypatch.setattr(commands, "COMMANDS", (SimpleNamespace(add=add),))
 
     return install
 
@@ -199,7 +199,7 @@ INTERRUPTIBLE = """
 import sys, time
 from types import SimpleNamespace
 from pathlib import Path
-from spikewright import cli
+from spikewright import cli, commands
 from spikewright.commands.base import add_command
 from spikewright.files import atomic_path
 
@@ -211,14 +211,18 @@ def run(args):
 def add(subparsers):
     add_command(subparsers, "fake", run, summary="pretend", details="", example="")
 
-cli.COMMANDS = (SimpleNamespace(add=add),)
+commands.COMMANDS = (SimpleNamespace(add=add),)
 sys.exit(cli.main(["fake"]))
 """
 
 
 @pytest.mark.parametrize(
     ("number", "status", "message"),
-    [(signal.SIGINT, 130, "spikewright: interrupted: fake\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "spikewright: interrupted: fake\n"),
+        (signal.SIGTERM, 143, "spikewright: terminated: fake\n"),
+        (signal.SIGHUP, 129, "spikewright: terminated: fake\n"),
+    ],
 )
 def test_signals_leave_nothing_behind(number: int, status: int, message: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTIBLE, str(tmp_path / "out.bin")]
@@ -234,11 +238,11 @@ def test_signals_leave_nothing_behind(number: int, status: int, message: str, tm
 def test_a_reader_that_left_is_no_error() -> None:
     # The pipe is closed before anything is written to it.
     code = (
-        "import sys, time; from types import SimpleNamespace; from spikewright import cli\n"
+        "import sys, time; from types import SimpleNamespace; from spikewright import cli, commands\n"
         "from spikewright.commands.base import Outcome, add_command\n"
         "def add(s): add_command(s, 'fake', lambda a: (sys.stdin.read(), Outcome({}, [('a', 'b')]))[1],"
         " summary='pretend', details='', example='')\n"
-        "cli.COMMANDS = (SimpleNamespace(add=add),)\n"
+        "commands.COMMANDS = (SimpleNamespace(add=add),)\n"
         "sys.exit(cli.main(['fake']))"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

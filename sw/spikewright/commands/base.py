@@ -35,6 +35,9 @@ class Outcome:
         return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in self.rows)
 
 
+CONTINUES = "the same command continues it"
+
+
 class Parser(argparse.ArgumentParser):
     """Argument parser whose errors are one line, as all errors of the command line."""
 
@@ -53,8 +56,12 @@ def add_command(
     summary: str,
     details: str,
     example: str,
+    resumable: bool = False,
 ) -> Parser:
-    """A subcommand with `--json`, whose help ends with an example."""
+    """A subcommand with `--json`, whose help ends with an example.
+
+    One that is `resumable` says so when it is interrupted.
+    """
     parser = subparsers.add_parser(
         name,
         help=summary,
@@ -64,7 +71,7 @@ def add_command(
         allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, continues=CONTINUES if resumable else "")
     return parser
 
 

@@ -45,6 +45,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "checksums and unpacks them. The same command continues a download that was cut off, and leaves\n"
         "files alone that are there already.",
         example="spikewright data fetch shd --out shd",
+        resumable=True,
     )
     fetch.add_argument("name", choices=("shd", "ssc", "mnist"), metavar="NAME", help="shd, ssc or mnist")
     fetch.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")

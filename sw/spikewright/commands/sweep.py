@@ -21,6 +21,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "continues a sweep that was interrupted, and trains only what is missing. `spikewright report`\n"
         "makes figures and tables of the result.",
         example="spikewright sweep shd --data digits --out runs --lambdas 0.01,0.1,1 --seeds 0,1,2",
+        resumable=True,
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file, or name of a shipped configuration")
     add_data(parser)

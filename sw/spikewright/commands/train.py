@@ -19,6 +19,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "shipped configuration. RUN_DIR gets the checkpoint; the same command continues a training that\n"
         "was interrupted.",
         example="spikewright train shd --data digits --out runs/first --set epochs=20",
+        resumable=True,
     )
     parser.add_argument("config", metavar="CONFIG", help="TOML file, or name of a shipped configuration")
     add_data(parser)
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.parallel import launched
     from spikewright.train import train
 
+    if args.restart:
+        args.continues = "the same command without --restart continues it"
     report = train(args.config, args.data, args.out, dict(args.settings), resume=not args.restart, device=args.device)
     rows = [
         ("accuracy, validation", f"{percent(report['accuracy'])} ({report['validation_samples']} samples)"),

@@ -319,6 +319,8 @@ class _Run:
         """Write the configuration, and cut the log back to the epochs that the state has seen."""
         if not self.group.primary:
             return
+        if not self.epoch:
+            self.state_path.unlink(missing_ok=True)  # of an earlier run: nobody may continue that one by mistake
         write_json(self.out_dir / "config.json", self.config.to_dict())
         # As bytes: what an interrupted or damaged run left in there is for those who read the log.
         lines = self.log_path.read_bytes().splitlines()[: self.epoch] if self.epoch and self.log_path.is_file() else []

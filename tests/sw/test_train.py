@@ -217,6 +217,17 @@ def test_without_resume_a_run_starts_afresh(words, tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["training"]["seed"] == 5
 
 
+def test_an_interrupted_restart_does_not_continue_the_run_before(words, tmp_path, monkeypatch):
+    config = override(CONFIG, {"epochs": "2"})
+    train(config, words, tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 0)
+        train(config, words, tmp_path, resume=False)
+    assert not (tmp_path / "state.safetensors").exists()
+    train(config, words, tmp_path)
+    assert [entry["epoch"] for entry in read_log(tmp_path)] == [1, 2]
+
+
 def test_two_trainings_never_share_a_folder(run, words, tmp_path):
     folder = shutil.copytree(run[0], tmp_path / "run")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -24,13 +24,25 @@ class Samples:
 
 
 def load_parts(config: Config, data_dir: Path) -> tuple[Samples, Samples]:
-    """Training and validation samples: the published validation part of SSC where its file is, else by `split`."""
+    """Training and validation samples: the published validation part of SSC where its file is, else by `split`.
+
+    Raises
+    ------
+    InputError
+        If the data does not fit the configuration, or a part has too few samples to train on, or none.
+    """
     from spikewright.data.sets import PARTS, file_of
 
     training = load_samples(config, data_dir, "train")
     if "valid" in PARTS[config.data.name] and file_of(config.data, data_dir, "valid").exists():
-        return training[0], load_samples(config, data_dir, "valid")[0]
-    return split(training, config.training)
+        parts = training[0], load_samples(config, data_dir, "valid")[0]
+    else:
+        parts = split(training, config.training)
+    # A batch of one sample is not trained on: a batch norm over one sample of one step would not be defined.
+    for name, part, least in (("training", parts[0], 2), ("validation", parts[1], 1)):
+        if len(part) < least:
+            raise InputError(f"{name} part must have samples, at least {least}, not {len(part)}")
+    return parts
 
 
 def load_samples(config: Config, data_dir: Path, part: str) -> tuple[Samples, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 Value = str | int | float | bool | tuple[Any, ...]
@@ -28,10 +29,15 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Value]:
     return flat
 
 
-def difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """Name of the first setting in which two configurations (`Config.to_dict`) differ; empty if they are equal."""
+def difference(one: dict[str, Any], other: dict[str, Any], but: Collection[str] = ()) -> str:
+    """Name of the first setting in which two configurations (`Config.to_dict`) differ; empty if they are equal.
+
+    Settings named in `but` may differ.
+    """
     left, right = flatten(one), flatten(other)
     for name in [*left, *right]:
+        if name in but:
+            continue
         if name not in left or name not in right:
             return "network.layers" if name.startswith("network.layers.") else name
         # 1 and True are equal in Python, and are not the same setting.

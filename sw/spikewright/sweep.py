@@ -18,6 +18,7 @@ from spikewright.files import read_json
 from spikewright.progress import bar
 from spikewright.settings import brief, difference
 from spikewright.sweep_worker import DIVERGED, RESULT, Ending, Job, Training
+from spikewright.validation import FEW_SAMPLES, warn_if_few
 
 _POLL_SECONDS = 0.2
 
@@ -254,8 +255,10 @@ def _check_folder(folder: Path, config: Config) -> None:
         present: Config = from_dict(read_json(path, "configuration"))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if name := difference(present.to_dict(), config.to_dict()):
+    if name := difference(present.to_dict(), config.to_dict(), but=("training.epochs",)):
         raise InputError(f"{folder} must hold a run of the same configuration, not one of another {name}")
+    if (done := _epochs_logged(folder)) > config.training.epochs:
+        raise InputError(f"epochs must be at least {done}, those that {folder} has done, not {config.training.epochs}")
 
 
 def _epochs_logged(folder: Path) -> int:
@@ -335,6 +338,7 @@ class _Sweep:
 
     def report(self) -> dict[str, Any]:
         rows = []
+        held = []
         for point in self.points:
             ending = self.endings[point.name]
             row: dict[str, Any] = {"name": point.name, "status": ending.status, "message": ending.message or None}
@@ -343,5 +347,8 @@ class _Sweep:
             if ending.status == "finished":
                 result = read_json(self.out_dir / point.name / RESULT, "result")
             rows.append({**row, **{key: result.get(key) for key in ("accuracy", "sparsity", "seconds")}})
+            held.append(result.get("validation_samples", FEW_SAMPLES))
+        if self.found < len(rows):
+            warn_if_few(min(held))
         finished = sum(row["status"] == "finished" for row in rows)
         return {"out": str(self.out_dir), "finished": finished, "failed": len(rows) - finished, "points": rows}

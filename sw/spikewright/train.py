@@ -28,7 +28,7 @@ from spikewright.checkpoint import (
     save_checkpoint,
     save_tensors,
 )
-from spikewright.config import Config, from_dict, load_config, override
+from spikewright.config import Config, TrainingConfig, from_dict, load_config, override
 from spikewright.distill import Teachers, distillation_loss
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path, write_json
@@ -40,6 +40,8 @@ from spikewright.parts import Samples, load_parts
 from spikewright.progress import bar, say
 from spikewright.recipe import make_optimizer, rate_factor
 from spikewright.settings import difference
+from spikewright.sweep_worker import DIVERGED, RESULT
+from spikewright.validation import warn_if_few
 
 STATE_FORMAT = "spikewright-training-2"
 _SPARSITY_TOLERANCE = 0.02
@@ -65,7 +67,8 @@ def train(
     settings : dict, optional
         Overrides in the user's spelling, `{"epochs": "20"}`.
     resume : bool
-        Continue a run of the same configuration that `out_dir` holds; else start afresh.
+        Continue a run of the same configuration that `out_dir` holds, also to more epochs than it was begun with; else
+        start afresh.
     device : "cpu", "cuda" or "auto"
         Started by torchrun, the processes share the work, with equal results but for the rounding of sums; the first
         one writes. `out_dir` must then be the same folder for all of them.
@@ -74,7 +77,8 @@ def train(
     -------
     dict
         JSON-ready: checkpoint, epochs, best_epoch, accuracy (of the validation part), sparsity, rates, seconds,
-        device, processes.
+        device, processes; most_accurate (epoch, accuracy and sparsity of the most accurate epoch on the validation
+        part); choice (why that one is not the best_epoch, or that none reached the target sparsity; or None).
 
     Raises
     ------
@@ -104,6 +108,8 @@ def train_locked(
             run.begin_with(config.training.start)
         group.check_equal(run.epoch, "epoch to resume from")
         run.start_log()
+        if group.primary and config.training.keep == "best":
+            warn_if_few(len(validation))
         try:
             for epoch in range(run.epoch, config.training.epochs):
                 run.train_epoch(epoch)
@@ -144,6 +150,10 @@ def _logits(network: Network, scores: Tensor, scale: float) -> Tensor:
     return scores * (scale / network.config.timesteps)
 
 
+def _sigma(settings: TrainingConfig, epoch: int) -> float:
+    return settings.sigma * float(settings.sigma_decay ** (100.0 * epoch / settings.epochs))
+
+
 class _Run:
     """State of a training, its folder, and one epoch of it."""
 
@@ -181,6 +191,9 @@ class _Run:
         self.epoch = 0
         self.steps = -(-len(training) // settings.batch)
         self.best: dict[str, Any] = {}
+        self.most_accurate: dict[str, Any] = {}
+        self.sigma = math.inf
+        self.lengthened: list[dict[str, int]] = []
         self.origin: dict[str, str] = {}
         self.seconds = 0.0
         self.state_path = out_dir / "state.safetensors"
@@ -195,7 +208,8 @@ class _Run:
         # Everything random in an epoch follows from the seed and its number: resuming needs no generator state.
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
         torch.manual_seed(settings.seed * 1_000_003 + epoch)
-        sigma = settings.sigma * settings.sigma_decay ** (100.0 * epoch / settings.epochs)
+        # In a run that was lengthened, sigma waits until that of the longer run has come down to it.
+        self.sigma = sigma = min(self.sigma, _sigma(settings, epoch))
         self.network.set_sigma(sigma)
         self.network.train()
         order = torch.randperm(len(self.training), generator=generator)
@@ -298,13 +312,18 @@ class _Run:
             "rates": rates,
             **({"start": self.origin} if self.origin else {}),
             **({"teachers": self.teachers.sha256} if self.teachers.sha256 else {}),
+            **({"lengthened": self.lengthened} if self.lengthened else {}),
         }
 
     def _keep_if_best(self, entry: dict[str, Any]) -> None:
         """Once the full target sparsity has been asked for, only epochs that about reach it count."""
         asked = self.controller is None or self.controller.calls >= self.controller.ramp
         sparse = self.controller is None or entry["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE
+        entry["candidate"] = asked and sparse
         rank = (asked and sparse, entry["validation_accuracy"], -entry["validation_loss"])
+        if not self.most_accurate or tuple(self.most_accurate["rank"]) < rank[1:]:
+            top = {"epoch": entry["epoch"], "accuracy": entry["validation_accuracy"], "sparsity": entry["sparsity"]}
+            self.most_accurate = {"rank": list(rank[1:]), **top}
         keeps_last = self.config.training.keep == "last"
         if self.best and tuple(self.best["rank"]) >= rank and not keeps_last:
             return
@@ -321,6 +340,9 @@ class _Run:
             return
         if not self.epoch:
             self.state_path.unlink(missing_ok=True)  # of an earlier run: nobody may continue that one by mistake
+        if self.epoch < self.config.training.epochs:
+            for name in (RESULT, DIVERGED):  # by a sweep, and about to be outdated
+                (self.out_dir / name).unlink(missing_ok=True)
         write_json(self.out_dir / "config.json", self.config.to_dict())
         # As bytes: what an interrupted or damaged run left in there is for those who read the log.
         lines = self.log_path.read_bytes().splitlines()[: self.epoch] if self.epoch and self.log_path.is_file() else []
@@ -340,6 +362,10 @@ class _Run:
             "best": self.best,
             "lam": entry["lam"] if self.controller is None else self.controller.group["reg"].lam,
             "controller": self.controller.state_dict() if self.controller else {},
+            "ramp": self.controller.ramp if self.controller else 0,
+            "sigma": self.sigma,
+            "most_accurate": self.most_accurate,
+            "lengthened": self.lengthened,
             "start": self.origin,
             "teachers": self.teachers.sha256,
         }
@@ -361,7 +387,7 @@ class _Run:
             stored_config = from_dict(fields["config"]).to_dict()  # with the defaults of settings younger than the run
         except InputError as error:
             raise InputError(f"{path}: metadata 'config': {error}") from None
-        if name := difference(stored_config, self.config.to_dict()):
+        if name := difference(stored_config, self.config.to_dict(), but=("training.epochs",)):
             raise InputError(f"{self.out_dir} must hold a run of the same configuration, not one of another {name}")
         network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
         check_tensors(path, network, dict(self.network.state_dict()))
@@ -385,17 +411,57 @@ class _Run:
             if self.controller is not None:
                 self.controller.group["reg"].lam = float(progress["lam"])
                 self.controller.load_state_dict(progress["controller"])
+            self._lengthen(from_dict(stored_config).training, progress)
+        except InputError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: metadata 'progress' is damaged ({error})") from None
         if self.group.primary:
             say(f"resuming {self.out_dir} after epoch {self.epoch}")
 
+    def _lengthen(self, stored: TrainingConfig, progress: dict[str, Any]) -> None:
+        """Go on as a run of the present number of epochs would, but never back with sigma or the target sparsity."""
+        epochs = self.config.training.epochs
+        self.sigma = float(progress.get("sigma", _sigma(stored, max(0, self.epoch - 1))))
+        self.most_accurate = dict(progress.get("most_accurate", {}))
+        self.lengthened = list(progress.get("lengthened", []))
+        if self.controller is not None:
+            begun = int(progress.get("ramp", max(1, round(stored.sparsity_ramp * stored.epochs))))
+            self.controller.ramp = min(self.controller.ramp, begun)
+        if epochs < self.epoch:
+            raise InputError(f"epochs must be at least {self.epoch}, those that {self.out_dir} has done, not {epochs}")
+        if epochs != stored.epochs and epochs > self.epoch:
+            self.lengthened.append({"after": self.epoch, "epochs": stored.epochs})
+
+    def _choice(self) -> str | None:
+        """What is to be said of the choice of the epoch."""
+        best, top, training = self.best, self.most_accurate, self.config.training
+        better = bool(top) and top["accuracy"] > best["validation_accuracy"]
+        other = f"epoch {top['epoch']} had {100 * top['accuracy']:.2f} %" if better else ""
+        if training.keep == "last":
+            return f"the last, as training.keep asks for; {other}" if better else None
+        if self.controller is None:
+            return None
+        zeros = f"the target of {100 * self.controller.target:g} % zeros"
+        if not best["rank"][0]:
+            return f"no epoch reached {zeros}"
+        if not better:
+            return None
+        if top["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE:
+            return f"{other}, but came before {zeros} was fully asked for (epoch {self.controller.ramp})"
+        return f"{other}, but only {100 * top['sparsity']:.2f} % zeros, below {zeros}"
+
     def report(self) -> dict[str, Any]:
         best = self.best
+        top = (
+            {key: self.most_accurate[key] for key in ("epoch", "accuracy", "sparsity")} if self.most_accurate else None
+        )
         return {
             "checkpoint": str(self.out_dir / "checkpoint.safetensors"),
             "epochs": self.epoch,
             "best_epoch": best["epoch"],
+            "most_accurate": top,
+            "choice": self._choice(),
             "accuracy": best["validation_accuracy"],
             "sparsity": best["sparsity"],
             "rates": best["rates"],

@@ -5,6 +5,7 @@ from spikewright.config import load_config
 from spikewright.errors import InputError
 from spikewright.parts import load_parts
 from spikewright.train import train
+from spikewright.validation import warn_if_few
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,39 @@ def test_holds_out_the_configured_speakers(words):
     training, validation = load_parts(load_config(path), data)
     assert (len(training), len(validation)) == (60, 30)
     assert training.counts.shape == (60, 12, 10)
+
+
+@pytest.mark.parametrize(
+    ("samples", "words_of_it"),
+    [(1, "1 sample, too few to choose an epoch by (each is 100 % of the accuracy)"),
+     (49, "49 samples, too few to choose an epoch by (each is 2.04 % of the accuracy)"),
+     (50, None)],
+)  # fmt: skip
+def test_a_small_validation_part_is_told(samples, words_of_it, capsys):
+    warn_if_few(samples)
+    said = f"spikewright: warning: the validation part has {words_of_it}\n" if words_of_it else ""
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize(("keep", "told"), [("best", True), ("last", False)])
+def test_a_training_tells_where_an_epoch_is_chosen(words, tmp_path, capsys, keep, told):
+    path, data = words
+    train(path, data, tmp_path, {"epochs": "1", "keep": keep})
+    assert ("warning: the validation part has 30 samples" in capsys.readouterr().err) == told
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "message"),
+    [(0, 5, "training part must have samples, at least 2, not 0"),
+     (1, 5, "training part must have samples, at least 2, not 1"),
+     (5, 0, "validation part must have samples, at least 1, not 0")],
+)  # fmt: skip
+def test_parts_of_too_few_samples(words, tmp_path, training, validation, message):
+    for name, samples in (("train", training), ("valid", validation)):
+        tiny_training.write_words(tmp_path / f"ssc_{name}.h5", samples)
+    with pytest.raises(InputError) as error:
+        train(words[0], tmp_path, tmp_path / "run", {"data.name": "ssc", "validation_speakers": "[]"})
+    assert str(error.value) == message
 
 
 def test_holds_out_every_tenth_sample_where_no_speakers_are_named(words):

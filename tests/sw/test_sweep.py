@@ -188,6 +188,21 @@ def test_a_run_of_another_configuration_is_refused_before_anything_is_trained(sw
     assert err == f"spikewright: error: {message}\n"
 
 
+def test_a_sweep_is_lengthened_but_not_shortened(tiny, tmp_path, capsys):
+    argv = ("sweep", tiny[0], "--data", tiny[1], "--out", tmp_path, "--seeds", "0", "--set", "epochs=1", "--json")
+    assert call(*argv)[0] == 0
+    status, out, err = call(*argv, "--set", "epochs=2")
+    assert status == 0
+    assert "warning: the validation part has 30 samples, too few to choose an epoch by" in err
+    (point,) = json.loads(out)["points"]
+    assert point["epochs"] == 2
+    assert json.loads((tmp_path / point["name"] / "result.json").read_text())["epochs"] == 2
+    status, _, err = call(*argv)
+    assert status == 2
+    done = f"epochs must be at least 2, those that {tmp_path / point['name']} has done, not 1"
+    assert err == f"spikewright: error: {done}\n"
+
+
 def test_a_damaged_configuration_is_named(swept, tmp_path):
     _, argv, _ = swept
     (tmp_path / GOOD).mkdir()

@@ -1,11 +1,14 @@
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from spikewright.checkpoint import load_checkpoint
 from spikewright.config import AugmentConfig, Config, LayerConfig, NetworkConfig, TrainingConfig, override
@@ -15,6 +18,8 @@ from spikewright.evaluate import evaluate
 from spikewright.files import sha256
 from spikewright.locks import locked
 from spikewright.optim import sparsity
+from spikewright.recipe import rate_factor
+from spikewright.reports.runs import read
 from spikewright.train import train
 
 CONFIG = Config(
@@ -226,6 +231,119 @@ def test_an_interrupted_restart_does_not_continue_the_run_before(words, tmp_path
     assert not (tmp_path / "state.safetensors").exists()
     train(config, words, tmp_path)
     assert [entry["epoch"] for entry in read_log(tmp_path)] == [1, 2]
+
+
+def same_tensors(one, other):
+    left, right = load_tensors(one), load_tensors(other)
+    return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_run_is_lengthened(words, tmp_path, monkeypatch, interrupted):
+    """Finished or not: the learning rate follows the longer run, sigma and the target sparsity never go back."""
+    first = override(CONFIG, {"epochs": "4", "sparsity_ramp": "0.75", "target_sparsity": "0.5"})
+    longer = override(first, {"epochs": "10"})
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) if interrupted else nullcontext():
+        if interrupted:
+            stop_after(patch, 2)
+        train(first, words, folder)
+    done = 2 if interrupted else 4
+    before = read_log(folder)
+    shutil.copytree(folder, tmp_path / "again")
+    assert train(longer, words, folder)["epochs"] == 10
+    log = read_log(folder)
+    assert log[:done] == before
+    assert [entry["epoch"] for entry in log] == list(range(1, 11))
+    assert all("lengthened" not in entry for entry in before)
+    assert all(entry["lengthened"] == [{"after": done, "epochs": 4}] for entry in log[done:])
+    last_step = [rate_factor("cosine", 8 * epoch - 1, 80) * 0.01 for epoch in range(1, 11)]
+    assert [entry["lr"] for entry in log[done:]] == pytest.approx(last_step[done:])
+    sigmas = [entry["sigma"] for entry in log]
+    assert sigmas == sorted(sigmas, reverse=True)
+    assert sigmas[-1] == 2.0 * 0.95 ** (100 * 9 / 10)
+    # The whole target is asked for after 3 epochs, as when the run began, not after 8.
+    assert any(entry["candidate"] for entry in log[2:7])
+    assert all(entry["candidate"] == (entry["sparsity"] >= 0.48) for entry in log[2:])
+    assert read("run", folder).status == "finished"
+    # Interrupted in between, it ends with the same result.
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 6)
+        train(longer, words, tmp_path / "again")
+    train(longer, words, tmp_path / "again")
+    for name in ("checkpoint.safetensors", "state.safetensors"):
+        assert same_tensors(folder / name, tmp_path / "again" / name)
+
+
+def test_a_run_without_news_of_its_length_is_lengthened(run, words, tmp_path):
+    """One that was trained before runs could be lengthened: what is not in its state follows from its settings."""
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    path = folder / "state.safetensors"
+    with safe_open(path, "pt") as file:
+        fields = file.metadata()
+    progress = json.loads(fields["progress"])
+    for name in ("ramp", "sigma", "most_accurate", "lengthened"):
+        del progress[name]
+    save_file(load_tensors(path), path, {**fields, "progress": json.dumps(progress)})
+    train(CONFIG, words, folder, {"epochs": "24"})
+    entry = read_log(folder)[12]
+    assert entry["sigma"] == read_log(run[0])[-1]["sigma"]
+    assert entry["lengthened"] == [{"after": 12, "epochs": 12}]
+
+
+def test_fewer_epochs_than_are_done_are_refused(run, words):
+    with pytest.raises(InputError) as error:
+        train(CONFIG, words, run[0], {"epochs": "11"})
+    assert str(error.value) == f"epochs must be at least 12, those that {run[0]} has done, not 11"
+
+
+def test_a_lengthened_run_of_a_sweep_has_no_old_result(run, words, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    for name in ("result.json", "diverged.json"):
+        (folder / name).write_text("{}")
+    train(CONFIG, words, folder)
+    assert (folder / "result.json").exists()
+    train(CONFIG, words, folder, {"epochs": "13"})
+    assert not (folder / "result.json").exists() and not (folder / "diverged.json").exists()
+
+
+def test_says_why_a_more_accurate_epoch_was_not_chosen(run):
+    log = read_log(run[0])
+    top = max(log, key=lambda entry: (entry["validation_accuracy"], -entry["validation_loss"]))
+    best = log[run[1]["best_epoch"] - 1]
+    assert best["candidate"] and best["sparsity"] >= 0.58
+    assert run[1]["most_accurate"] == {
+        "epoch": top["epoch"], "accuracy": top["validation_accuracy"], "sparsity": top["sparsity"]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"target_sparsity": "0"}, None),
+        ({"target_sparsity": "0.95"}, "no epoch reached the target of 95 % zeros"),
+        ({"target_sparsity": "0.2", "sparsity_ramp": "1.0"},
+         "epoch 2 had 90.00 %, but came before the target of 20 % zeros was fully asked for (epoch 3)"),
+        ({"target_sparsity": "0.7"}, "epoch 2 had 90.00 %, but only 40.00 % zeros, below the target of 70 % zeros"),
+        ({"target_sparsity": "0", "keep": "last"}, "the last, as training.keep asks for; epoch 2 had 90.00 %"),
+    ],
+)  # fmt: skip
+def test_the_choice_of_the_epoch_is_explained(words, tmp_path, monkeypatch, settings, said):
+    from spikewright import train as module
+
+    accuracies, zeros = [0.5, 0.9, 0.8], [0.3, 0.4, 0.7]
+    original = module._Run._entry
+
+    def entry(self, epoch, sigma, loss, accuracy):
+        made = original(self, epoch, sigma, loss, accuracy)
+        return {**made, "validation_accuracy": accuracies[epoch], "sparsity": zeros[epoch]}
+
+    monkeypatch.setattr(module._Run, "_entry", entry)
+    report = train(CONFIG, words, tmp_path, {"epochs": "3", **settings})
+    assert report["choice"] == said
+    assert report["most_accurate"] == {"epoch": 2, "accuracy": 0.9, "sparsity": 0.4}
+    assert report["best_epoch"] == (2 if settings in ({"target_sparsity": "0"}, {"target_sparsity": "0.95"}) else 3)
+    assert train(CONFIG, words, tmp_path, {"epochs": "3", **settings}) == report
 
 
 def test_two_trainings_never_share_a_folder(run, words, tmp_path):

@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.progress import say
     from spikewright.qat import fine_tune
     from spikewright.quantize import quantize, round_delays, rounded_to_zero
+    from spikewright.validation import warn_if_few
 
     trained, config, _ = read_checkpoint(args.checkpoint)
     network = round_delays(trained, args.delay_step)
@@ -98,6 +99,7 @@ def run(args: argparse.Namespace) -> Outcome:
     if args.calibrate or args.fine_tune:
         parts = load_parts(config, args.data)
     if args.fine_tune:
+        warn_if_few(len(parts[1]))
         spec, validation = fine_tune(
             network,
             config,

@@ -17,7 +17,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         details="Trains a spiking network with learned delays by linearized Bregman iterations (AdaBreg), which\n"
         "start from few weights and add those that are needed. CONFIG is a TOML file or the name of a\n"
         "shipped configuration. RUN_DIR gets the checkpoint; the same command continues a training that\n"
-        "was interrupted.",
+        "was interrupted, and with more epochs one that has ended.",
         example="spikewright train shd --data digits --out runs/first --set epochs=20",
         resumable=True,
     )
@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> Outcome:
         ("accuracy, validation", f"{percent(report['accuracy'])} ({report['validation_samples']} samples)"),
         ("zero weights", percent(report["sparsity"])),
         ("best epoch", f"{report['best_epoch']} of {report['epochs']}"),
+        *([("choice", report["choice"])] if report["choice"] else []),
         ("time", f"{report['seconds']:.0f} s"),
         ("checkpoint", report["checkpoint"]),
     ]

@@ -125,7 +125,8 @@ def read(name: str, folder: Path) -> Run:
         return Run(name, config, epochs, "unfinished", f"{len(epochs)} of {asked} epochs")
     path = folder / "checkpoint.safetensors"
     network, stored, info = read_checkpoint(path)
-    if key := difference(stored.to_dict(), config.to_dict()):
+    # The best epoch may be from before the run was lengthened.
+    if key := difference(stored.to_dict(), config.to_dict(), but=("training.epochs",)):
         raise InputError(f"{path}: metadata 'config' must be that of config.json, but {key} differs")
     number = info.get("epoch")
     if type(number) is not int or not 1 <= number <= len(epochs):

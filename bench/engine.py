@@ -102,7 +102,7 @@ def measure(
         Recordings by which the lanes are balanced, and those that are measured.
     """
     network = measured(network, training)
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts).permute(1, 0, 2))
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts))
     rows = []
     for lanes in lane_counts:
         dense = 0.0
@@ -113,7 +113,7 @@ def measure(
             cycles, done, integrating = [], np.zeros(len(core.layers)), np.zeros(len(core.layers))
             start = 0
             for index, values in enumerate(counts):
-                spikes = [layer[:, index].numpy() for layer in trace.spikes]
+                spikes = [layer[index].numpy() for layer in trace.spikes]
                 found = model.run(values, spikes, start)
                 start = found.done + 10_000
                 cycles.append(found.latency)

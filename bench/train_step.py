@@ -91,7 +91,7 @@ def autograd_layer(layer: SpikingLayer, x: Tensor, formulation: str) -> Tensor:
 def scores_of(network: SpikingNetwork, counts: Tensor, formulation: str) -> Tensor:
     if formulation == "spikewright":
         return network.run(counts).scores
-    x = counts
+    x = counts.transpose(0, 1)
     for layer in network.spiking_layers():
         x = autograd_layer(layer, x, formulation)
     return network.readout(x.permute(0, 2, 1))
@@ -108,7 +108,7 @@ def measure(formulation: str, batch: int, steps: int, threads: int, sigma: float
         object.__setattr__(layer.config, "dropout", 0.0)
         object.__setattr__(layer.config, "recurrent_dropout", 0.0)
     network.set_sigma(sigma)
-    counts = torch.poisson(torch.full((config.timesteps, batch, config.inputs), 0.4))
+    counts = torch.poisson(torch.full((config.timesteps, batch, config.inputs), 0.4)).transpose(0, 1)
     labels = torch.randint(config.classes, (batch,))
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     times, losses = [], []

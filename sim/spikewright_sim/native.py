@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.arrays import check_samples
 from spikewright.cycles import CycleModel, SampleCycles
 from spikewright.errors import CheckFailed
 from spikewright.files import atomic_path
@@ -69,7 +70,7 @@ class Wave:
 
 @dataclass(frozen=True)
 class Job:
-    """Samples (T, B, inputs) for a core, and what it shall answer.
+    """Samples (B, T, inputs) for a core, and what it shall answer.
 
     Parameters
     ----------
@@ -86,9 +87,13 @@ class Job:
     trace: Trace
     broken: Mapping[int, list[tuple[int, int]]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        network = self.dut.core.network
+        check_samples("values", self.values, network.timesteps, network.inputs)
+
     def first(self, samples: int) -> Job:
         """The first so many samples."""
-        return replace(self, values=self.values[:, :samples])
+        return replace(self, values=self.values[:samples])
 
     def write(self, folder: Path, shard: npt.NDArray[np.int64], drive: Drive) -> list[SampleCycles]:
         """Write the files of `native.cpp`; returns the predicted cycles of all samples, in the order of the passes."""
@@ -97,13 +102,13 @@ class Job:
         layers = layers_of(self.dut.core)
         with (folder / "stimulus").open("wb") as stimulus, (folder / "expected").open("wb") as expected:
             for b in shard.tolist():
-                words = self.broken[b] if b in self.broken else self.dut.beats(self.values[:, b])
+                words = self.broken[b] if b in self.broken else self.dut.beats(self.values[b])
                 beats = np.array([data | last << 63 for data, last in words], dtype="<u8")
                 stimulus.write(np.array(len(beats), dtype="<u4").tobytes() + beats.tobytes())
-                expected.write(np.array(len(self.values), dtype="<u4").tobytes())
+                expected.write(np.array(self.values.shape[1], dtype="<u4").tobytes())
                 for k, layer in enumerate(layers):
-                    fired = None if layer.image.spec.readout else self.trace.spikes[k][:, b].numpy()
-                    rows = expected_rows(layer, fired, self.trace.membranes[k][:, b].numpy())
+                    fired = None if layer.image.spec.readout else self.trace.spikes[k][b].numpy()
+                    rows = expected_rows(layer, fired, self.trace.membranes[k][b].numpy())
                     expected.write(rows.astype("<u4").tobytes())
                 output = [int(score) & (1 << bits) - 1 for score in self.trace.scores[b]]
                 output.append(int(self.trace.classes[b]) | (b in self.broken) << (bits - 1))
@@ -118,8 +123,8 @@ class Job:
                     model, start = CycleModel(self.dut.core), 0
                 else:
                     start = predicted[-1].accepted + 1
-                spikes = [layer[:, b].numpy() for layer in self.trace.spikes]
-                cycles = model.run(self.values[:, b], spikes, start)
+                spikes = [layer[b].numpy() for layer in self.trace.spikes]
+                cycles = model.run(self.values[b], spikes, start)
                 predicted.append(cycles)
                 ends = [cycles.accepted - start, cycles.done - start]
                 timing.write((cycles.steps - start).astype("<u4").tobytes() + np.array(ends, dtype="<u4").tobytes())
@@ -163,7 +168,7 @@ def run_native(
     """
     drive = drive or Drive()
     dut = job.dut
-    samples = job.values.shape[1]
+    samples = len(job.values)
     shards = [shard for shard in np.array_split(np.arange(samples), processes or os.cpu_count() or 1) if len(shard)]
     done = [0] * len(shards)
     report = Report()

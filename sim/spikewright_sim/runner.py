@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikewright.arrays import check_labels, check_samples
 from spikewright.errors import InputError
 from spikewright.integer import IntegerNetwork, Trace
 from spikewright.spec import NetworkSpec
@@ -88,6 +89,10 @@ def simulate(
     samples = len(counts)
     if not samples:
         raise InputError("samples must be at least 1, not 0")
+    check_samples("counts", counts, dut.core.network.timesteps, dut.core.network.inputs)
+    check_labels(labels, samples)
+    if not np.issubdtype(counts.dtype, np.integer):
+        raise InputError(f"counts must be integers, not {counts.dtype}")
     total = Report()
     operations = [0, 0]
     if engine == "cocotb" and repeat != 1:
@@ -136,7 +141,7 @@ def _cocotb(dut: Dut, seed: int, counts: npt.NDArray[np.integer], progress: Prog
     # The first of these is isolated, so that its pauses do not delay the result of the sample before.
     paused = [Stimulus(counts[b], f"sample {b} with pauses", isolated=b == 0, stall=0.3) for b in few[:2]]
     stimuli = alone + back_to_back + paused
-    values = np.stack([item.values for item in stimuli], axis=1)
+    values = np.stack([item.values for item in stimuli])
     progress(f"running {samples} samples through the integer network")
     trace = IntegerNetwork(dut.core.network).run(torch.from_numpy(values.astype(np.int64)))
     seen = record(dut, stimuli, seed=seed, progress=progress)
@@ -150,7 +155,7 @@ def _cocotb(dut: Dut, seed: int, counts: npt.NDArray[np.integer], progress: Prog
         names=[item.name for item in stimuli],
         timed=len(alone) + len(back_to_back),
     )
-    return report, synaptic_operations(dut.core.network, values[:, :samples], trace)
+    return report, synaptic_operations(dut.core.network, values[:samples], trace)
 
 
 def _runs(repeat: int, samples: int, begin: int) -> int:
@@ -171,7 +176,7 @@ def _native(
     advance: Callable[[int], object] = lambda samples: None,
     progress: Progress = lambda message: None,
 ) -> Found:
-    values = counts.transpose(1, 0, 2).astype(np.int64)
+    values = counts.astype(np.int64)
     trace = IntegerNetwork(dut.core.network).run(torch.from_numpy(values))
     job = native.Job(dut, values, trace)
     executable = dut.compiled("native", progress)
@@ -197,22 +202,23 @@ def _native(
 
 
 def synaptic_operations(network: NetworkSpec, values: npt.NDArray[np.integer], trace: Trace) -> tuple[int, int]:
-    """Additions of a synapse for samples (T, B, inputs), and of a weight if none were zero, for the same events."""
+    """Additions of a synapse for samples (B, T, inputs), and of a weight if none were zero, for the same events."""
+    check_samples("values", values, network.timesteps, network.inputs)
     sparse = dense = 0
     events = torch.from_numpy((values != 0).reshape(-1, network.inputs).sum(axis=0))
-    samples = values.shape[1]
+    samples = len(values)
     for index, layer in enumerate(network.layers):
         fan_out = torch.from_numpy(np.count_nonzero(layer.weights, axis=0))
         sparse += int((events * fan_out[: layer.inputs]).sum())
         dense += int(events.sum()) * layer.neurons
         if index < len(trace.spikes):
-            spikes = trace.spikes[index][:, :samples]
+            spikes = trace.spikes[index][:samples]
             events = spikes.sum(dim=(0, 1))
             if layer.delays is not None:
                 # A spike whose delay ends after the sample arrives nowhere.
-                steps = torch.arange(len(spikes))[:, None]
-                arrives = steps + 1 + torch.from_numpy(layer.delays.copy()) < len(spikes)
-                delayed = (spikes.sum(dim=1) * arrives).sum(dim=0)
+                steps = torch.arange(spikes.shape[1])[:, None]
+                arrives = steps + 1 + torch.from_numpy(layer.delays.copy()) < len(steps)
+                delayed = (spikes.sum(dim=0) * arrives).sum(dim=0)
                 sparse += int((delayed * fan_out[layer.inputs :]).sum())
                 dense += int(delayed.sum()) * layer.neurons
     return sparse, dense

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.arrays import IntArray
+from spikewright.arrays import IntArray, check_samples
 from spikewright.cycles import CycleModel, SampleCycles
 from spikewright.image import CoreSpec
 from spikewright.integer import Trace
@@ -91,7 +91,7 @@ def compare(
     Parameters
     ----------
     core : CoreSpec
-    values : (T, B, inputs) integers
+    values : (B, T, inputs) integers
         Input.
     trace : Trace
         Of the integer network, for `values`.
@@ -103,14 +103,16 @@ def compare(
     timed : int, optional
         The first so many samples (default: all) met no pause of input or output, so that their cycles are predicted.
     """
+    network = core.network
+    check_samples("values", values, network.timesteps, network.inputs)
     report = Report()
-    steps, samples, _ = values.shape
+    samples, steps, _ = values.shape
     names = names or [f"sample {b}" for b in range(samples)]
     model = CycleModel(core)
     predicted = []
     for b in range(min(samples if timed is None else timed, len(seen.accepted))):
-        spikes = [layer[:, b].numpy() for layer in trace.spikes]
-        predicted.append(model.run(values[:, b], spikes, seen.starts[b]))
+        spikes = [layer[b].numpy() for layer in trace.spikes]
+        predicted.append(model.run(values[b], spikes, seen.starts[b]))
     report.predicted = predicted
     for index in range(len(core.layers)):
         _compare_layer(report, core, index, trace, seen, predicted, names, steps)
@@ -152,8 +154,8 @@ def _compare_layer(
     fired = fired.reshape(complete, sweep * lanes)
     comparisons: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = []
     if not spec.readout:
-        comparisons.append(("", trace.spikes[index].transpose(0, 1).reshape(-1, spec.neurons).numpy(), fired))
-    comparisons.append((" membrane", trace.membranes[index].transpose(0, 1).reshape(-1, spec.neurons).numpy(), v))
+        comparisons.append(("", trace.spikes[index].reshape(-1, spec.neurons).numpy(), fired))
+    comparisons.append((" membrane", trace.membranes[index].reshape(-1, spec.neurons).numpy(), v))
     for what, expected, by_position in comparisons:
         got = by_position[:, np.argsort(image.order)]
         differing = np.argwhere(expected[:complete] != got)

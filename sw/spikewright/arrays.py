@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .errors import InputError
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -39,6 +41,22 @@ def frozen(value: Any, name: str, shape: tuple[int, ...]) -> IntArray:
     array = array.astype(np.int64)
     array.flags.writeable = False
     return array
+
+
+def check_samples(name: str, values: Any, timesteps: int, channels: int) -> None:
+    """Raise an InputError, with both shapes, unless an array or tensor is (samples, timesteps, channels).
+
+    Where there are as many samples as steps, another order of the axes cannot be seen.
+    """
+    shape = tuple(values.shape)
+    if len(shape) != 3 or shape[1:] != (timesteps, channels):
+        raise InputError(f"{name} must be (samples, {timesteps} steps, {channels} channels), not {shape}")
+
+
+def check_labels(labels: Any, samples: int) -> None:
+    """Raise an InputError unless an array or tensor of labels has one for each sample."""
+    if tuple(labels.shape) != (samples,):
+        raise InputError(f"labels must be one for each of the {samples} samples, not of shape {tuple(labels.shape)}")
 
 
 def check_range(name: str, array: IntArray, low: int, high: int) -> None:

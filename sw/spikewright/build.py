@@ -260,10 +260,10 @@ def silent_cycles(core: CoreSpec) -> int:
     from spikewright.integer import IntegerNetwork
 
     network = core.network
-    values = torch.zeros((network.timesteps, 1, network.inputs), dtype=torch.uint8)
+    values = torch.zeros((1, network.timesteps, network.inputs), dtype=torch.uint8)
     trace = IntegerNetwork(network).run(values)
-    spikes = [layer[:, 0].numpy() for layer in trace.spikes]
-    return CycleModel(core).run(values[:, 0].numpy(), spikes, 0).latency
+    spikes = [layer[0].numpy() for layer in trace.spikes]
+    return CycleModel(core).run(values[0].numpy(), spikes, 0).latency
 
 
 def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[dict[str, Any], CoreSpec]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spikewright.arrays import check_samples
 from spikewright.errors import InputError
 from spikewright.integer import IntegerLayer
 from spikewright.lattice import Lattice
@@ -99,9 +100,11 @@ class CalibratedRounding:
 
     @torch.no_grad()
     def __init__(self, network: SpikingNetwork, counts: Tensor) -> None:
-        if counts.dim() != 3 or not len(counts) or counts.shape[2] != network.config.inputs:
-            wanted = f"(at least 1, T, {network.config.inputs})"
-            raise InputError(f"counts to calibrate on must have shape {wanted}, not {tuple(counts.shape)}")
+        check_samples("counts to calibrate on", counts, network.config.timesteps, network.config.inputs)
+        if not len(counts):
+            raise InputError("counts to calibrate on must be of at least one sample, not 0")
+        if counts.is_floating_point() or counts.is_complex():
+            raise InputError(f"counts to calibrate on must be integers, not {counts.dtype}")
         self.rounded: list[RoundedLayer] = []
         """Of the layers so far."""
         self._layers: list[SpikingLayer | None] = [*network.spiking_layers(), None]
@@ -111,7 +114,9 @@ class CalibratedRounding:
         # Events (T, B, axons) of batches of samples: into the layer, of the float and of the integer network.
         self._float = [batch.permute(1, 0, 2) for batch in torch.split(counts, _BATCH)]
         self._integer = self._float
-        self._spikes = [[s.permute(0, 2, 1).bool() for s in network.run(x).spikes] for x in self._float]
+        self._spikes = [
+            [s.permute(1, 0, 2).bool() for s in network.run(batch).spikes] for batch in torch.split(counts, _BATCH)
+        ]
         network.train(mode)
 
     @torch.no_grad()
@@ -120,7 +125,9 @@ class CalibratedRounding:
         if index:
             limit = (1 << before[-1].value_bits) - 1
             previous = IntegerLayer(before[-1])
-            self._integer = [previous(x.long().clamp(max=limit))[0] for x in self._integer]
+            self._integer = [
+                previous(x.long().clamp(max=limit).transpose(0, 1))[0].transpose(0, 1) for x in self._integer
+            ]
             self._float = [spikes[index - 1] for spikes in self._spikes]
         steps = self._steps(self._layers[index], folded)
         self.rounded.append(_round_layer(folded, weight_bits, steps))

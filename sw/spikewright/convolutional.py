@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikewright.config import NetworkConfig
+from spikewright.integer import check_values
 from spikewright.networks import Trace
 
 
@@ -44,19 +45,24 @@ class ConvolutionalNetwork(nn.Module):
         self.readout = nn.Linear(16 * width, config.classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def run_transposed(self, x: Tensor) -> Trace:
-        """Scores of values (T, inputs, B), without spikes; they are logits times T, as the training divides by T."""
+    def _run_transposed(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """No spikes, and scores, of values (T, inputs, B); they are logits times T, as the training divides by T."""
         image = torch.log1p(x.permute(2, 1, 0) * self.config.input_scale).unsqueeze(1)
         # Half the time in bfloat16, where the processor has it.
         with torch.autocast(x.device.type, torch.bfloat16, enabled=_has_bfloat16(x.device)):
             rows = self.image(image.contiguous(memory_format=torch.channels_last))
             steps = self.steps(rows.flatten(1, 2))
             logits = self.readout(torch.cat([steps.mean(dim=2), steps.amax(dim=2)], dim=1))
-        return Trace((), logits.to(x.dtype) * self.config.timesteps)
+        return [], logits.to(x.dtype) * self.config.timesteps
 
     def run(self, values: Tensor) -> Trace:
-        """As `run_transposed`, of values (T, B, inputs) of any type."""
-        return self.run_transposed(values.permute(0, 2, 1).to(self.readout.weight.dtype))
+        """Scores of event counts (B, T, inputs) of any type, without spikes; checked as by `SpikingNetwork.run`."""
+        check_values(values, self.config.timesteps, self.config.inputs)
+        return Trace((), self._run_transposed(values.permute(1, 2, 0).to(self.readout.weight.dtype))[1])
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Scores (B, classes) of values (B, T, inputs); see `run`."""
+        return self.run(values).scores
 
     def weight_matrices(self) -> dict[str, nn.Parameter]:
         """All kernels and matrices by name: what weight decay acts on."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from .arrays import IntArray
 from .compiled import compiled
+from .errors import InputError
 from .image import CoreSpec
 
 _LONG_AGO = -(10**12)
@@ -357,6 +358,7 @@ class CycleModel:
     def __init__(self, core: CoreSpec) -> None:
         from .cycles_shared import run_shared  # made of what is defined here
 
+        self._network = core.network
         self._images = core.layers
         self._run = _run if core.engine is None else run_shared
         self._lanes_before = np.cumsum([0, *(image.lanes for image in core.layers)])
@@ -421,6 +423,19 @@ class CycleModel:
         )
         self._room = core.queue_depth - _MARGIN
 
+    def _check(self, values: npt.NDArray[np.integer], spikes: list[npt.NDArray[np.bool_]]) -> None:
+        network = self._network
+        if values.shape != (network.timesteps, network.inputs):
+            raise InputError(
+                f"values must be ({network.timesteps} steps, {network.inputs} channels), not {values.shape}"
+            )
+        expected = [(network.timesteps, layer.neurons) for layer in network.layers[:-1]]
+        if [of_layer.shape for of_layer in spikes] != expected:
+            raise InputError(
+                f"spikes must be (steps, neurons) of every spiking layer, {expected}, "
+                f"not {[of_layer.shape for of_layer in spikes]}"
+            )
+
     def run(self, values: npt.NDArray[np.integer], spikes: list[npt.NDArray[np.bool_]], start: int) -> SampleCycles:
         """Predict one sample.
 
@@ -431,8 +446,14 @@ class CycleModel:
             Of the integer network, neurons in the order of the network.
         start : int
             Cycle from which the first beat is offered.
+
+        Raises
+        ------
+        InputError
+            If a shape does not fit the network.
         """
         steps = len(values)
+        self._check(values, spikes)
         step, axons = np.nonzero(values)
         beats = np.concatenate([[0], np.cumsum(np.bincount(step, minlength=steps))])
         layers = self._layers.copy()

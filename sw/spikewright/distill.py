@@ -52,7 +52,7 @@ class Teachers:
     def probabilities(self, values: Tensor) -> Tensor:
         """(B, classes), the mean over the teachers of `softmax(logits / temperature)`, of values (T, inputs, B)."""
         each = [
-            (network.run_transposed(values).scores * (scale / self.temperature)).softmax(dim=1)
+            (network._run_transposed(values)[1] * (scale / self.temperature)).softmax(dim=1)
             for network, scale in self._networks
         ]
         return torch.stack(each).mean(dim=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from spikewright.arrays import check_samples
 from spikewright.checkpoint import load_checkpoint
 from spikewright.errors import InputError
 from spikewright.integer import IntegerNetwork
@@ -54,9 +55,8 @@ def evaluate(network: SpikingNetwork | IntegerNetwork, data: SpikeData, batch: i
     """
     if not len(data):
         raise InputError("data must hold at least one sample, not 0")
-    inputs = network.spec.inputs if isinstance(network, IntegerNetwork) else network.config.inputs
-    if data.counts.shape[2] != inputs:
-        raise InputError(f"data must have {inputs} channels as the network has inputs, not {data.counts.shape[2]}")
+    shape = network.spec if isinstance(network, IntegerNetwork) else network.config
+    check_samples("data", data.counts, shape.timesteps, shape.inputs)
     weights = _weights(network)
     mode = network.training
     network.eval()
@@ -64,8 +64,7 @@ def evaluate(network: SpikingNetwork | IntegerNetwork, data: SpikeData, batch: i
     correct = 0
     try:
         for first in range(0, len(data), batch):
-            counts = torch.from_numpy(data.counts[first : first + batch]).permute(1, 0, 2)  # (T, B, I)
-            trace = network.run(counts)
+            trace = network.run(torch.from_numpy(data.counts[first : first + batch]))
             correct += int((trace.classes == torch.from_numpy(data.labels[first : first + batch])).sum())
             fired = [f + float(s.sum(dtype=torch.float64)) for f, s in zip(fired, trace.spikes, strict=True)]
     finally:

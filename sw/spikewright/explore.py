@@ -163,10 +163,7 @@ def lanes_of(network: NetworkSpec) -> list[int]:
 
 def _run(network: NetworkSpec, data: SpikeData) -> list[Trace]:
     golden = IntegerNetwork(network)
-    return [
-        golden.run(torch.from_numpy(data.counts[first : first + _BATCH]).permute(1, 0, 2))
-        for first in range(0, len(data), _BATCH)
-    ]
+    return [golden.run(torch.from_numpy(data.counts[first : first + _BATCH])) for first in range(0, len(data), _BATCH)]
 
 
 def _cycles(core: CoreSpec, data: SpikeData, traces: Sequence[Trace]) -> tuple[int, float, int]:
@@ -175,7 +172,7 @@ def _cycles(core: CoreSpec, data: SpikeData, traces: Sequence[Trace]) -> tuple[i
     start = 0
     latencies = []
     for index, counts in enumerate(data.counts):
-        spikes = [layer[:, index % _BATCH].numpy() for layer in traces[index // _BATCH].spikes]
+        spikes = [layer[index % _BATCH].numpy() for layer in traces[index // _BATCH].spikes]
         sample = model.run(counts, spikes, start)
         # Long after: what the last sweep still prepares is done.
         start = sample.done + 10_000

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from .arrays import check_samples
 from .errors import InputError
 from .spec import LayerSpec, NetworkSpec
 
@@ -17,8 +19,8 @@ class Trace:
 
     Parameters
     ----------
-    spikes : per spiking layer, (T, B, neurons) bool
-    membranes : per layer, (T, B, neurons) int64
+    spikes : per spiking layer, (B, T, neurons) bool
+    membranes : per layer, (B, T, neurons) int64
         After the reset; the read-out's after its sum.
     scores : (B, classes) int64
     """
@@ -38,6 +40,22 @@ def first_argmax(scores: Tensor) -> Tensor:
     index = torch.arange(scores.shape[-1], device=scores.device)
     best = scores == scores.max(dim=-1, keepdim=True).values
     return torch.where(best, index, scores.shape[-1]).min(dim=-1).values
+
+
+def check_values(values: Tensor, timesteps: int, inputs: int) -> None:
+    """Raise an InputError unless `values` are event counts (B, timesteps, inputs) of any real type, at least 0.
+
+    Those that are not whole are for networks of floats alone.
+    """
+    if not isinstance(values, Tensor):
+        raise InputError(f"values must be a tensor, not {type(values).__name__}")
+    check_samples("values", values, timesteps, inputs)
+    if values.is_complex():
+        raise InputError(f"values must be event counts, not {values.dtype}")
+    if values.numel() and (values.is_floating_point() or values.is_signed()):
+        low, high = (float(extreme) for extreme in values.detach().aminmax())
+        if not (low >= 0.0 and high < math.inf):  # either is not a number where a value is none
+            raise InputError(f"values must be event counts of at least 0, not {low if not low >= 0.0 else high:g}")
 
 
 class IntegerLayer(nn.Module):
@@ -67,15 +85,16 @@ class IntegerLayer(nn.Module):
 
         Parameters
         ----------
-        values : (T, B, inputs) integers
+        values : (B, T, inputs) integers
 
         Returns
         -------
-        spikes : (T, B, neurons) bool
+        spikes : (B, T, neurons) bool
             All False for a read-out.
-        membranes : (T, B, neurons) int64, after the reset
+        membranes : (B, T, neurons) int64, after the reset
         """
         spec = self.spec
+        values = values.transpose(0, 1)  # a step's neurons of all samples side by side
         steps, batch, _ = values.shape
         current = values.to(torch.float64) @ self.weights[:, : spec.inputs].T  # (T, B, N)
         currents = current.to(torch.int64) + self.bias
@@ -98,7 +117,7 @@ class IntegerLayer(nn.Module):
                 if spec.delays is not None:
                     arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)
             membranes[t] = v
-        return spikes, membranes
+        return spikes.transpose(0, 1), membranes.transpose(0, 1)
 
 
 class IntegerNetwork(nn.Module):
@@ -113,35 +132,33 @@ class IntegerNetwork(nn.Module):
         self.layers = nn.ModuleList(IntegerLayer(layer) for layer in spec.layers)
 
     def run(self, values: Tensor) -> Trace:
-        """Run samples of the same number of steps.
+        """Run samples.
 
         Parameters
         ----------
-        values : (T, B, inputs) integers, 0 .. 2**value_bits - 1
-            T is at most `spec.timesteps`.
+        values : (B, T, inputs) whole numbers of any type, 0 .. 2**value_bits - 1
+            T is `spec.timesteps`.
 
         Raises
         ------
         InputError
-            If the shape does not fit or a value is out of range: nothing wraps.
+            If the shape does not fit, or a value is out of range or not whole: nothing wraps, nothing is rounded.
         """
         spec = self.spec
-        if values.dim() != 3 or values.shape[2] != spec.inputs:
-            raise InputError(f"input must have shape (steps, samples, {spec.inputs}), not {tuple(values.shape)}")
-        if values.shape[0] > spec.timesteps:
-            raise InputError(f"a sample must have at most {spec.timesteps} steps, not {values.shape[0]}")
+        check_values(values, spec.timesteps, spec.inputs)
         limit = (1 << spec.value_bits) - 1
-        if values.numel() and (int(values.min()) < 0 or int(values.max()) > limit):
-            worst = int(values.min()) if int(values.min()) < 0 else int(values.max())
-            raise InputError(f"input values must be 0 .. {limit} ({spec.value_bits} bits), not {worst}")
+        if values.numel() and int(values.max()) > limit:
+            raise InputError(f"input values must be 0 .. {limit} ({spec.value_bits} bits), not {int(values.max())}")
+        if values.is_floating_point() and not bool((fraction := values.frac()).eq(0).all()):
+            raise InputError(f"values must be whole numbers, not {float(values[fraction != 0][0]):g}")
         all_spikes, all_membranes = [], []
         for layer in self.layers:
             spikes, membranes = layer(values)
             all_spikes.append(spikes)
             all_membranes.append(membranes)
             values = spikes
-        return Trace(tuple(all_spikes[:-1]), tuple(all_membranes), all_membranes[-1].sum(dim=0))
+        return Trace(tuple(all_spikes[:-1]), tuple(all_membranes), all_membranes[-1].sum(dim=1))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Scores (B, classes) int64 of values (T, B, inputs); see `run`."""
+        """Scores (B, classes) int64 of values (B, T, inputs); see `run`."""
         return self.run(values).scores

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikewright.config import LayerConfig, NetworkConfig
-from spikewright.integer import first_argmax
+from spikewright.integer import check_values, first_argmax
 from spikewright.layers import delay_kernel, neurons, recurrent_neurons, time_linear
 from spikewright.neurons import LIF
 from spikewright.optim import sparse_init_
@@ -22,7 +22,7 @@ class Trace:
 
     Parameters
     ----------
-    spikes : per spiking layer, (T, N, B)
+    spikes : per spiking layer, (B, T, N)
         0 or 1.
     scores : (B, classes)
     """
@@ -204,18 +204,26 @@ class SpikingNetwork(nn.Module):
 
         Parameters
         ----------
-        values : (T, B, inputs)
-            Event counts (any type).
+        values : (B, T, inputs)
+            Event counts (any type); T is `config.timesteps`.
 
         Returns
         -------
         Trace
             In evaluation mode a sample's result does not depend on its batch.
-        """
-        return self.run_transposed(values.permute(0, 2, 1).to(self.readout.weight.dtype).contiguous())
 
-    def run_transposed(self, x: Tensor) -> Trace:
-        """As `run`, with the input as (T, inputs, B) of the weights' type."""
+        Raises
+        ------
+        InputError
+            If the shape does not fit, or a value is negative, infinite or not a number.
+        """
+        check_values(values, self.config.timesteps, self.config.inputs)
+        x = values.permute(1, 2, 0).to(self.readout.weight.dtype).contiguous()
+        spikes, scores = self._run_transposed(x)
+        return Trace(tuple(of_layer.permute(2, 0, 1) for of_layer in spikes), scores)
+
+    def _run_transposed(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Spikes per layer (T, N, B), and scores, of (T, inputs, B) of the weights' type: as the training computes."""
         if self.config.input_scale != 1.0:
             x = x * self.config.input_scale
         spikes = []
@@ -224,8 +232,8 @@ class SpikingNetwork(nn.Module):
             x = layer(x if mask is None else x * mask)
             spikes.append(x)
             mask = layer.mask(x)
-        return Trace(tuple(spikes), self.readout(x, mask))
+        return spikes, self.readout(x, mask)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Scores (B, classes) of values (T, B, inputs)."""
+        """Scores (B, classes) of values (B, T, inputs); see `run`."""
         return self.run(values).scores

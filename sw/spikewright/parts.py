@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from spikewright.arrays import check_labels
 from spikewright.config import Config, TrainingConfig
 from spikewright.errors import InputError
 
@@ -18,6 +19,9 @@ class Samples:
 
     counts: Tensor
     labels: Tensor
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels, len(self.counts))
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -88,7 +88,7 @@ class QuantizedNetwork(nn.Module):
         return out
 
     def forward(self, values: Tensor) -> Tensor:
-        """Scores (B, classes) of values (T, B, inputs)."""
+        """Scores (B, classes) of values (B, T, inputs)."""
         scores: Tensor = torch.func.functional_call(self._rounded, self.rounded(), (values,))
         return scores
 
@@ -126,7 +126,7 @@ def integer_accuracy(spec: NetworkSpec, samples: Samples, batch: int = 256) -> f
     network = IntegerNetwork(spec)
     correct = 0
     for counts, labels in zip(torch.split(samples.counts, batch), torch.split(samples.labels, batch), strict=True):
-        correct += int((network.run(counts.permute(1, 0, 2)).classes == labels).sum())
+        correct += int((network.run(counts).classes == labels).sum())
     return correct / len(samples)
 
 
@@ -194,7 +194,7 @@ def fine_tune(
             for number, index in enumerate(torch.split(order, settings.batch)):
                 for group in optimizer.param_groups:
                     group["lr"] = lr * rate_factor("cosine", epoch * steps + number, epochs * steps)
-                scores = model(augmenter.batch(index, generator).permute(0, 2, 1))
+                scores = model(augmenter.batch(index, generator).permute(2, 0, 1))
                 logits = scores * (settings.logit_scale / network.config.timesteps)
                 loss = functional.cross_entropy(logits, training.labels[index])
                 if not math.isfinite(loss.item()):

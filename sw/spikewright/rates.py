@@ -32,7 +32,7 @@ def measured(network: NetworkSpec, counts: npt.NDArray[np.integer]) -> NetworkSp
         It computes the same; only the lanes of its neurons may become others.
     """
     # A count that does not fit is an error where it is to be classified, not here.
-    values = torch.from_numpy(np.minimum(counts, (1 << network.value_bits) - 1)).permute(1, 0, 2)
+    values = torch.from_numpy(np.minimum(counts, (1 << network.value_bits) - 1))
     spikes = [of_layer.numpy() for of_layer in IntegerNetwork(network).run(values).spikes]
     samples, timesteps = counts.shape[:2]
 
@@ -49,7 +49,7 @@ def measured(network: NetworkSpec, counts: npt.NDArray[np.integer]) -> NetworkSp
         if layer.delays is not None:
             # What would arrive after the last step never does.
             steps = np.maximum(0, timesteps - 1 - layer.delays).tolist()
-            arrived = [np.count_nonzero(spikes[index][:last, :, neuron]) for neuron, last in enumerate(steps)]
+            arrived = [np.count_nonzero(spikes[index][:, :last, neuron]) for neuron, last in enumerate(steps)]
             rates = np.concatenate([rates, rate(np.array(arrived))])
         layers.append(replace(layer, rates=rates))
     return replace(network, layers=tuple(layers))

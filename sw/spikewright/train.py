@@ -32,8 +32,8 @@ from spikewright.config import Config, TrainingConfig, from_dict, load_config, o
 from spikewright.distill import Teachers, distillation_loss
 from spikewright.errors import CheckFailed, InputError
 from spikewright.files import atomic_path, write_json
+from spikewright.integer import first_argmax
 from spikewright.locks import locked
-from spikewright.networks import Trace
 from spikewright.optim import AdaBreg, LinBreg, SparsityController, sparsity
 from spikewright.parallel import Part, Processes, choose_device, launched, processes
 from spikewright.parts import Samples, load_parts
@@ -137,7 +137,7 @@ def validate(
         if not len(labels):
             continue  # more processes than samples
         labels = labels.to(device)
-        trace = network.run(counts.to(device).permute(1, 0, 2))
+        trace = network.run(counts.to(device))
         loss += float(functional.cross_entropy(_logits(network, trace.scores, scale), labels, reduction="sum"))
         correct += int((trace.classes == labels).sum())
         rates = [rate + float(s.mean()) * len(labels) for rate, s in zip(rates, trace.spikes, strict=True)]
@@ -244,10 +244,10 @@ class _Run:
         labels = self.training.labels[index][part.start : part.stop].to(self.device)
         values = self.augmenter.batch(index, generator)[:, :, part.start : part.stop].to(self.device)
         with self.group.share(part):
-            trace = self.network.run_transposed(values.contiguous())
+            spikes, scores = self.network._run_transposed(values.contiguous())
         target = self.teachers.probabilities(values) if self.config.distillation.teachers else None
-        loss = self._loss(trace, labels, target, part)
-        hits = (trace.classes == labels).sum()
+        loss = self._loss(spikes, scores, labels, target, part)
+        hits = (first_argmax(scores) == labels).sum()
         value, correct = self.group.sum(torch.stack([loss.detach().double(), hits.double()])).tolist()
         if not math.isfinite(value):
             raise CheckFailed(
@@ -262,10 +262,13 @@ class _Run:
         self.network.limit_delays()
         return value, int(correct)
 
-    def _loss(self, trace: Trace, labels: Tensor, target: Tensor | None, part: Part) -> Tensor:
-        """Mean over the batch; in one of several processes its share, so that the shares add up to it."""
+    def _loss(self, spikes: list[Tensor], scores: Tensor, labels: Tensor, target: Tensor | None, part: Part) -> Tensor:
+        """Mean over the batch; in one of several processes its share, so that the shares add up to it.
+
+        `spikes` are (T, N, B), `scores` (B, classes).
+        """
         settings = self.config.training
-        logits = _logits(self.network, trace.scores, settings.logit_scale)
+        logits = _logits(self.network, scores, settings.logit_scale)
         if self.group.world == 1:
             loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
         else:
@@ -277,10 +280,10 @@ class _Run:
             loss = (1.0 - distillation.weight) * loss + distillation.weight * soft
         if settings.rate_penalty:
             rates = [
-                spikes.mean(dim=(0, 2))
+                of_layer.mean(dim=(0, 2))
                 if self.group.world == 1
-                else self.group.sum(spikes.sum(dim=(0, 2))) / (len(spikes) * part.total)
-                for spikes in trace.spikes
+                else self.group.sum(of_layer.sum(dim=(0, 2))) / (len(of_layer) * part.total)
+                for of_layer in spikes
             ]
             penalty = torch.stack([rate.square().mean() for rate in rates]).mean()
             loss = loss + settings.rate_penalty * penalty / self.group.world

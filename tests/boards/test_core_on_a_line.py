@@ -143,7 +143,7 @@ def test_samples_and_a_break_in_between_match_the_integer_network() -> None:
     network = random_network(4, (12, 9, 7, 5), timesteps=6)
     line = Line(pack(network, 2))
     counts = random_counts(4, network, 3)
-    trace = IntegerNetwork(network).run(torch.as_tensor(counts.swapaxes(0, 1)))
+    trace = IntegerNetwork(network).run(torch.as_tensor(counts))
     assert len(set(map(tuple, trace.scores.tolist()))) == 3
 
     async def host(ctx: Any) -> None:
@@ -178,7 +178,7 @@ class Host:
             self.images.append(encode_load(core.loader.image(), self.line.stream))
         counts = random_counts(2, networks[0], 1)
         self.sample = encode(counts[0], self.line.stream)
-        traces = [IntegerNetwork(network).run(torch.as_tensor(counts.swapaxes(0, 1))) for network in networks]
+        traces = [IntegerNetwork(network).run(torch.as_tensor(counts)) for network in networks]
         self.expected = [tuple(trace.scores[0].tolist()) for trace in traces]
         assert self.expected[0] != self.expected[1]
 

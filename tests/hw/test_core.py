@@ -31,19 +31,19 @@ def check(
 ) -> None:
     """Spikes, membranes, scores, classes and, without stalls, cycles of a few samples back to back."""
     counts = random_counts(seed, spec, samples)
-    trace = IntegerNetwork(spec).run(torch.from_numpy(counts).transpose(0, 1))
+    trace = IntegerNetwork(spec).run(torch.from_numpy(counts))
     core = pack(spec, lanes, layers=layers, encoding=encoding)
     rng = random.Random(seed)
     stall = (lambda: rng.random() < stalls) if stalls else (lambda: False)
     seen = run(core, counts, stall_input=stall, stall_output=stall)
     steps = samples * spec.timesteps
     for index, membranes in enumerate(trace.membranes):
-        expected = membranes.transpose(0, 1).reshape(steps, -1).numpy()
+        expected = membranes.reshape(steps, -1).numpy()
         np.testing.assert_array_equal(seen.membranes(core, index), expected, f"membranes of layer {index}, seed {seed}")
     for index, spikes in enumerate(trace.spikes):
         fired = np.array([bits for _, _, bits, _ in seen.rows[index]]).reshape(steps, -1)
         count = np.array([[bits.bit_count() for bits in row] for row in fired.tolist()]).sum(axis=1)
-        np.testing.assert_array_equal(count, spikes.transpose(0, 1).reshape(steps, -1).sum(dim=1).numpy())
+        np.testing.assert_array_equal(count, spikes.reshape(steps, -1).sum(dim=1).numpy())
     assert [scores for scores, _, _ in seen.results] == trace.scores.tolist()
     assert [best for _, best, _ in seen.results] == trace.classes.tolist()
     assert not any(error for _, _, error in seen.results)
@@ -51,7 +51,7 @@ def check(
         return
     model = CycleModel(core)
     for b in range(samples):
-        predicted = model.run(counts[b], [s[:, b].numpy() for s in trace.spikes], seen.starts[b])
+        predicted = model.run(counts[b], [s[b].numpy() for s in trace.spikes], seen.starts[b])
         assert predicted.accepted == seen.accepted[b]
         for index in range(len(spec.layers)):
             simulated = seen.step_cycles(index)[b * spec.timesteps : (b + 1) * spec.timesteps]
@@ -104,7 +104,7 @@ class Loaded:
         mask = (1 << 8 * self.dut.output_bytes) - 1
         self.answers = []
         for network in networks:
-            trace = IntegerNetwork(network).run(torch.from_numpy(self.counts).transpose(0, 1))
+            trace = IntegerNetwork(network).run(torch.from_numpy(self.counts))
             scores = (trace.scores.numpy() & mask).tolist()
             self.answers.append([[*of, int(best)] for of, best in zip(scores, trace.classes, strict=True)])
         assert self.answers[0] != self.answers[1]

@@ -25,7 +25,7 @@ def test_a_reset_at_any_moment_leaves_a_core_that_takes_and_answers_nothing_for_
     network = random_network(21, (6, 5, 3), recurrent=(True,), timesteps=4)
     core = AxiCore(pack(network, 2, layers="shared" if shared else "parallel"))
     counts = random_counts(21, network, 2)
-    trace = IntegerNetwork(network).run(torch.as_tensor(counts.swapaxes(0, 1)))
+    trace = IntegerNetwork(network).run(torch.as_tensor(counts))
     assert trace.classes[0] != trace.classes[1] or (trace.scores[0] != trace.scores[1]).any()
     stream = {"axon_bits": core.axon_bits, "mark_bit": core.axon_bits + core.value_bits}
     samples = [beats(sample, stream) for sample in counts]

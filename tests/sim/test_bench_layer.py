@@ -166,18 +166,18 @@ def check_layer(core: CoreSpec, index: int, values: list[IntArray], seen: dict[s
             packets[-1].append(int(image.order[beat.axon]))
     step = fired = 0
     for b, sample in enumerate(values):
-        spikes, membranes = reference(torch.from_numpy(sample[:, None]))
+        spikes, membranes = reference(torch.from_numpy(sample[None]))
         for t in range(len(sample)):
             at = f"{where}, sample {b}, step {t}"
             traced = seen["rows"][step * rows : (step + 1) * rows]
             assert [row for _, row, _, _ in traced] == list(range(rows)), at
             v = unpack_signed([word for *_, word in traced], bits, image.lanes).reshape(-1)[: spec.neurons]
-            wanted = membranes[t, 0].numpy()[image.order]
+            wanted = membranes[0, t].numpy()[image.order]
             for position in np.flatnonzero(v != wanted):
                 raise AssertionError(
                     f"{at}, neuron {image.order[position]} membrane: expected {wanted[position]}, got {v[position]}"
                 )
-            expected = np.flatnonzero(spikes[t, 0].numpy()[image.order])
+            expected = np.flatnonzero(spikes[0, t].numpy()[image.order])
             assert packets[step] == image.order[expected].tolist(), f"{at}, spikes"
             assert flags[step] == (t == len(sample) - 1, 0), at
             fired += len(expected)

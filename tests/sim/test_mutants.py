@@ -30,9 +30,9 @@ def test_membranes_and_scores_of_the_small_network_fill_their_widths() -> None:
     network = small_network()
     core = pack(network, 2)
     rng = np.random.default_rng(1)
-    strong = np.full((network.timesteps, 1, network.inputs), (1 << network.value_bits) - 1)
-    weak = rng.integers(0, 4, (network.timesteps, 200, network.inputs)) * (rng.random((1, 200, 1)) > 0.5)
-    trace = IntegerNetwork(network).run(torch.from_numpy(np.concatenate([strong, weak], axis=1)))
+    strong = np.full((1, network.timesteps, network.inputs), (1 << network.value_bits) - 1)
+    weak = rng.integers(0, 4, (200, network.timesteps, network.inputs)) * (rng.random((200, 1, 1)) > 0.5)
+    trace = IntegerNetwork(network).run(torch.from_numpy(np.concatenate([strong, weak])))
     for index, v in enumerate(trace.membranes):
         assert signed_bits(int(v.min()), int(v.max())) == core.state_bits(index)
     assert signed_bits(int(trace.scores.min()), int(trace.scores.max())) == core.score_bits

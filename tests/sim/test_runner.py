@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build import build, open_build
+from spikewright.errors import InputError
 from spikewright.image import Encoding
 from spikewright.model import load_model, save_model
 from spikewright.spec import LayerSpec, NetworkSpec
@@ -151,3 +152,18 @@ def test_a_long_silent_step_is_no_hang(tmp_path: Path, engine: Engine) -> None:
     result = outcome(made(tmp_path, spec, 1), np.zeros((1, 3, 1), dtype=np.int64), engine=engine)
     assert result["cycles_per_inference"]["max"] > 2 * neurons**2
     assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+
+
+def test_samples_in_another_order_and_other_labels_are_refused(busy: tuple[Path, npt.NDArray[np.int64]]) -> None:
+    folder, counts = busy
+    samples, steps, channels = counts.shape
+    labels = np.zeros(samples, dtype=np.int64)
+    wanted = f"counts must be (samples, {steps} steps, {channels} channels), not ({steps}, {samples}, {channels})"
+    for values, of, message in (
+        (counts.transpose(1, 0, 2), labels, wanted),
+        (counts, labels[:1], f"labels must be one for each of the {samples} samples, not of shape (1,)"),
+        (counts + 0.5, labels, "counts must be integers, not float64"),
+    ):
+        with pytest.raises(InputError) as error:
+            simulate(folder, values, of)
+        assert str(error.value) == message

@@ -18,7 +18,7 @@ from spikewright_sim.scoreboard import SHOWN, Report, compare, unpack_signed
 SPEC = random_network(3, (6, 7, 5, 3), recurrent=(False, True), timesteps=6)
 CORE = pack(SPEC, 2)
 COUNTS = random_counts(3, SPEC, 2)
-TRACE = IntegerNetwork(SPEC).run(torch.from_numpy(COUNTS).transpose(0, 1))
+TRACE = IntegerNetwork(SPEC).run(torch.from_numpy(COUNTS))
 
 
 def ideal(core: CoreSpec, trace: Trace) -> Recording:
@@ -27,13 +27,13 @@ def ideal(core: CoreSpec, trace: Trace) -> Recording:
     model = CycleModel(core)
     start = 500
     for b in range(len(COUNTS)):
-        cycles = model.run(COUNTS[b], [layer[:, b].numpy() for layer in trace.spikes], start)
+        cycles = model.run(COUNTS[b], [layer[b].numpy() for layer in trace.spikes], start)
         for k, image in enumerate(core.layers):
             bits = image.spec.bounds(SPEC.timesteps).state_bits
             lanes = image.lanes
             for t in range(SPEC.timesteps):
-                v = trace.membranes[k][t, b].numpy()[image.order].tolist()
-                s = [0] * len(v) if image.spec.readout else trace.spikes[k][t, b].numpy()[image.order].tolist()
+                v = trace.membranes[k][b, t].numpy()[image.order].tolist()
+                s = [0] * len(v) if image.spec.readout else trace.spikes[k][b, t].numpy()[image.order].tolist()
                 for row in range(-(-len(v) // lanes)):
                     members = range(row * lanes, min((row + 1) * lanes, len(v)))
                     word = sum((v[h] & (1 << bits) - 1) << bits * (h % lanes) for h in members)
@@ -49,7 +49,7 @@ def ideal(core: CoreSpec, trace: Trace) -> Recording:
 
 
 def judge(seen: Recording) -> Report:
-    return compare(CORE, COUNTS.transpose(1, 0, 2), TRACE, seen, output_bytes=3)
+    return compare(CORE, COUNTS, TRACE, seen, output_bytes=3)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_wrong_membrane_is_named(seen: Recording) -> None:
     cycle, row, fired, v = seen.rows[0][place]
     seen.rows[0][place] = (cycle, row, fired, v ^ 1)
     neuron = int(CORE.layers[0].order[2])
-    value = int(TRACE.membranes[0][2, 0, neuron])
+    value = int(TRACE.membranes[0][0, 2, neuron])
     report = judge(seen)
     assert report.mismatches == 1
     assert report.details == [f"sample 0, layer 0, step 2, neuron {neuron} membrane: expected {value}, got {value ^ 1}"]
@@ -80,7 +80,7 @@ def test_a_wrong_spike_is_named(seen: Recording) -> None:
     cycle, row, fired, v = seen.rows[1][place]
     seen.rows[1][place] = (cycle, row, fired ^ 1, v)
     neuron = int(CORE.layers[1].order[4])
-    spike = int(TRACE.spikes[1][4, 1, neuron])
+    spike = int(TRACE.spikes[1][1, 4, neuron])
     report = judge(seen)
     assert report.mismatches == 1
     assert report.details == [f"sample 1, layer 1, step 4, neuron {neuron}: expected {spike}, got {1 - spike}"]

@@ -39,7 +39,7 @@ def recordings(samples=70, inputs=9, seed=1):
 
 def score_errors(net, spec, counts):
     """Of the scores relative to their mean over the classes, in the float network's units, as a share."""
-    expected, found = net.run(counts.permute(1, 0, 2)).scores, IntegerNetwork(spec).run(counts.permute(1, 0, 2)).scores
+    expected, found = net.run(counts).scores, IntegerNetwork(spec).run(counts).scores
     expected = expected.detach().double() - expected.detach().double().mean(dim=1, keepdim=True)
     found = found.double() - found.double().mean(dim=1, keepdim=True)
     unit = (found * expected).sum() / found.square().sum()
@@ -185,8 +185,17 @@ def test_choose():
     assert torch.equal(choose(counts, 30, seed=1), counts)
 
 
-@pytest.mark.parametrize("shape", [(0, 25, 9), (4, 25, 8), (25, 9)])
+@pytest.mark.parametrize("shape", [(25, 4, 9), (4, 24, 9), (4, 25, 8), (25, 9)])
 def test_counts_of_another_shape(shape):
     with pytest.raises(InputError) as error:
-        calibrate(network(), torch.zeros(shape))
-    assert str(error.value) == f"counts to calibrate on must have shape (at least 1, T, 9), not {shape}"
+        calibrate(network(), torch.zeros(shape, dtype=torch.uint8))
+    assert str(error.value) == f"counts to calibrate on must be (samples, 25 steps, 9 channels), not {shape}"
+
+
+def test_counts_that_are_none():
+    with pytest.raises(InputError, match=r"^counts to calibrate on must be of at least one sample, not 0$"):
+        calibrate(network(), torch.zeros((0, 25, 9), dtype=torch.uint8))
+    with pytest.raises(InputError, match=r"^counts to calibrate on must be integers, not torch.float32$"):
+        calibrate(network(), torch.zeros((2, 25, 9)))
+    with pytest.raises(InputError, match=r"^values must be event counts of at least 0, not -3$"):
+        calibrate(network(), torch.full((2, 25, 9), -3))

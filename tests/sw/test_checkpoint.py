@@ -47,7 +47,7 @@ def test_rebuilds_the_network_alone(saved):
     assert info == {"epoch": 3}
     assert not loaded.training
     assert all(p.requires_grad for p in loaded.parameters())
-    values = torch.randint(0, 4, (12, 7, 5), generator=torch.Generator().manual_seed(0))
+    values = torch.randint(0, 4, (7, 12, 5), generator=torch.Generator().manual_seed(0))
     assert torch.equal(loaded.run(values).scores, network.run(values).scores)
 
 

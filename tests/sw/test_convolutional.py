@@ -19,7 +19,7 @@ def network():
 
 
 def counts(samples, seed=0):
-    return torch.randint(0, 4, (15, samples, 20), generator=torch.Generator().manual_seed(seed))
+    return torch.randint(0, 4, (samples, 15, 20), generator=torch.Generator().manual_seed(seed))
 
 
 def test_gives_a_score_per_class_and_no_spikes(network):
@@ -32,19 +32,19 @@ def test_gives_a_score_per_class_and_no_spikes(network):
 
 def test_a_sample_s_scores_do_not_depend_on_its_batch(network):
     values = counts(6)
-    alone = torch.cat([network.run(values[:, i : i + 1]).scores for i in range(6)])
+    alone = torch.cat([network.run(values[i : i + 1]).scores for i in range(6)])
     torch.testing.assert_close(network.run(values).scores, alone, rtol=0.02, atol=0.05)  # bfloat16
 
 
 def test_learns(network):
     """Three classes that differ in the channels of their first or second half."""
-    values = torch.zeros(15, 30, 20)
+    values = torch.zeros(30, 15, 20)
     labels = torch.arange(30) % 3
     noise = counts(30)
     for sample, label in enumerate(labels):
         steps = slice(0, 8) if label else slice(8, 15)
         channels = slice(0, 10) if label == 2 else slice(10, 20)
-        values[steps, sample, channels] = noise[steps, sample, channels].float()
+        values[sample, steps, channels] = noise[sample, steps, channels].float()
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     for _ in range(30):
@@ -84,3 +84,9 @@ def test_settings_that_do_not_fit(settings, message):
     with pytest.raises(InputError) as error:
         override(CONFIG, settings)
     assert str(error.value) == message
+
+
+def test_axes_in_another_order_are_an_error_that_shows_both_shapes(network):
+    with pytest.raises(InputError) as error:
+        network(counts(6).transpose(0, 1))
+    assert str(error.value) == "values must be (samples, 15 steps, 20 channels), not (15, 6, 20)"

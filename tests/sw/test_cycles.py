@@ -10,6 +10,7 @@ import torch
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.cycles import CycleModel
 from spikewright.decay import Decay
+from spikewright.errors import InputError
 from spikewright.integer import IntegerNetwork
 from spikewright.pack import pack
 from spikewright.spec import LayerSpec, NetworkSpec
@@ -60,8 +61,8 @@ def test_a_synapse_costs_one_cycle_and_a_zero_none(synapses: int) -> None:
 def test_lanes_share_the_work() -> None:
     network = random_network(1, (30, 32, 8), recurrent=(False,), density=1.0, timesteps=5)
     counts = random_counts(1, network, 1, rate=1.0)
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts).transpose(0, 1))
-    spikes = [trace.spikes[0][:, 0].numpy()]
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts))
+    spikes = [trace.spikes[0][0].numpy()]
     by_lanes = [CycleModel(pack(network, lanes)).run(counts[0], spikes, 0).latency for lanes in (1, 2, 4, 8)]
     for slow, fast in zip(by_lanes[:-1], by_lanes[1:], strict=True):
         assert 0.5 * slow < fast < 0.65 * slow
@@ -71,8 +72,8 @@ def test_samples_continue_one_timeline() -> None:
     network = random_network(4, (8, 9, 7, 3), recurrent=(True, True), timesteps=9)
     core = pack(network, 2)
     counts = random_counts(4, network, 2)
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts).transpose(0, 1))
-    spikes = [[layer[:, b].numpy() for layer in trace.spikes] for b in range(2)]
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts))
+    spikes = [[layer[b].numpy() for layer in trace.spikes] for b in range(2)]
     model = CycleModel(core)
     first = model.run(counts[0], spikes[0], 1000)
     close = model.run(counts[1], spikes[1], first.accepted + 1)
@@ -86,6 +87,18 @@ def test_samples_continue_one_timeline() -> None:
     assert (far.steps - far.start).tolist() == (alone.steps - alone.start).tolist()
 
 
+@pytest.mark.parametrize("shape", [(6, 20), (19, 6), (20, 5), (1, 20, 6)])
+def test_a_sample_in_another_order_is_an_error_that_shows_both_shapes(shape: tuple[int, ...]) -> None:
+    model = CycleModel(pack(random_network(4, (6, 5, 3)), 2))
+    spikes = np.zeros((20, 5), dtype=np.bool_)
+    with pytest.raises(InputError) as error:
+        model.run(np.zeros(shape, dtype=np.int64), [spikes], 0)
+    assert str(error.value) == f"values must be (20 steps, 6 channels), not {shape}"
+    with pytest.raises(InputError) as error:
+        model.run(np.zeros((20, 6), dtype=np.int64), [spikes.T], 0)
+    assert str(error.value) == "spikes must be (steps, neurons) of every spiking layer, [(20, 5)], not [(5, 20)]"
+
+
 def dense() -> NetworkSpec:
     network = random_network(3, (40, 64, 8), recurrent=(False,), timesteps=8)
     layer, last = network.layers
@@ -97,8 +110,8 @@ def test_lanes_are_busy_while_they_integrate() -> None:
     network = dense()
     core = pack(network, 8)
     counts = np.ones((8, 40), dtype=np.int64)
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
-    cycles = CycleModel(core).run(counts, [trace.spikes[0][:, 0].numpy()], 0)
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[None])
+    cycles = CycleModel(core).run(counts, [trace.spikes[0][0].numpy()], 0)
     assert cycles.integrating[0] == 8 * 40 * 64
 
 
@@ -106,8 +119,8 @@ def test_a_step_of_a_busy_layer_costs_its_synapses_and_the_sweep() -> None:
     network = dense()
     image = pack(network, 8).layers[0]
     counts = np.ones((8, 40), dtype=np.int64)
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
-    cycles = CycleModel(pack(network, 8)).run(counts, [trace.spikes[0][:, 0].numpy()], 0)
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[None])
+    cycles = CycleModel(pack(network, 8)).run(counts, [trace.spikes[0][0].numpy()], 0)
     assert np.diff(cycles.steps[0]).tolist() == [40 * 64 // 8 + image.rows + 4] * 7
 
 
@@ -119,8 +132,8 @@ def test_long_delays_let_the_next_step_begin_before_the_sweep(shortest: int) -> 
     network = replace(network, layers=(layer, network.layers[1]))
     counts = np.zeros((30, 4), dtype=np.int64)
     counts[0] = 1
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
-    spikes = trace.spikes[0][:, 0].numpy()
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[None])
+    spikes = trace.spikes[0][0].numpy()
     assert spikes.sum() > 200
     core = pack(network, 8)
     cycles = CycleModel(core).run(counts, [spikes], 0)
@@ -171,11 +184,11 @@ def test_cycles_that_the_rtl_was_held_to(name: str) -> None:
     """A change of the model shows here without a simulation; one of both, after the simulations passed, is written."""
     network, lanes, seed = pinned_network(name)
     counts = random_counts(seed, network, 2)
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts).transpose(0, 1))
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts))
     model = CycleModel(pack(network, lanes))
     start, found = 0, []
     for b in range(2):
-        sample = model.run(counts[b], [layer[:, b].numpy() for layer in trace.spikes], start)
+        sample = model.run(counts[b], [layer[b].numpy() for layer in trace.spikes], start)
         steps = zlib.crc32(sample.steps.astype("<i8").tobytes())
         found += [sample.accepted, sample.done, steps, int(sample.integrating.sum())]
         start = sample.accepted + 1

@@ -14,8 +14,8 @@ from spikewright.spec import NetworkSpec
 
 
 def predicted(network: NetworkSpec, lanes: int, counts: np.ndarray, layers: Layers = "shared") -> SampleCycles:
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
-    spikes = [layer[:, 0].numpy() for layer in trace.spikes]
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[None])
+    spikes = [layer[0].numpy() for layer in trace.spikes]
     return CycleModel(pack(network, lanes, layers=layers)).run(counts, spikes, 0)
 
 
@@ -56,7 +56,7 @@ def test_taking_turns_costs_the_sum_of_the_layers() -> None:
     parallel, shared = (predicted(network, 4, counts, layers) for layers in ("parallel", "shared"))
     assert 1.5 * parallel.latency < shared.latency < 3 * parallel.latency
     # A lane waits for others only where a layer begins.
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[:, None])
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts)[None])
     events = [np.count_nonzero(counts), *(int(spikes.sum()) for spikes in trace.spikes)]
     operations = 32 * sum(events)
     assert 0.9 * shared.integrating.sum() < operations <= shared.integrating.sum()

@@ -12,6 +12,7 @@ from spikewright.evaluate import evaluate, load_network
 from spikewright.integer import IntegerNetwork
 from spikewright.model import save_model
 from spikewright.networks import SpikingNetwork
+from spikewright.parts import Samples
 from spikewright.quantize import quantize
 
 CONFIG = Config(
@@ -45,7 +46,7 @@ def test_reports_what_a_loop_over_samples_finds(network, data):
     report = evaluate(network, data, batch=7)
     hits, fired = 0, [0.0, 0.0]
     for counts, label in zip(data.counts, data.labels, strict=True):
-        trace = network.run(torch.tensor(counts).unsqueeze(1))
+        trace = network.run(torch.tensor(counts).unsqueeze(0))
         hits += int(trace.classes[0]) == label
         fired = [f + s.sum().item() for f, s in zip(fired, trace.spikes, strict=True)]
     assert report["accuracy"] == hits / 23
@@ -97,4 +98,17 @@ def test_no_samples_and_other_channels(network, data):
     narrow = SpikeData(data.counts[:, :, :5], data.labels, data.speakers, data.keys)
     with pytest.raises(InputError) as error:
         evaluate(network, narrow)
-    assert str(error.value) == "data must have 6 channels as the network has inputs, not 5"
+    assert str(error.value) == "data must be (samples, 15 steps, 6 channels), not (23, 15, 5)"
+    turned = SpikeData(data.counts.transpose(1, 0, 2), data.labels[:15], data.speakers[:15], data.keys)
+    with pytest.raises(InputError) as error:
+        evaluate(network, turned)
+    assert str(error.value) == "data must be (samples, 15 steps, 6 channels), not (15, 23, 6)"
+
+
+def test_a_label_for_each_sample(data):
+    with pytest.raises(InputError) as error:
+        SpikeData(data.counts, data.labels[:1], data.speakers, data.keys)
+    assert str(error.value) == "labels must be one for each of the 23 samples, not of shape (1,)"
+    with pytest.raises(InputError) as error:
+        Samples(torch.from_numpy(data.counts), torch.from_numpy(data.labels[:22]))
+    assert str(error.value) == "labels must be one for each of the 23 samples, not of shape (22,)"

@@ -63,7 +63,7 @@ def test_a_lane_has_at_least_a_neuron():
 def test_cycles_and_accuracy_are_those_of_the_models(monkeypatch):
     monkeypatch.setattr(explore_module, "_BATCH", 2)
     network, samples = random_network(2), data()
-    trace = IntegerNetwork(network).run(torch.from_numpy(samples.counts).permute(1, 0, 2))
+    trace = IntegerNetwork(network).run(torch.from_numpy(samples.counts))
     designs = explore({8: network}, samples, "ulx3s-85f")
     assert [(found.layers, found.lanes) for found in designs if found.encoding == "auto"] == [
         (layers, lanes) for layers in ("parallel", "shared") for lanes in (1, 2, 4, 8)
@@ -71,7 +71,7 @@ def test_cycles_and_accuracy_are_those_of_the_models(monkeypatch):
     for found in designs:
         core = pack(network, found.lanes, layers=found.layers, encoding=found.encoding)
         alone = [
-            CycleModel(core).run(samples.counts[b], [layer[:, b].numpy() for layer in trace.spikes], 0).latency
+            CycleModel(core).run(samples.counts[b], [layer[b].numpy() for layer in trace.spikes], 0).latency
             for b in range(3)
         ]
         assert found.cycles == (min(alone), sum(alone) / 3, max(alone))

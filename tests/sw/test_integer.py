@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -44,26 +45,26 @@ def test_every_step_of_every_neuron_follows_the_contract(reset: str, weight_shif
     for seed in range(4):
         spec = random_network(seed, reset=reset, weight_shift=weight_shift, recurrent=(True, seed % 2 == 0))
         counts = random_counts(seed, spec, samples=3)
-        trace = IntegerNetwork(spec).run(torch.from_numpy(counts).transpose(0, 1))
+        trace = IntegerNetwork(spec).run(torch.from_numpy(counts))
         assert any(spikes.any() for spikes in trace.spikes), f"seed {seed} is silent"
         for b in range(3):
             values = counts[b]
             for index, layer in enumerate(spec.layers):
                 spikes, membranes = ref_layer(layer, values)
-                np.testing.assert_array_equal(trace.membranes[index][:, b], membranes)
+                np.testing.assert_array_equal(trace.membranes[index][b], membranes)
                 if not layer.readout:
-                    np.testing.assert_array_equal(trace.spikes[index][:, b], spikes)
+                    np.testing.assert_array_equal(trace.spikes[index][b], spikes)
                 values = np.array(spikes)
             np.testing.assert_array_equal(trace.scores[b], np.sum(membranes, axis=0))
 
 
 def test_result_does_not_depend_on_the_batch() -> None:
     spec = random_network(7, recurrent=(True, True))
-    values = torch.from_numpy(random_counts(7, spec, samples=6)).transpose(0, 1)
+    values = torch.from_numpy(random_counts(7, spec, samples=6))
     network = IntegerNetwork(spec)
     together = network(values)
     for b in range(6):
-        torch.testing.assert_close(network(values[:, b : b + 1])[0], together[b], rtol=0, atol=0)
+        torch.testing.assert_close(network(values[b : b + 1])[0], together[b], rtol=0, atol=0)
 
 
 def test_membranes_stay_inside_their_bounds() -> None:
@@ -71,7 +72,7 @@ def test_membranes_stay_inside_their_bounds() -> None:
     layer = spec.layers[0]
     best = np.argmax(layer.weights.clip(0).sum(axis=1))
     counts = np.where(layer.weights[best] > 0, (1 << spec.value_bits) - 1, 0)
-    values = torch.from_numpy(np.tile(counts, (spec.timesteps, 1, 1)))
+    values = torch.from_numpy(np.tile(counts, (1, spec.timesteps, 1)))
     low, high = layer.bounds(spec.timesteps).membrane
     membranes = IntegerNetwork(spec).run(values).membranes[0]
     assert low <= int(membranes.min())
@@ -81,7 +82,7 @@ def test_membranes_stay_inside_their_bounds() -> None:
     readout = spec.layers[-1]
     low, high = readout.bounds(spec.timesteps).after_reset
     for trial in range(20):
-        values = torch.from_numpy(random_counts(trial, spec, samples=8)).transpose(0, 1)
+        values = torch.from_numpy(random_counts(trial, spec, samples=8))
         membranes = IntegerNetwork(spec).run(values).membranes[-1]
         assert low <= int(membranes.min())
         assert int(membranes.max()) <= high
@@ -94,18 +95,50 @@ def test_ties_go_to_the_lowest_class() -> None:
 
 def test_value_out_of_range_is_an_error_not_a_wrap() -> None:
     spec = random_network(0)
-    values = torch.zeros((2, 1, spec.inputs), dtype=torch.int64)
-    values[1, 0, 3] = 8
+    values = torch.zeros((1, 20, spec.inputs), dtype=torch.int64)
+    values[0, 1, 3] = 8
     with pytest.raises(InputError) as error:
         IntegerNetwork(spec).run(values)
     assert str(error.value) == "input values must be 0 .. 7 (3 bits), not 8"
 
 
-def test_too_many_steps_are_an_error() -> None:
-    spec = random_network(0)
+@pytest.mark.parametrize("shape", [(20, 3, 12), (3, 21, 12), (3, 8, 12), (3, 20, 11), (20, 12), (1, 3, 20, 12)])
+def test_axes_in_another_order_are_an_error_that_shows_both_shapes(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError) as error:
-        IntegerNetwork(spec).run(torch.zeros((21, 1, spec.inputs), dtype=torch.int64))
-    assert str(error.value) == "a sample must have at most 20 steps, not 21"
+        IntegerNetwork(random_network(0)).run(torch.zeros(shape, dtype=torch.int64))
+    assert str(error.value) == f"values must be (samples, 20 steps, 12 channels), not {shape}"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (0.5, "values must be whole numbers, not 0.5"),
+        (-1.0, "values must be event counts of at least 0, not -1"),
+        (math.nan, "values must be event counts of at least 0, not nan"),
+        (math.inf, "values must be event counts of at least 0, not inf"),
+        (1j, "values must be event counts, not torch.complex64"),
+        (9.0, "input values must be 0 .. 7 (3 bits), not 9"),
+    ],
+)
+def test_values_that_are_no_counts_are_refused(value: complex, message: str) -> None:
+    values = torch.zeros((2, 20, 12), dtype=torch.tensor(value).dtype)
+    values[1, 3, 5] = value
+    with pytest.raises(InputError) as error:
+        IntegerNetwork(random_network(0))(values)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.float16, torch.float64])
+def test_whole_numbers_of_any_type_count_alike(dtype: torch.dtype) -> None:
+    spec = random_network(2)
+    values = torch.from_numpy(random_counts(2, spec, samples=2))
+    assert torch.equal(IntegerNetwork(spec)(values.to(dtype)), IntegerNetwork(spec)(values))
+
+
+def test_an_array_is_no_tensor() -> None:
+    spec = random_network(2)
+    with pytest.raises(InputError, match=r"^values must be a tensor, not ndarray$"):
+        IntegerNetwork(spec).run(random_counts(2, spec, samples=2))  # type: ignore[arg-type]
 
 
 def test_neuron_without_leak_is_bounded_by_the_steps() -> None:
@@ -121,4 +154,4 @@ def test_neuron_without_leak_is_bounded_by_the_steps() -> None:
     )
     assert layer.bounds(10).after_reset == (0, 10 * (3 * 3 + 1))
     network = NetworkSpec(layers=(layer,), timesteps=10)
-    assert int(IntegerNetwork(network).run(torch.full((10, 1, 1), 3)).membranes[0].max()) == 100
+    assert int(IntegerNetwork(network).run(torch.full((1, 10, 1), 3)).membranes[0].max()) == 100

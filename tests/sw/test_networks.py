@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from spikewright.config import LayerConfig, NetworkConfig
+from spikewright.errors import InputError
 from spikewright.networks import SpikingNetwork
 from spikewright.optim import sparsity
 
@@ -20,7 +21,7 @@ def network(readout="sum", readout_tau=1.05, seed=0, density=1.0, **layer):
 
 
 def counts(samples=5, seed=1):
-    return torch.randint(0, 4, (20, samples, 7), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    return torch.randint(0, 4, (samples, 20, 7), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
 
 
 def test_shapes_and_names():
@@ -34,7 +35,7 @@ def test_shapes_and_names():
     assert list(net.delay_parameters()) == ["layers.1.delays"]
     assert list(network(learned_spread=True).delay_parameters()) == ["layers.1.delays", "layers.1.spread"]
     trace = net.eval().run(counts())
-    assert [tuple(s.shape) for s in trace.spikes] == [(20, 9, 5), (20, 8, 5)]
+    assert [tuple(s.shape) for s in trace.spikes] == [(5, 20, 9), (5, 20, 8)]
     assert tuple(trace.scores.shape) == (5, 3)
 
 
@@ -43,7 +44,7 @@ def test_sum_readout_is_the_sum_of_its_membranes(tau):
     net = network(readout_tau=tau).eval()
     torch.nn.init.normal_(net.readout.bias)
     trace = net.run(counts())
-    expected = net.readout.membranes(trace.spikes[-1]).sum(dim=0).t()
+    expected = net.readout.membranes(trace.spikes[-1].permute(1, 2, 0)).sum(dim=0).t()
     torch.testing.assert_close(trace.scores, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -67,10 +68,10 @@ def test_a_sample_does_not_depend_on_its_batch():
     values = counts(9)
     together = net.run(values)
     for sample in range(9):
-        alone = net.run(values[:, sample : sample + 1])
+        alone = net.run(values[sample : sample + 1])
         torch.testing.assert_close(alone.scores[0], together.scores[sample])
         for one, all_ in zip(alone.spikes, together.spikes, strict=True):
-            assert torch.equal(one[:, :, 0], all_[:, :, sample])
+            assert torch.equal(one[0], all_[sample])
 
 
 def test_evaluation_rounds_the_delays():
@@ -146,3 +147,30 @@ def test_the_ssc_network_follows_from_a_configuration():
     for name, p in net.named_parameters():
         assert p.grad.abs().max() > 0, name
     assert net.readout.decay == 0.0
+
+
+def test_spikes_are_in_the_order_of_the_samples():
+    """The public order is a view of what the layers, and the training, compute in theirs."""
+    net = network(bias=True)
+    values = counts()
+    trace = net.run(values)
+    spikes, scores = net._run_transposed(values.permute(1, 2, 0).float().contiguous())
+    assert torch.equal(trace.scores, scores)
+    for one, other in zip(trace.spikes, spikes, strict=True):
+        assert torch.equal(one, other.permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("shape", [(20, 5, 7), (5, 19, 7), (5, 20, 8), (20, 7)])
+def test_axes_in_another_order_are_an_error_that_shows_both_shapes(shape):
+    with pytest.raises(InputError) as error:
+        network()(torch.zeros(shape))
+    assert str(error.value) == f"values must be (samples, 20 steps, 7 channels), not {shape}"
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_values_that_are_no_counts_are_refused(value):
+    values = counts().float()
+    values[2, 3, 4] = value
+    with pytest.raises(InputError) as error:
+        network().run(values)
+    assert str(error.value) == f"values must be event counts of at least 0, not {value:g}"

@@ -195,7 +195,7 @@ def test_neurons_without_effect_are_left_out_and_scores_stay() -> None:
     smaller, removed = prune(network)
     assert removed == {"dead": [[2, 5], [6]], "silent": [[], [1]], "inputs": [[3]]}
     assert [layer.neurons for layer in smaller.layers] == [7, 6, 4]
-    counts = torch.from_numpy(random_counts(3, network, 5)).transpose(0, 1)
+    counts = torch.from_numpy(random_counts(3, network, 5))
     before, after = IntegerNetwork(network).run(counts), IntegerNetwork(smaller).run(counts)
     assert before.scores.tolist() == after.scores.tolist()
     assert before.spikes[1].sum() > after.spikes[1].sum() > 0

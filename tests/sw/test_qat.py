@@ -46,7 +46,7 @@ def trained():
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
     net.train()
     for _ in range(40):
-        logits = net(data.counts.permute(1, 0, 2)) / 5
+        logits = net(data.counts) / 5
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(logits, data.labels).backward()
         optimizer.step()
@@ -64,7 +64,7 @@ def test_folding_changes_nothing(input_scale):
     net = network(input_scale=input_scale)
     folded = fold_network(net)
     assert all(layer.norm is None for layer in folded.spiking_layers())
-    values = samples().counts.permute(1, 0, 2)
+    values = samples().counts
     expected, found = net.run(values), folded.run(values)
     assert all(torch.equal(a, b) for a, b in zip(expected.spikes, found.spikes, strict=True))
     assert all(0.02 < float(s.detach().mean()) < 0.98 for s in found.spikes)
@@ -77,7 +77,7 @@ def test_forward_pass_is_that_of_the_integer_network(bits, input_scale):
     # Without a leak there is no flooring, and the forward pass has nothing that the integers have not.
     net = fold_network(network(tau=1.0, input_scale=input_scale))
     model = QuantizedNetwork(net, bits).eval()
-    values = samples().counts.permute(1, 0, 2)
+    values = samples().counts
     trace = IntegerNetwork(model.spec()).run(values)
     scores = model(values).detach().double()
     unit = scores.abs().max() / trace.scores.abs().max()
@@ -89,7 +89,7 @@ def test_forward_pass_is_that_of_the_integer_network(bits, input_scale):
 def test_gradient_passes_rounding_and_stops_at_zeros():
     net = fold_network(network())
     model = QuantizedNetwork(net, 4).train()
-    model(samples().counts.permute(1, 0, 2)).square().sum().backward()
+    model(samples().counts).square().sum().backward()
     for name, weight in net.weight_matrices().items():
         assert not weight.grad[weight == 0].any(), name
         assert weight.grad[weight != 0].count_nonzero() > 0.5 * (weight != 0).sum(), name

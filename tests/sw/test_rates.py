@@ -16,7 +16,7 @@ def test_rates_count_the_events_of_every_axon(tmp_path):
     network = random_network(5, (6, 9, 8, 4), recurrent=(False, True), density=0.6, timesteps=12)
     counts = random_counts(5, network, 7)
     found = measured(network, counts)
-    trace = IntegerNetwork(network).run(torch.from_numpy(counts).transpose(0, 1))
+    trace = IntegerNetwork(network).run(torch.from_numpy(counts))
     first, second = (spikes.numpy() for spikes in trace.spikes)
     assert second.any()
 
@@ -25,7 +25,7 @@ def test_rates_count_the_events_of_every_axon(tmp_path):
 
     np.testing.assert_array_equal(found.layers[0].rates, rounded((counts != 0).sum(axis=(0, 1))))
     delays = network.layers[1].delays
-    arrived = [sum(int(second[t, :, j].sum()) for t in range(12) if t + 1 + delays[j] < 12) for j in range(len(delays))]
+    arrived = [sum(int(second[:, t, j].sum()) for t in range(12) if t + 1 + delays[j] < 12) for j in range(len(delays))]
     np.testing.assert_array_equal(found.layers[1].rates, rounded([*first.sum(axis=(0, 1)), *arrived]))
     np.testing.assert_array_equal(found.layers[2].rates, rounded(second.sum(axis=(0, 1))))
     # They are kept in files, and by packing.
@@ -39,7 +39,7 @@ def test_rates_count_the_events_of_every_axon(tmp_path):
 def test_scores_do_not_depend_on_rates():
     network = random_network(6, (6, 9, 4), recurrent=(False,))
     counts = random_counts(6, network, 3)
-    values = torch.from_numpy(counts).transpose(0, 1)
+    values = torch.from_numpy(counts)
     rated = measured(network, counts)
     assert IntegerNetwork(rated).run(values).scores.tolist() == IntegerNetwork(network).run(values).scores.tolist()
     rated = replace(network, layers=tuple(replace(layer, rates=np.arange(layer.axons)) for layer in network.layers))

@@ -49,10 +49,9 @@ def test_operations_are_those_that_the_simulation_counts(spec):
     counts = torch.randint(0, 3, (50, 12, 10), generator=generator, dtype=torch.uint8)
     labels = torch.randint(0, 3, (50,), generator=generator)
     operations, accuracy = counted_operations(spec, Samples(counts, labels), batch=16)
-    values = counts.permute(1, 0, 2)
-    trace = IntegerNetwork(spec).run(values)
+    trace = IntegerNetwork(spec).run(counts)
     assert sum(int(spikes.sum()) for spikes in trace.spikes) > 100
-    assert operations == synaptic_operations(spec, values.numpy(), trace)[0] / 50
+    assert operations == synaptic_operations(spec, counts.numpy(), trace)[0] / 50
     assert accuracy == int((trace.classes == labels).sum()) / 50
 
 

@@ -64,7 +64,7 @@ def test_pixels_all_the_way(tmp_path):
         "training_samples": 0,
     }
     data = load_split(config.data, tmp_path, "test", timesteps=16)
-    values = torch.from_numpy(data.counts).permute(1, 0, 2)
+    values = torch.from_numpy(data.counts)
     rates = [
         torch.stack([spikes.double().mean() for spikes in net.run(values).spikes])
         for net in (network, IntegerNetwork(spec))

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.arrays import check_labels
 from spikewright.data.isolated import Busy, Damaged, Reader, Refused, borrow, give_back
 from spikewright.errors import InputError
 
@@ -59,6 +60,9 @@ class SpikeData:
     labels: npt.NDArray[np.int64]
     speakers: npt.NDArray[np.int64]
     keys: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels, len(self.counts))
 
     def __len__(self) -> int:
         return len(self.labels)

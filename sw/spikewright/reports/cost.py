@@ -93,10 +93,9 @@ def counted_operations(spec: NetworkSpec, samples: Samples, batch: int = 64) -> 
     fans = [(torch.from_numpy(feed), None if own is None else torch.from_numpy(own)) for feed, own in fan_out(spec)]
     operations = correct = 0
     for counts, labels in zip(torch.split(samples.counts, batch), torch.split(samples.labels, batch), strict=True):
-        values = counts.permute(1, 0, 2)  # (T, B, I)
-        trace = network.run(values)
+        trace = network.run(counts)
         correct += int((trace.classes == labels).sum())
-        events = values != 0
+        events = counts != 0
         for index, (feed, own) in enumerate(fans):
             operations += int((events.sum(dim=(0, 1)) * feed).sum())
             if index == len(trace.spikes):
@@ -104,8 +103,8 @@ def counted_operations(spec: NetworkSpec, samples: Samples, batch: int = 64) -> 
             events = trace.spikes[index]
             delays = spec.layers[index].delays
             if own is not None and delays is not None:
-                left = torch.arange(len(events), 0, -1).unsqueeze(1) > 1 + torch.tensor(delays)  # (T, N)
-                operations += int(((events.sum(dim=1) * left).sum(dim=0) * own).sum())
+                left = torch.arange(spec.timesteps, 0, -1).unsqueeze(1) > 1 + torch.tensor(delays)  # (T, N)
+                operations += int(((events.sum(dim=0) * left).sum(dim=0) * own).sum())
     return operations / len(samples), correct / len(samples)
 
 

@@ -19,6 +19,7 @@ from spikewright.errors import InputError
 from spikewright.files import MANIFEST, atomic_dir, atomic_path, read_manifest, sha256, write_manifest
 from spikewright.fpga import FAMILIES, place_stored, split_widths
 from spikewright.image import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
+from spikewright.layout import digest
 from spikewright.model import load_model, save_model
 from spikewright.pack import pack, prune
 from spikewright.spec import NetworkSpec
@@ -130,6 +131,7 @@ def build(
             "layers": layers,
             "target": target if loadable is None else None,
             "model_sha256": sha256(folder / MODEL),
+            "layout_sha256": digest(core),
             "network": [network.inputs, *(layer.neurons for layer in network.layers)],
             "removed": removed,
             "synapses": sum(layer.synapses for layer in network.layers),
@@ -269,7 +271,9 @@ def silent_cycles(core: CoreSpec) -> int:
 def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[dict[str, Any], CoreSpec]:
     """Manifest and core of a build folder.
 
-    The core is laid out anew from the network in the folder: a changed memory image is for the simulation to find.
+    The core is laid out anew from the network in the folder: a changed memory image is for the simulation to find. So
+    a folder of a version that lays it out otherwise, or has cores of other cycles, is refused: in a simulation it would
+    look like faulty hardware.
 
     Parameters
     ----------
@@ -280,12 +284,17 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
     Raises
     ------
     InputError
-        If the folder is not by `build`, or a file of it is damaged; if `model` cannot be loaded.
+        If the folder is not by `build`, or by that of another version, or a file of it is damaged; if `model` cannot be
+        loaded.
     """
     build_dir = Path(build_dir)
     manifest = read_manifest(build_dir)
     if manifest.get("format") != FORMAT:
+        if str(manifest.get("format")).startswith(FORMAT.rstrip("0123456789")):
+            raise _made_otherwise(build_dir, manifest)
         raise InputError(f"{build_dir / MANIFEST}: format must be {FORMAT!r}, not {manifest.get('format')!r:.60}")
+    if "layout_sha256" not in manifest:
+        raise _made_otherwise(build_dir, manifest)
     if type(manifest.get("lanes")) is not int or manifest["lanes"] not in LANES:
         raise InputError(
             f"{build_dir / MANIFEST}: lanes must be one of {', '.join(map(str, LANES))}, not "
@@ -300,7 +309,13 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
     layers = manifest.get("layers", "parallel")
     if layers not in LAYERS:
         raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
-    core = _open_core(build_dir, manifest, model, layers, _encodings(build_dir, manifest))
+    core = _open_core(build_dir, manifest, None, layers, _encodings(build_dir, manifest))
+    if manifest.get("model_sha256") != sha256(build_dir / MODEL):
+        raise InputError(f"{build_dir / MODEL} must be the network that {MANIFEST} beside it tells of, not another one")
+    if manifest["layout_sha256"] != digest(core):
+        raise _made_otherwise(build_dir, manifest)
+    if model is not None:
+        core = _open_core(build_dir, manifest, model, layers, [])
     network = core.network
     for name, value in (
         ("axon_bits", unsigned_bits(network.inputs - 1)),
@@ -314,6 +329,14 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
             raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be {value} for {MODEL}, not {stream[name]}")
     check_images(build_dir, manifest.get("images"))
     return manifest, core
+
+
+def _made_otherwise(build_dir: Path, manifest: dict[str, Any]) -> InputError:
+    made = f"{manifest.get('spikewright', 'unknown')!s:.20}"
+    return InputError(
+        f"{build_dir} was made by another version of spikewright (version {made}, this is {__version__}): "
+        "generate it again"
+    )
 
 
 def _encodings(build_dir: Path, manifest: dict[str, Any]) -> list[Encoding]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from spikewright import __version__
 from spikewright.augment import Augmenter
 from spikewright.checkpoint import (
     Network,
@@ -360,6 +361,7 @@ class _Run:
             for name, value in state.items():
                 tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
         progress = {
+            "spikewright": __version__,
             "epoch": self.epoch,
             "seconds": self.seconds,
             "best": self.best,
@@ -420,7 +422,9 @@ class _Run:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: metadata 'progress' is damaged ({error})") from None
         if self.group.primary:
-            say(f"resuming {self.out_dir} after epoch {self.epoch}")
+            made = progress.get("spikewright", "unknown")
+            another = "" if made == __version__ else f", which version {made!s:.20} trained, with version {__version__}"
+            say(f"resuming {self.out_dir} after epoch {self.epoch}{another}")
 
     def _lengthen(self, stored: TrainingConfig, progress: dict[str, Any]) -> None:
         """Go on as a run of the present number of epochs would, but never back with sigma or the target sparsity."""

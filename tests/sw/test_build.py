@@ -3,20 +3,24 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from random_networks import random_network
+from spikewright import __version__
+from spikewright.arrays import IntArray
 from spikewright.build import Loadable, build, memory_bits, open_build, write_image
 from spikewright.capacity import capacity_of
+from spikewright.cycles import CycleModel
 from spikewright.errors import InputError
 from spikewright.files import sha256
 from spikewright.fpga import FAMILIES
 from spikewright.image import ENCODINGS
 from spikewright.model import load_info, load_model, save_model
 from spikewright.pack import pack, prune
-from spikewright.spec import NetworkSpec
+from spikewright.spec import LayerSpec, NetworkSpec
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +227,85 @@ def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             open_build(tmp_path)
         assert str(caught.value) == f"{path}: {reason}"
+
+
+def older(folder: Path, change: dict[str, Any]) -> str:
+    """Why a folder whose manifest was changed is refused."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest = {name: value for name, value in {**manifest, **change}.items() if value != "absent"}
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError) as error:
+        open_build(folder)
+    return str(error.value)
+
+
+def backwards(spec: LayerSpec, lanes: int) -> IntArray:
+    order = np.arange(spec.neurons)
+    return order if spec.readout else order[::-1].copy()
+
+
+def made_by(folder: Path, version: str) -> str:
+    return f"{folder} was made by another version of spikewright (version {version}, this is {__version__}): " + (
+        "generate it again"
+    )
+
+
+@pytest.mark.parametrize("layers", ["parallel", "shared", "loadable"])
+def test_a_folder_whose_cores_were_laid_out_otherwise(
+    model: Path, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: str
+) -> None:
+    """The version may be the same: what tells is the order of the neurons, even where the sizes are the same."""
+    folder = tmp_path / "build"
+    options = {"loadable": Loadable(0.1)} if layers == "loadable" else {"layers": layers}
+    with monkeypatch.context() as patch:
+        patch.setattr("spikewright.pack.balanced_order", backwards)
+        build(model, folder, lanes=2, **options)  # type: ignore[arg-type]
+        open_build(folder)
+    for network in (None, other) if layers == "loadable" else (None,):
+        with pytest.raises(InputError) as error:
+            open_build(folder, network)
+        assert str(error.value) == made_by(folder, __version__)
+
+
+def test_a_folder_of_another_version(folder: Path, tmp_path: Path) -> None:
+    for number, (entries, version) in enumerate(
+        (
+            ({"spikewright": "0.0.9", "layout_sha256": "00"}, "0.0.9"),
+            ({"spikewright": None, "layout_sha256": None}, "None"),
+            ({"spikewright": "0.0.8", "format": "spikewright-build-0"}, "0.0.8"),
+        )
+    ):
+        copy = tmp_path / str(number)
+        shutil.copytree(folder, copy)
+        assert older(copy, entries) == made_by(copy, version)
+    copy = tmp_path / "before"
+    shutil.copytree(folder, copy)
+    assert older(copy, {"layout_sha256": "absent"}) == made_by(copy, __version__)
+
+
+def test_a_cycle_model_of_another_version(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predict = CycleModel.run
+
+    def later(self: CycleModel, *sample: Any) -> Any:
+        found = predict(self, *sample)
+        return replace(found, done=found.done + 1)
+
+    monkeypatch.setattr(CycleModel, "run", later)
+    with pytest.raises(InputError) as error:
+        open_build(folder)
+    assert str(error.value) == made_by(folder, __version__)
+
+
+def test_another_network_in_the_folder(folder: Path, other: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "build"
+    shutil.copytree(folder, copy)
+    shutil.copyfile(other, copy / "model.safetensors")
+    with pytest.raises(InputError) as error:
+        open_build(copy)
+    assert str(error.value) == (
+        f"{copy / 'model.safetensors'} must be the network that manifest.json beside it tells of, not another one"
+    )
 
 
 @pytest.mark.parametrize(

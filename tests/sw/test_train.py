@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from spikewright import __version__
 from spikewright.checkpoint import load_checkpoint
 from spikewright.config import AugmentConfig, Config, LayerConfig, NetworkConfig, TrainingConfig, override
 from spikewright.data.shd import load_split
@@ -385,3 +386,14 @@ def test_keeps_the_last_epoch_where_asked(words, tmp_path):
     settings = {"epochs": "3", "optimizer": "adam", "lr": "1e-12", "lr_delays": "0", "target_sparsity": "0"}
     assert train(CONFIG, words, tmp_path / "best", settings)["best_epoch"] < 3
     assert train(CONFIG, words, tmp_path / "last", {**settings, "keep": "last"})["best_epoch"] == 3
+
+
+def test_says_that_another_version_trained_what_it_resumes(run, words, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    train(CONFIG, words, folder)
+    assert capsys.readouterr().err == f"resuming {folder} after epoch {run[1]['epochs']}\n"
+    monkeypatch.setattr("spikewright.train.__version__", "9.9")
+    train(CONFIG, words, folder)
+    assert capsys.readouterr().err == (
+        f"resuming {folder} after epoch {run[1]['epochs']}, which version {__version__} trained, with version 9.9\n"
+    )

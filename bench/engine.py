@@ -37,7 +37,6 @@ import numpy.typing as npt
 import torch
 
 from spikewright.checkpoint import load_checkpoint
-from spikewright.commands.samples import asset
 from spikewright.cycles import CycleModel
 from spikewright.data.shd import load, load_split
 from spikewright.fpga import padded_bits
@@ -47,6 +46,7 @@ from spikewright.pack import pack
 from spikewright.quantize import quantize
 from spikewright.rates import SAMPLES, measured
 from spikewright.reports.cost import stored_bits
+from spikewright.shipped import asset
 from spikewright.spec import NetworkSpec
 from spikewright.storage import encodings
 

@@ -16,6 +16,7 @@ from spikewright.convolutional import ConvolutionalNetwork
 from spikewright.errors import InputError
 from spikewright.files import atomic_path, check_file, check_format, parse_json, sha256
 from spikewright.networks import SpikingNetwork
+from spikewright.shipped import checkpoint_path
 
 FORMAT = "spikewright-checkpoint-1"
 
@@ -45,6 +46,11 @@ def save_checkpoint(path: Path | str, network: Network, config: Config, info: di
 def load_checkpoint(path: Path | str) -> SpikingNetwork:
     """Rebuild a network, in evaluation mode.
 
+    Parameters
+    ----------
+    path : Path
+        A file by `spikewright train`, or the name of a shipped checkpoint.
+
     Raises
     ------
     InputError
@@ -63,7 +69,7 @@ def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str,
 
 def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
     """As `read_checkpoint`, of a spiking or of a convolutional network."""
-    path = Path(path)
+    path = checkpoint_path(path)
     tensors, fields = load_tensors(path, FORMAT, ("config", "info"))
     try:
         config: Config = from_dict(fields["config"])
@@ -94,7 +100,7 @@ def load_weights(network: Network, path: Path | str) -> str:
     InputError
         If the file is no checkpoint, or its tensors have other shapes.
     """
-    path = Path(path)
+    path = checkpoint_path(path)
     tensors, _ = load_tensors(path, FORMAT, ("config", "info"))
     check_tensors(path, tensors, dict(network.state_dict()))
     network.load_state_dict(tensors)

@@ -171,8 +171,8 @@ class TrainingConfig:
     density: float = 0.5
     """Share of the weights that are not zero at the start."""
     start: str = ""
-    """Checkpoint of a network of the same shape whose weights the training begins with; none: random ones, `density`
-    of them."""
+    """Checkpoint of a network of the same shape, or name of a shipped one, whose weights the training begins with;
+    none: random ones, `density` of them."""
     schedule: Literal["none", "cosine", "onecycle"] = "onecycle"
     sigma: float = 10.0
     """First half-width of the delays' triangle beyond 1, in steps."""
@@ -249,7 +249,7 @@ class DistillationConfig:
     """Other networks' answers as targets beside the labels; see `spikewright.distill`."""
 
     teachers: tuple[str, ...] = ()
-    """Checkpoints of these networks, whose probabilities are averaged; none: labels alone."""
+    """Checkpoints, or names of shipped ones, whose probabilities are averaged; none: labels alone."""
     weight: float = 0.7
     """Share of the loss that compares with the teachers, 0 .. 1; the rest compares with the labels."""
     temperature: float = 2.0

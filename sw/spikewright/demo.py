@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spikewright.commands.samples import SAMPLE, asset, binning_of, load
+from spikewright.commands.samples import binning_of, load
 from spikewright.files import atomic_dir, write_manifest
 from spikewright.progress import say, step
+from spikewright.shipped import SAMPLE, asset
 
 CHECKPOINT = "synth-full.safetensors"
 

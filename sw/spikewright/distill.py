@@ -10,6 +10,7 @@ from spikewright.checkpoint import Network, read_network
 from spikewright.config import Config
 from spikewright.errors import InputError
 from spikewright.files import sha256
+from spikewright.shipped import checkpoint_path
 
 _INPUT = ("inputs", "classes", "timesteps", "timestep", "bin_width")
 
@@ -20,8 +21,8 @@ class Teachers:
     Parameters
     ----------
     config : Config
-        Of the network that is taught; its `distillation` names checkpoints by `spikewright train`, of spiking or
-        convolutional networks.
+        Of the network that is taught; its `distillation` names checkpoints by `spikewright train`, or shipped ones,
+        of spiking or convolutional networks.
     device : torch.device
 
     Raises
@@ -43,7 +44,7 @@ class Teachers:
                     raise InputError(f"{path}: network.{name} must be the student's {asked}, not {present}")
             network.to(device).eval().requires_grad_(False)
             self._networks.append((network, own.training.logit_scale / own.network.timesteps))
-            self.sha256[path] = sha256(path)
+            self.sha256[path] = sha256(checkpoint_path(path))
 
     def networks(self) -> list[nn.Module]:
         return [network for network, _ in self._networks]

@@ -17,6 +17,7 @@ from spikewright.errors import InputError
 from spikewright.files import read_json
 from spikewright.progress import bar
 from spikewright.settings import brief, difference
+from spikewright.shipped import is_sample
 from spikewright.sweep_worker import DIVERGED, RESULT, Ending, Job, Training
 from spikewright.validation import FEW_SAMPLES, warn_if_few
 
@@ -216,8 +217,10 @@ def sweep(
         none of the trainings.
     """
     config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
-    data_dir, out_dir = Path(data_dir).resolve(), Path(out_dir)
-    if not data_dir.is_dir():
+    out_dir = Path(out_dir)
+    sample = is_sample(data_dir)
+    data_dir = Path(data_dir) if sample else Path(data_dir).resolve()
+    if not (sample or data_dir.is_dir()):
         raise InputError(f"data must be a folder, not {data_dir}")
     points = grid.points(config)
     for point in points:

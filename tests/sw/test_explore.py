@@ -14,7 +14,6 @@ from random_networks import random_counts, random_network
 from spikewright import explore as explore_module
 from spikewright.cli import main
 from spikewright.commands.explore import BOARDS
-from spikewright.commands.samples import asset
 from spikewright.cycles import CycleModel
 from spikewright.data.shd import SpikeData
 from spikewright.errors import InputError
@@ -25,6 +24,7 @@ from spikewright.integer import IntegerNetwork
 from spikewright.model import save_model
 from spikewright.pack import pack
 from spikewright.resources import estimate
+from spikewright.shipped import asset
 
 
 def design(cycles, brams, luts, accuracy=0.5):

@@ -9,12 +9,12 @@ import pytest
 from random_networks import random_network
 from spikewright.build import build, memory_bits
 from spikewright.checkpoint import load_checkpoint
-from spikewright.commands.samples import asset
 from spikewright.fpga import DEVICES
 from spikewright.model import save_model
 from spikewright.pack import pack
 from spikewright.quantize import quantize
 from spikewright.resources import estimate, memories
+from spikewright.shipped import asset
 
 SYNTHESIZED = json.loads(Path(__file__).with_name("synthesized.json").read_text())
 TOLERANCE = 0.2

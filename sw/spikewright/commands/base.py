@@ -117,7 +117,8 @@ def add_data(parser: Parser, *, default: str | None = None) -> None:
         type=Path,
         required=default is None,
         metavar="DIR",
-        help="folder with the files of the network's data set, such as shd_train.h5 and shd_test.h5"
+        help="folder with the files of the network's data set, such as shd_train.h5 and shd_test.h5; or sample: the\n"
+        "few recordings that are shipped, the same ones for every part"
         + ("" if default is None else f" (default: {default})"),
     )
 

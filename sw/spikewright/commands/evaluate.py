@@ -19,7 +19,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "of every layer.",
         example="spikewright evaluate model.safetensors --data digits",
     )
-    parser.add_argument("model", type=Path, metavar="CHECKPOINT_OR_MODEL", help="file by `train` or `quantize`")
+    parser.add_argument(
+        "model", type=Path, metavar="CHECKPOINT_OR_MODEL", help="file by `train` or `quantize`, or a shipped one"
+    )
     add_data(parser)
     add_split(parser)
 

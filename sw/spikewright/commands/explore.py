@@ -41,7 +41,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "board. Simulates and synthesizes nothing.",
         example="spikewright explore runs/first/checkpoint.safetensors --data digits",
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="file by `train` or `quantize`")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="file by `train` or `quantize`, or a shipped one")
     add_data(parser)
     add_split(parser)
     parser.add_argument(

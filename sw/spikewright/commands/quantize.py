@@ -33,7 +33,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "through the rounding. With either, zeros stay zero.",
         example="spikewright quantize runs/first/checkpoint.safetensors -o model.safetensors",
     )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint by `spikewright train`")
+    parser.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint by `spikewright train`, or a shipped one"
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL", help="file to write")
     parser.add_argument(
         "--weight-bits", type=integer(2, 16), default=8, metavar="N", help="2 .. 16 (default: %(default)s)"
@@ -74,7 +76,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.calibrate import calibrate, choose
     from spikewright.checkpoint import read_checkpoint
-    from spikewright.commands.samples import SAMPLE, binning_of, load, with_rates
+    from spikewright.commands.samples import binning_of, load, with_rates
     from spikewright.errors import InputError
     from spikewright.evaluate import evaluate
     from spikewright.files import sha256
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.progress import say
     from spikewright.qat import fine_tune
     from spikewright.quantize import quantize, round_delays, rounded_to_zero
+    from spikewright.shipped import SAMPLE, checkpoint_path, is_sample
     from spikewright.validation import warn_if_few
 
     trained, config, _ = read_checkpoint(args.checkpoint)
@@ -138,12 +141,15 @@ def run(args: argparse.Namespace) -> Outcome:
     }
     left_out = ("model", "data", "sparsity", "synapses", "rounded_to_zero")
     kept = {key: value for key, value in report.items() if key not in left_out}
-    info = {**binning, "checkpoint_sha256": sha256(args.checkpoint), **kept}
+    info = {**binning, "checkpoint_sha256": sha256(checkpoint_path(args.checkpoint)), **kept}
     save_model(args.out, spec, info)
     rows = [
         ("accuracy, float", percent(before["accuracy"])),
         ("accuracy, quantized", percent(after["accuracy"])),
-        ("samples", f"{len(data)} ({'the shipped sample' if args.data is None else args.split})"),
+        (
+            "samples",
+            f"{len(data)} ({'the shipped sample' if args.data is None or is_sample(args.data) else args.split})",
+        ),
         ("weights", f"{args.weight_bits} bits, {percent(after['sparsity'])} zero"),
         ("synapses", f"{thousands(report['synapses'])} ({report['rounded_to_zero']} weights rounded to zero)"),
         (

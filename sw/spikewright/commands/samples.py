@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikewright.errors import InputError
 from spikewright.progress import step
+from spikewright.shipped import SAMPLE, asset
 
 if TYPE_CHECKING:
     from spikewright.config import DataConfig, NetworkConfig
     from spikewright.data.shd import SpikeData
     from spikewright.spec import NetworkSpec
 
-SAMPLE = "synth_sample.h5"
-
 _LONGEST = 3600
-
-
-def asset(name: str) -> Path:
-    """A file that is shipped with the package."""
-    path = Path(str(resources.files("spikewright") / "assets" / name))
-    if not path.is_file():
-        raise InputError(f"installation of spikewright must have {path}, not lack it: install it again")
-    return path
 
 
 def binning_of(network: NetworkConfig, data: DataConfig | None = None) -> dict[str, Any]:

@@ -17,16 +17,24 @@ from spikewright.config import DataConfig
 from spikewright.data import mnist, shd
 from spikewright.data.shd import SpikeData
 from spikewright.errors import InputError
+from spikewright.shipped import SAMPLE, SAMPLE_NAME, asset, is_sample
 
 PARTS = {"shd": ("train", "test"), "ssc": ("train", "valid", "test"), "psmnist": ("train", "test")}
 """Parts of each data set, as published."""
 
 
 def file_of(data: DataConfig, data_dir: str | os.PathLike[str], split: str) -> Path:
-    """The file that says how many samples a part has; InputError if the data set has no such part."""
+    """The file that says how many samples a part has; InputError if the data set has no such part.
+
+    The shipped recordings are every part of SHD: they show how things go, not how well.
+    """
     if split not in PARTS[data.name]:
         *others, last = PARTS[data.name]
         raise InputError(f"split of {data.name} must be {', '.join(others)} or {last}, not {split}")
+    if is_sample(data_dir):
+        if data.name != "shd":
+            raise InputError(f"data must be a folder for a network of {data.name}, not {SAMPLE_NAME}, which is for shd")
+        return asset(SAMPLE)
     name = mnist.FILES[split][0] if data.name == "psmnist" else f"{data.name}_{split}.h5"
     return Path(data_dir) / name
 
@@ -48,6 +56,7 @@ def load_split(
     ----------
     data : DataConfig
     data_dir : path
+        A folder, or `sample`: the recordings that are shipped.
     split : str
         One of `PARTS`.
     timesteps : int

@@ -412,6 +412,12 @@ class _Run:
         try:
             self.epoch, self.seconds = int(progress["epoch"]), float(progress["seconds"])
             self.best = dict(progress["best"])
+            if self.best:
+                best = [self.best[name] for name in ("epoch", "validation_accuracy", "sparsity")]
+                if not all(
+                    isinstance(value, int | float) for value in (*best, *self.best["rank"], *self.best["rates"])
+                ):
+                    raise TypeError("best must be of numbers")
             self.origin = dict(progress.get("start", {}))
             if self.controller is not None:
                 self.controller.group["reg"].lam = float(progress["lam"])

@@ -11,7 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from spikewright import __version__
-from spikewright.checkpoint import load_checkpoint
+from spikewright.checkpoint import load_checkpoint, save_tensors
+from spikewright.checkpoint import load_tensors as read_state
 from spikewright.config import AugmentConfig, Config, LayerConfig, NetworkConfig, TrainingConfig, override
 from spikewright.data.shd import load_split
 from spikewright.errors import CheckFailed, InputError
@@ -21,7 +22,7 @@ from spikewright.locks import locked
 from spikewright.optim import sparsity
 from spikewright.recipe import rate_factor
 from spikewright.reports.runs import read
-from spikewright.train import train
+from spikewright.train import STATE_FORMAT, train
 
 CONFIG = Config(
     network=NetworkConfig(
@@ -379,6 +380,18 @@ def test_damaged_state_is_refused(words, tmp_path):
     with pytest.raises(InputError) as error:
         train(CONFIG, words, tmp_path, {"epochs": "1"})
     assert str(error.value).startswith(f"{state}: not a readable safetensors file (")
+
+
+@pytest.mark.parametrize(("field", "value"), [("validation_accuracy", None), ("sparsity", "0.5"), ("rates", [None])])
+def test_a_state_whose_best_epoch_is_not_of_numbers_is_refused(run, words, tmp_path, field, value):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    state = folder / "state.safetensors"
+    tensors, fields = read_state(state, STATE_FORMAT, ("config", "progress"))
+    fields["progress"]["best"][field] = value
+    save_tensors(state, tensors, STATE_FORMAT, fields)
+    with pytest.raises(InputError) as error:
+        train(CONFIG, words, folder)
+    assert str(error.value) == f"{state}: metadata 'progress' is damaged (best must be of numbers)"
 
 
 def test_keeps_the_last_epoch_where_asked(words, tmp_path):

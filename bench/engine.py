@@ -36,19 +36,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikewright.checkpoint import load_checkpoint
-from spikewright.cycles import CycleModel
+from spikewright.contract.layout import ENCODINGS
+from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import load, load_split
-from spikewright.fpga import padded_bits
-from spikewright.image import ENCODINGS
-from spikewright.integer import IntegerNetwork
-from spikewright.pack import pack
-from spikewright.quantize import quantize
-from spikewright.rates import SAMPLES, measured
-from spikewright.reports.cost import stored_bits
-from spikewright.shipped import asset
-from spikewright.spec import NetworkSpec
-from spikewright.storage import encodings
+from spikewright.integer.rates import SAMPLES, measured
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.integer.rounding import quantize
+from spikewright.layout.encodings import encodings
+from spikewright.layout.pack import pack
+from spikewright.layout.price import padded_bits
+from spikewright.learn.checkpoint import load_checkpoint
+from spikewright.predict.cycles import CycleModel
+from spikewright.report.cost import stored_bits
+from spikewright.support.shipped import asset
 
 Counts = npt.NDArray[np.integer]
 

@@ -2,7 +2,7 @@
 
     python bench/train_step.py [--batch 256] [--steps 3] [--threads 2] [--sigma 10] [--json]
 
-- `spikewright`: the hand-written layers of `spikewright.layers`.
+- `spikewright`: the hand-written layers of `spikewright.learn.layers`.
 - `commuted`: delay first, then weights, as a loop over steps that autograd differentiates.
 - `delayed currents`: weights first, each step's currents smeared over all delays into a ring buffer (the reference's
   formulation: Queant et al. 2025).
@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spikewright.config import load_config
-from spikewright.layers import delay_kernel
-from spikewright.networks import SpikingLayer, SpikingNetwork
-from spikewright.neurons import LIF, surrogate_gradient
+from spikewright.learn.config import load_config
+from spikewright.learn.layers import delay_kernel
+from spikewright.learn.networks import SpikingLayer, SpikingNetwork
+from spikewright.learn.neurons import LIF, surrogate_gradient
 
 FORMULATIONS = ("spikewright", "commuted", "delayed currents")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikewright.files import write_manifest
+from spikewright.support.files import write_manifest
 
 STREAM = {"axon_bits": 4, "value_bits": 3, "input_bytes": 1, "mark_bit": 7, "output_bytes": 2, "classes": 3}
 

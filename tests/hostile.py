@@ -15,7 +15,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from spikewright import cli
+from spikewright.cli import main as cli
 
 DEADLINE = {signal.ITIMER_PROF: 60, signal.ITIMER_REAL: 600}
 """Seconds of a command on a small file after which it hangs: of a processor, and on the clock of a busy machine."""

@@ -43,7 +43,7 @@ def run_until(moment: int, argv: list[str]) -> int:
                     os.kill(os.getpid(), signal.SIGKILL)
                 seen += 1
 
-        from spikewright.cli import main
+        from spikewright.cli.main import main
 
         sys.addaudithook(hook)
         status = main(argv)
@@ -75,8 +75,8 @@ def every(moments: int, argv: list[str], check: Callable[[int], None]) -> int:
 
 
 if __name__ == "__main__":
-    import spikewright.checkpoint  # noqa: F401 - warm
-    import spikewright.train  # noqa: F401 - warm
+    import spikewright.learn.checkpoint  # noqa: F401 - warm
+    import spikewright.learn.train  # noqa: F401 - warm
 
     code = compile(sys.stdin.read(), "check", "exec")
     exec(compile(sys.argv[2], "first", "exec"), {})

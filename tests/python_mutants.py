@@ -26,9 +26,10 @@ from tqdm import tqdm
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "sw" / "spikewright"
 TESTS = {
-    "quantize": ("sw/test_quantize.py",),
-    "pack": ("sw/test_pack.py",),
-    "cycles": ("sw/test_cycles.py",),
+    "integer.rounding": ("sw/integer/test_rounding.py",),
+    "layout.pack": ("sw/layout/test_pack.py",),
+    "predict.stages": ("sw/predict/test_cycles.py",),
+    "predict.cycles_parallel": ("sw/predict/test_cycles.py",),
 }
 """The tests of each module that is broken."""
 
@@ -67,7 +68,7 @@ class Mutant:
 
 
 def source(module: str) -> Path:
-    return SOURCES / f"{module}.py"
+    return SOURCES / f"{module.replace('.', '/')}.py"
 
 
 def without_effect(module: str) -> set[int]:

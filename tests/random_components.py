@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from spikewright.arrays import IntArray
+from spikewright.contract.integers import IntArray
 
 SEEDS = range(4)
 

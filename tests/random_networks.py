@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.decay import Decay
-from spikewright.spec import LayerSpec, NetworkSpec
+from spikewright.contract.decay import Decay
+from spikewright.contract.network import LayerSpec, NetworkSpec
 
 TAU_1_05 = Decay(3, 6)
 TAU_2 = Decay(1, 1)

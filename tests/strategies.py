@@ -18,13 +18,13 @@ import torch
 from hypothesis import strategies as st
 
 from random_networks import random_counts, random_network, shuffled_network
-from spikewright.build import Loadable, build
-from spikewright.decay import Decay
-from spikewright.image import ENCODINGS, LANES
-from spikewright.integer import IntegerNetwork
-from spikewright.model import load_info, load_model, save_model
-from spikewright.pack import unpack
-from spikewright.spec import NetworkSpec
+from spikewright.build.generate import Loadable, build
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import ENCODINGS, LANES
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.file import load_info, load_model, save_model
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.layout.pack import unpack
 from spikewright_sim import native
 from spikewright_sim.dut import Dut, beats
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spikewright.cli import build_parser, main
+from spikewright.cli.main import build_parser, main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

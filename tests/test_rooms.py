@@ -8,8 +8,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SPECIFICATION = tuple(f"spikewright.{name}" for name in ("arrays", "decay", "spec", "image"))
-"""What the rooms share: integers and plain arrays."""
+ORDER = (
+    "spikewright.contract",
+    "spikewright.support",
+    "spikewright.data",
+    "spikewright.learn",
+    "spikewright.integer",
+    "spikewright.layout",
+    "spikewright.predict",
+    "spikewright.report",
+    "spikewright.sweep",
+    "spikewright_hw",
+    "spikewright.build",
+    "spikewright_sim",
+    "spikewright_boards",
+    "spikewright.cli",
+    "spikewright",
+)
+"""The rooms from the ground up: each may import those before it. The last is the package's face."""
 HEAVY = (
     "torch",
     "numpy",
@@ -40,12 +56,52 @@ def imported(source: Path, package: str) -> set[str]:
     return names
 
 
-def modules(room: str, package: str) -> list[Path]:
-    return sorted((ROOT / room / package).rglob("*.py"))
+def modules(base: str) -> dict[str, Path]:
+    """Sources below a top-level folder, by the name of their module."""
+    found = {}
+    for path in sorted((ROOT / base).rglob("*.py")):
+        parts = path.relative_to(ROOT / base).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
 
 
-def package_of(source: Path, room: str) -> str:
-    return ".".join(source.relative_to(ROOT / room).parent.parts)
+SOURCES = {name: path for base in ("sw", "hw", "sim", "boards") for name, path in modules(base).items()}
+
+
+def room_of(module: str) -> str:
+    first, _, rest = module.partition(".")
+    inner = f"{first}.{rest.partition('.')[0]}"
+    return inner if inner in ORDER else first
+
+
+def imports_of(module: str) -> set[str]:
+    """Modules of the project that a module imports, those inside functions included."""
+    path = SOURCES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names = {name for name in imported(path, package) if name.partition(".")[0] in PACKAGES}
+    # A name that is no module is something in one.
+    return {name if name in SOURCES else name.rpartition(".")[0] for name in names} & SOURCES.keys()
+
+
+PACKAGES = {room_of(name).partition(".")[0] for name in SOURCES}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Names that lead back to the first of them; empty if there is no circle."""
+    done: set[str] = set()
+
+    def visit(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(graph.get(name, ())):
+            if found := visit(other, [*way, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
 
 
 def loaded_after(code: str) -> set[str]:
@@ -55,44 +111,70 @@ def loaded_after(code: str) -> set[str]:
     return set(result.stdout.rpartition("LOADED")[2].split())
 
 
-def test_the_specification_loads_neither_torch_nor_amaranth() -> None:
-    loaded = loaded_after(f"import {', '.join(SPECIFICATION)}")
+def test_the_contract_loads_neither_torch_nor_amaranth() -> None:
+    contract = [name for name in SOURCES if room_of(name) == "spikewright.contract"]
+    loaded = loaded_after(f"import {', '.join(contract)}")
     assert "numpy" in loaded
     assert not loaded & {"torch", "amaranth", "h5py", "cocotb"}
 
 
 def test_hardware_loads_no_torch() -> None:
-    sources = modules("hw", "spikewright_hw")
-    assert sources
-    names = [".".join(path.relative_to(ROOT / "hw").with_suffix("").parts) for path in sources]
+    names = [name for name in SOURCES if room_of(name) == "spikewright_hw"]
+    assert len(names) > 10
     loaded = loaded_after("import importlib\n" + "\n".join(f"importlib.import_module({name!r})" for name in names))
     assert not loaded & {"torch", "h5py", "scipy", "cocotb"}
 
 
-def test_hardware_imports_only_the_specification_of_the_software() -> None:
-    sources = modules("hw", "spikewright_hw")
-    assert sources
-    for source in sources:
-        foreign = {
-            name
-            for name in imported(source, package_of(source, "hw"))
-            if name.partition(".")[0] in ("spikewright", "spikewright_sim", "spikewright_boards")
-        }
-        wrong = {name for name in foreign - {"spikewright"} if ".".join(name.split(".")[:2]) not in SPECIFICATION}
-        assert not wrong, f"{source} imports {sorted(wrong)}"
+def test_hardware_imports_only_the_contract_of_the_software() -> None:
+    for name in SOURCES:
+        if room_of(name) == "spikewright_hw":
+            rooms = {room_of(other) for other in imports_of(name)}
+            assert rooms <= {"spikewright_hw", "spikewright.contract"}, f"{name} imports {sorted(rooms)}"
 
 
-@pytest.mark.parametrize("room", ["hw", "sim", "boards"])
-def test_the_data_flow_has_one_direction(room: str) -> None:
-    later = {"hw": ("spikewright_sim", "spikewright_boards"), "sim": ("spikewright_boards",), "boards": ()}[room]
-    for source in modules(room, f"spikewright_{room}"):
-        names = {name.partition(".")[0] for name in imported(source, package_of(source, room))}
-        assert not names & set(later), f"{source} imports {sorted(names & set(later))}"
+def test_every_room_has_its_place() -> None:
+    folders = {f"spikewright.{path.parent.name}" for path in (ROOT / "sw" / "spikewright").glob("*/__init__.py")}
+    assert folders | PACKAGES == set(ORDER)
+
+
+@pytest.mark.parametrize("room", ORDER)
+def test_rooms_import_only_what_is_below_them(room: str) -> None:
+    allowed = set(ORDER[: ORDER.index(room) + 1])
+    names = [name for name in SOURCES if room_of(name) == room]
+    assert names
+    for name in names:
+        # The version is the package's own, and nothing else is in `spikewright` itself.
+        rooms = {room_of(other) for other in imports_of(name) - {"spikewright"}}
+        assert rooms <= allowed, f"{name} imports {sorted(rooms - allowed)}"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graph = {name: imports_of(name) - {name, *_parents(name)} for name in SOURCES}
+    assert circle(graph) == []
+
+
+def _parents(module: str) -> set[str]:
+    parts = module.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts))}
+
+
+def test_no_folders_import_each_other_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for name in SOURCES:
+        own = str(SOURCES[name].parent.relative_to(ROOT))
+        others = {str(SOURCES[other].parent.relative_to(ROOT)) for other in imports_of(name) - {"spikewright"}}
+        graph.setdefault(own, set()).update(others - {own})
+    assert circle(graph) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["--version"], ["generate", "--help"], ["data", "synth", "--help"]])
 def test_help_loads_nothing_heavy(argv: list[str]) -> None:
-    loaded = loaded_after(f"from spikewright.cli import main\nassert main({argv!r}) == 0")
+    loaded = loaded_after(f"from spikewright.cli.main import main\nassert main({argv!r}) == 0")
     assert "spikewright" in loaded
     assert not loaded & set(HEAVY)
     assert not {name for name in loaded if name.startswith("spikewright_")}

@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import torch
 
-from spikewright.checkpoint import save_checkpoint
-from spikewright.config import from_dict, override
-from spikewright.networks import SpikingNetwork
-from spikewright.optim import sparsity
+from spikewright.learn.checkpoint import save_checkpoint
+from spikewright.learn.config import from_dict, override
+from spikewright.learn.networks import SpikingNetwork
+from spikewright.learn.optim import sparsity
 
 CONFIG = """
 [network]

@@ -11,10 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from spikewright.build import check_images
-from spikewright.errors import CheckFailed, InputError
-from spikewright.files import MANIFEST, atomic_dir, read_json, read_manifest, sha256, write_json, write_manifest
-from spikewright.progress import say
+from spikewright.build.generate import check_images
+from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.support.files import MANIFEST, atomic_dir, read_json, read_manifest, sha256, write_json, write_manifest
+from spikewright.support.progress import say
 
 from .netlist import Memory, count_flip_flops, find_memories
 from .protocol import StreamFormat

@@ -50,7 +50,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.errors import InputError
+from spikewright.contract.errors import InputError
 
 OVERFLOW = 1
 LINE_ERROR = 2

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from spikewright.errors import InputError
+from spikewright.contract.errors import InputError
 
 Progress = Callable[[str], None]
 

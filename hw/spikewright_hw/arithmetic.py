@@ -6,7 +6,7 @@ from typing import Any
 
 from amaranth.hdl import Mux
 
-from spikewright.decay import Decay
+from spikewright.contract.decay import Decay
 
 
 def signed_digits(constant: int) -> list[tuple[int, int]]:

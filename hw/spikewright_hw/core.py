@@ -8,8 +8,8 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.arrays import unsigned_bits
-from spikewright.image import CoreSpec
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import CoreSpec
 
 from .guard import InputGuard
 from .layer import ReadoutLayer, SpikingLayer

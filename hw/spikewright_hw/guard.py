@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.spec import NetworkSpec
+from spikewright.contract.network import NetworkSpec
 
 from .layouts import assign_fields, event
 from .queue import Queue

@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.arrays import unsigned_bits
+from spikewright.contract.integers import unsigned_bits
 
 from .layouts import MARK, by_layer, delayed
 

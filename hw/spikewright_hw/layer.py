@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.image import CoreSpec, LayerImage
+from spikewright.contract.layout import CoreSpec, LayerImage
 
 from .delay import DelayBuffer
 from .join import StepJoin

@@ -8,8 +8,8 @@ from typing import Any
 from amaranth.hdl import Mux, Signal
 from amaranth.lib import data
 
-from spikewright.arrays import unsigned_bits
-from spikewright.image import LayerImage
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import LayerImage
 
 MARK = data.StructLayout({"last": 1, "error": 1})
 """End of a step: `last` ends the sample too, `error` says that something in the sample so far was out of range."""

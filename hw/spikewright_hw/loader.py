@@ -14,7 +14,7 @@ from amaranth.lib import crc, data, stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from spikewright.image import CoreSpec
+from spikewright.contract.layout import CoreSpec
 
 from .rom import LoadTarget
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Module, Mux, Shape, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.arrays import unsigned_bits
+from spikewright.contract.integers import unsigned_bits
 
 from .arithmetic import following
 

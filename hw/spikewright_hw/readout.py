@@ -8,8 +8,8 @@ from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.arrays import unsigned_bits
-from spikewright.image import LayerImage
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import LayerImage
 
 from .arithmetic import leak
 from .layouts import delayed

@@ -9,7 +9,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.arrays import unsigned_bits
+from spikewright.contract.integers import unsigned_bits
 
 from .ram import Ram, in_registers
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.image import LayerImage
+from spikewright.contract.layout import LayerImage
 
 from .layouts import event, run
 from .rom import Rom

@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.arrays import unsigned_bits
+from spikewright.contract.integers import unsigned_bits
 
 from .layouts import bit_row, event, position_bits
 from .queue import Queue

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.image import CoreSpec
+from spikewright.contract.layout import CoreSpec
 
 from .delay import DelayBuffer
 from .join import StepJoin

@@ -8,8 +8,8 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.arrays import unsigned_bits
-from spikewright.image import CoreSpec
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import CoreSpec
 
 from .arithmetic import leak
 from .layouts import by_layer, delayed

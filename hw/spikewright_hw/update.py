@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.image import LayerImage
+from spikewright.contract.layout import LayerImage
 
 from .arithmetic import leak
 from .layouts import delayed

@@ -10,7 +10,7 @@ from typing import Any
 from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, Fragment
 
-from spikewright.image import CoreSpec
+from spikewright.contract.layout import CoreSpec
 
 from .core import AxiCore
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.image import LayerImage
+from spikewright.contract.layout import LayerImage
 
 
 class Walk(wiring.Component):

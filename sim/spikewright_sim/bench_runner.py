@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.errors import CheckFailed
+from spikewright.contract.errors import CheckFailed
 
 from .dut import REFUSED, Dut, Progress
 from .recording import Recording

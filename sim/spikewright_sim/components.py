@@ -13,7 +13,7 @@ from amaranth.hdl import Module, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from spikewright.errors import CheckFailed
+from spikewright.contract.errors import CheckFailed
 from spikewright_hw.verilog import Images
 
 from .bench_runner import run_bench

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spikewright.build import build, open_build
-from spikewright.errors import exit_with
-from spikewright.model import save_model
+from spikewright.build.generate import build, open_build
+from spikewright.integer.file import save_model
+from spikewright.support.streams import exit_with
 
 from .dut import TOP
 from .mutants import MAIN, small_network, stimulus

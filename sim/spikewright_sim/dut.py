@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright import __version__
-from spikewright.build import image_of, open_build
-from spikewright.errors import InputError
-from spikewright.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
-from spikewright.image import CoreSpec
+from spikewright.build.generate import image_of, open_build
+from spikewright.contract.errors import InputError
+from spikewright.contract.layout import CoreSpec
+from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright_hw.verilog import LOAD_IMAGE
 
 from .toolchain import cocotb_main, compile_model, environment

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from spikewright.build import build, open_build
-from spikewright.decay import Decay
-from spikewright.errors import exit_with
-from spikewright.model import save_model
-from spikewright.spec import LayerSpec, NetworkSpec
+from spikewright.build.generate import build, open_build
+from spikewright.contract.decay import Decay
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.integer.file import save_model
+from spikewright.support.streams import exit_with
 
 from .dut import TOP, beats
 from .toolchain import compile_model, run_logged

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.arrays import check_samples
-from spikewright.cycles import CycleModel, SampleCycles
-from spikewright.errors import CheckFailed
-from spikewright.files import atomic_path
-from spikewright.image import CoreSpec
-from spikewright.integer import Trace
+from spikewright.contract.errors import CheckFailed
+from spikewright.contract.integers import check_samples
+from spikewright.contract.layout import CoreSpec
+from spikewright.integer.reference import Trace
+from spikewright.predict.cycles import CycleModel, SampleCycles
+from spikewright.support.files import atomic_path
 
 from .dut import REFUSED, Dut
 from .scoreboard import Report

@@ -13,9 +13,9 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from spikewright.build import MODEL, open_build
-from spikewright.errors import InputError
-from spikewright.files import MANIFEST, atomic_dir, read_json, write_json
+from spikewright.build.generate import MODEL, open_build
+from spikewright.contract.errors import InputError
+from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json
 
 from .dut import NETLIST, TOP, Progress
 from .toolchain import run_logged

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikewright.arrays import check_labels, check_samples
-from spikewright.errors import InputError
-from spikewright.integer import IntegerNetwork, Trace
-from spikewright.spec import NetworkSpec
+from spikewright.contract.errors import InputError
+from spikewright.contract.integers import check_labels, check_samples
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.reference import IntegerNetwork, Trace
 
 from . import native
 from .bench_runner import Stimulus, record

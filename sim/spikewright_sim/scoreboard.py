@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.arrays import IntArray, check_samples
-from spikewright.cycles import CycleModel, SampleCycles
-from spikewright.image import CoreSpec
-from spikewright.integer import Trace
+from spikewright.contract.integers import IntArray, check_samples
+from spikewright.contract.layout import CoreSpec
+from spikewright.integer.reference import Trace
+from spikewright.predict.cycles import CycleModel, SampleCycles
 
 from .recording import Recording
 

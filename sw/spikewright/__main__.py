@@ -2,7 +2,7 @@
 
 import sys
 
-from spikewright.cli import main
+from spikewright.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,10 +10,10 @@ from amaranth.sim import Simulator
 
 from random_networks import random_counts, random_network
 from serial_line import receive_byte, send_bytes
-from spikewright.capacity import capacity_for, pack_into
-from spikewright.image import CoreSpec
-from spikewright.integer import IntegerNetwork
-from spikewright.pack import pack
+from spikewright.contract.layout import CoreSpec
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.layout.capacity import capacity_for, pack_into
+from spikewright.layout.pack import pack
 from spikewright_boards.bridge import Bridge, UartBridge
 from spikewright_boards.protocol import (
     OVERFLOW,

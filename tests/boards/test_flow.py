@@ -7,9 +7,9 @@ import pytest
 
 from hand_core import LOAD_PORTS, STREAM, write_core
 from random_networks import random_network
-from spikewright.errors import CheckFailed, InputError
-from spikewright.files import write_json, write_manifest
-from spikewright.pack import pack
+from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.layout.pack import pack
+from spikewright.support.files import write_json, write_manifest
 from spikewright_boards import flow, tools
 from spikewright_boards.flow import TimingMissed, synthesize
 from spikewright_boards.top import BOARDS

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikewright.errors import InputError
+from spikewright.contract.errors import InputError
 from spikewright_boards.protocol import (
     LINE_ERROR,
     OVERFLOW,

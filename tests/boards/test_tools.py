@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spikewright.errors import InputError
+from spikewright.contract.errors import InputError
 from spikewright_boards import tools
 from spikewright_boards.tools import ToolError, find_tool, run_tool, tool_version
 

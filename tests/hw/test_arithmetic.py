@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from component_bench import play
 
 from random_networks import TAU_1_05, TAU_2
-from spikewright.arrays import unsigned_bits
-from spikewright.decay import Decay
+from spikewright.contract.decay import Decay
+from spikewright.contract.integers import unsigned_bits
 from spikewright_hw.arithmetic import following, leak, signed_digits
 
 

@@ -9,12 +9,12 @@ from core_bench import run
 from load_bench import Beats, play
 
 from random_networks import TAU_1_05, TAU_2, random_counts, random_network
-from spikewright.capacity import capacity_for, pack_into
-from spikewright.cycles import CycleModel
-from spikewright.image import ENCODINGS, Encoding, Layers
-from spikewright.integer import IntegerNetwork
-from spikewright.pack import pack
-from spikewright.spec import NetworkSpec
+from spikewright.contract.layout import ENCODINGS, Encoding, Layers
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.layout.capacity import capacity_for, pack_into
+from spikewright.layout.pack import pack
+from spikewright.predict.cycles import CycleModel
 from spikewright_hw.core import AxiCore
 from spikewright_sim.dut import beats
 

@@ -8,9 +8,9 @@ import pytest
 from component_bench import play
 
 from random_networks import random_network
-from spikewright.image import LayerImage
-from spikewright.pack import pack
-from spikewright.spec import NetworkSpec
+from spikewright.contract.layout import LayerImage
+from spikewright.contract.network import NetworkSpec
+from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from component_bench import Beat, play
 
-from spikewright.decay import Decay
-from spikewright.image import ENCODINGS, Encoding, LayerImage
-from spikewright.pack import pack
-from spikewright.spec import LayerSpec, NetworkSpec
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import ENCODINGS, Encoding, LayerImage
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch
 

@@ -7,9 +7,9 @@ from component_bench import Beat, Seen, play
 from test_update import sweep
 
 from random_networks import TAU_1_05, TAU_2, random_network
-from spikewright.decay import Decay
-from spikewright.image import LayerImage
-from spikewright.pack import pack
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import LayerImage
+from spikewright.layout.pack import pack
 from spikewright_hw.readout import ReadoutUpdate, ScoreSender
 
 BITS, SCORE_BITS = 14, 18

@@ -10,8 +10,8 @@ import torch
 from amaranth.sim import Simulator
 
 from random_networks import random_counts, random_network
-from spikewright.integer import IntegerNetwork
-from spikewright.pack import pack
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.layout.pack import pack
 from spikewright_hw.core import AxiCore
 from spikewright_hw.verilog import generate
 from spikewright_sim.dut import beats

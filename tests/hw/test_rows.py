@@ -8,9 +8,9 @@ import pytest
 from component_bench import Beat, Seen, play
 
 from random_networks import random_network
-from spikewright.image import ENCODINGS, Encoding, LayerImage
-from spikewright.pack import pack
-from spikewright.spec import NetworkSpec
+from spikewright.contract.layout import ENCODINGS, Encoding, LayerImage
+from spikewright.contract.network import NetworkSpec
+from spikewright.layout.pack import pack
 from spikewright_hw.rows import RowFetch
 
 MARK = (0, 0, 1, 0, 0)

@@ -4,9 +4,9 @@ import pytest
 from test_core import check
 
 from random_networks import TAU_2, random_network
-from spikewright.decay import Decay
-from spikewright.image import Encoding
-from spikewright.spec import NetworkSpec
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import Encoding
+from spikewright.contract.network import NetworkSpec
 
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(2, "relative"), (16, "bitmap")])

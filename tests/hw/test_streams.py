@@ -12,7 +12,7 @@ from core_bench import run
 from stream_watch import Watch
 
 from random_networks import random_counts, random_network
-from spikewright.pack import pack
+from spikewright.layout.pack import pack
 from spikewright_hw.queue import Queue
 from spikewright_hw.ram import RamQueue
 

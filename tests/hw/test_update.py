@@ -8,10 +8,10 @@ import pytest
 from component_bench import play
 
 from random_networks import TAU_1_05, TAU_2, random_network
-from spikewright.decay import Decay
-from spikewright.image import LayerImage
-from spikewright.pack import pack
-from spikewright.spec import NetworkSpec
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import LayerImage
+from spikewright.contract.network import NetworkSpec
+from spikewright.layout.pack import pack
 from spikewright_hw.update import NeuronUpdate
 
 BITS = 16

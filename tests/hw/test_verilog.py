@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from random_networks import random_network
-from spikewright.capacity import capacity_for, pack_into
-from spikewright.image import CoreSpec
-from spikewright.pack import pack
+from spikewright.contract.layout import CoreSpec
+from spikewright.layout.capacity import capacity_for, pack_into
+from spikewright.layout.pack import pack
 from spikewright_hw.verilog import Images, generate, image_text, load_image
 
 

@@ -6,8 +6,8 @@ from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
 from random_networks import random_network
-from spikewright.image import ENCODINGS, Encoding, LayerImage
-from spikewright.pack import pack
+from spikewright.contract.layout import ENCODINGS, Encoding, LayerImage
+from spikewright.layout.pack import pack
 from spikewright_hw.walk import Walk, make_walk
 
 

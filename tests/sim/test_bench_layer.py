@@ -9,11 +9,11 @@ import torch
 
 from random_components import SEEDS, drawn, redrawn, stall_of
 from random_networks import TAU_1_05, TAU_2, random_network
-from spikewright.arrays import IntArray, signed_bits, unsigned_bits
-from spikewright.image import CoreSpec, LayerImage
-from spikewright.integer import IntegerLayer
-from spikewright.pack import pack
-from spikewright.spec import NetworkSpec
+from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
+from spikewright.contract.layout import CoreSpec, LayerImage
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.reference import IntegerLayer
+from spikewright.layout.pack import pack
 from spikewright_hw.layer import SpikingLayer
 from spikewright_hw.layouts import event
 from spikewright_sim.components import Compiled, compile_components, run_components

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
-from spikewright.build import Loadable, build
-from spikewright.errors import InputError
-from spikewright.model import save_model
+from spikewright.build.generate import Loadable, build
+from spikewright.contract.errors import InputError
+from spikewright.integer.file import save_model
 from spikewright_sim.dut import Dut, beats
 
 STREAM = {"axon_bits": 3, "value_bits": 2, "mark_bit": 5}

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from spikewright.arrays import signed_bits
-from spikewright.integer import IntegerNetwork
-from spikewright.pack import pack
+from spikewright.contract.integers import signed_bits
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.layout.pack import pack
 from spikewright_sim.mutants import (
     AHEAD,
     ALONE,

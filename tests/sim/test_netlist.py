@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from random_networks import random_counts, random_network
-from spikewright.build import build
-from spikewright.commands.simulate import netlist_rows
-from spikewright.errors import InputError
-from spikewright.model import save_model
+from spikewright.build.generate import build
+from spikewright.cli.simulate import netlist_rows
+from spikewright.contract.errors import InputError
+from spikewright.integer.file import save_model
 from spikewright_sim import netlist
 from spikewright_sim.netlist import make_netlist, netlist_report
 from spikewright_sim.runner import simulate

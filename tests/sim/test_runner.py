@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from random_networks import TAU_2, random_counts, random_network
-from spikewright.build import build, open_build
-from spikewright.errors import InputError
-from spikewright.image import Encoding
-from spikewright.model import load_model, save_model
-from spikewright.spec import LayerSpec, NetworkSpec
+from spikewright.build.generate import build, open_build
+from spikewright.contract.errors import InputError
+from spikewright.contract.layout import Encoding
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.integer.file import load_model, save_model
 from spikewright_sim.dut import Engine
 from spikewright_sim.runner import simulate
 from strategies import Case, cases, describe

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from random_networks import TAU_2, random_counts, random_network
-from spikewright.build import build, open_build
-from spikewright.image import Encoding
-from spikewright.model import save_model
-from spikewright.spec import NetworkSpec
+from spikewright.build.generate import build, open_build
+from spikewright.contract.layout import Encoding
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.file import save_model
 from spikewright_sim.dut import Engine
 from spikewright_sim.runner import simulate
 

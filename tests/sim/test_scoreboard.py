@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from random_networks import random_counts, random_network
-from spikewright.cycles import CycleModel
-from spikewright.image import CoreSpec
-from spikewright.integer import IntegerNetwork, Trace
-from spikewright.pack import pack
+from spikewright.contract.layout import CoreSpec
+from spikewright.integer.reference import IntegerNetwork, Trace
+from spikewright.layout.pack import pack
+from spikewright.predict.cycles import CycleModel
 from spikewright_sim.recording import Recording
 from spikewright_sim.scoreboard import SHOWN, Report, compare, unpack_signed
 

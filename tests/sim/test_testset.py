@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pytest
 
 from random_networks import random_counts, random_network
-from spikewright import cluster
-from spikewright.build import build
-from spikewright.cli import main
-from spikewright.cluster import call_all, connect
-from spikewright.errors import InputError
-from spikewright.model import save_model
+from spikewright.build.generate import build
+from spikewright.cli.main import main
+from spikewright.contract.errors import InputError
+from spikewright.integer.file import save_model
+from spikewright.support import cluster
+from spikewright.support.cluster import call_all, connect
 from spikewright_sim import testset
 from spikewright_sim.dut import Dut
 from spikewright_sim.runner import _native, simulate

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from random_networks import random_network
-from spikewright.pack import pack
+from spikewright.layout.pack import pack
 from spikewright_sim.traces import TracedLayer, expected_rows, header, layers_of
 
 

@@ -4,11 +4,11 @@ from importlib import resources
 
 import pytest
 
-from spikewright.checkpoint import load_checkpoint, read_checkpoint
 from spikewright.data.shd import load
-from spikewright.evaluate import evaluate
-from spikewright.integer import IntegerNetwork
-from spikewright.quantize import quantize
+from spikewright.integer.evaluate import evaluate
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.integer.rounding import quantize
+from spikewright.learn.checkpoint import load_checkpoint, read_checkpoint
 
 ASSETS = resources.files("spikewright") / "assets"
 # The least share of zeros that each name promises.

@@ -15,7 +15,7 @@ import hostile
 import tiny_training
 from data_files import write_bars
 from hostile import survives
-from spikewright.errors import InputError
+from spikewright.contract.errors import InputError
 
 EXAMPLES = int(os.environ.get("SPIKEWRIGHT_EXAMPLES", "12"))
 MEMORY = 1 << 30

@@ -64,8 +64,8 @@ def test_train(trained: tuple[Path, Path, Path], tmp_path: Path) -> None:
     check = f"""
 import shutil
 from pathlib import Path
-from spikewright.checkpoint import read_checkpoint, load_tensors
-from spikewright.files import read_json
+from spikewright.learn.checkpoint import read_checkpoint, load_tensors
+from spikewright.support.files import read_json
 run = Path({str(run)!r})
 for name in ("checkpoint", "state"):
     path = run / f"{{name}}.safetensors"
@@ -93,7 +93,7 @@ def test_a_killed_training_goes_on(trained: tuple[Path, Path, Path], tmp_path: P
     run = tmp_path / "run"
     argv = ["train", str(config), "--data", str(data), "--out", str(run)]
     code = """
-import sys, kill_points, spikewright.train
+import sys, kill_points, spikewright.learn.train
 *argv, out = sys.argv[1:]
 operations = kill_points.run_until(-1, [*argv, out + "-whole"])
 print(*(kill_points.run_until(moment, [*argv, out]) for moment in (operations - 3, operations // 3)))
@@ -115,7 +115,7 @@ def test_quantize_and_generate(trained: tuple[Path, Path, Path], tmp_path: Path)
     model = tmp_path / "model.safetensors"
     check = f"""
 from pathlib import Path
-from spikewright.model import load_model
+from spikewright.integer.file import load_model
 model = Path({str(model)!r})
 if model.exists():
     load_model(model)
@@ -127,7 +127,7 @@ model.unlink(missing_ok=True)
     check = f"""
 import shutil
 from pathlib import Path
-from spikewright.build import open_build
+from spikewright.build.generate import open_build
 build = Path({str(build)!r})
 if build.exists():
     open_build(build)
@@ -172,7 +172,7 @@ def test_simulate(trained: tuple[Path, Path, Path], generated: Path, tmp_path: P
     check = f"""
 import shutil
 from pathlib import Path
-from spikewright.build import open_build
+from spikewright.build.generate import open_build
 build, whole = Path({str(build)!r}), Path({str(whole)!r})
 open_build(build)
 names = ("netlist-ecp5", "netlist-ecp5/simulation-native")

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from spikewright.errors import exit_with
+from spikewright.support.streams import exit_with
 
 from ..mutants import describe
 from .catalogue import ONLY_TESTED, PROOFS

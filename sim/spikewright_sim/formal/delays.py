@@ -6,10 +6,10 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value
 from amaranth.lib import data
 
-from spikewright.decay import Decay
-from spikewright.image import LayerImage
-from spikewright.pack import pack
-from spikewright.spec import LayerSpec, NetworkSpec
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import LayerImage
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer
 from spikewright_hw.layouts import bit_row
 

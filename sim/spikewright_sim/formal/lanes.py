@@ -9,10 +9,10 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
-from spikewright.decay import Decay
-from spikewright.image import CoreSpec, Encoding
-from spikewright.pack import pack
-from spikewright.spec import LayerSpec, NetworkSpec, Reset
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import CoreSpec, Encoding
+from spikewright.contract.network import LayerSpec, NetworkSpec, Reset
+from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch, pointers
 from spikewright_hw.update import NeuronUpdate

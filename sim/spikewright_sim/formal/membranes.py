@@ -13,10 +13,10 @@ import numpy as np
 from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
-from spikewright.arrays import IntArray
-from spikewright.image import CoreSpec
-from spikewright.pack import pack
-from spikewright.spec import Reset
+from spikewright.contract.integers import IntArray
+from spikewright.contract.layout import CoreSpec
+from spikewright.contract.network import Reset
+from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.layouts import delayed
 from spikewright_hw.update import NeuronUpdate

@@ -14,7 +14,7 @@ from typing import Literal
 
 from amaranth.back import rtlil
 
-from spikewright.errors import InputError
+from spikewright.contract.errors import InputError
 
 from .stage import DUT, FIRST, Stage
 

@@ -8,8 +8,8 @@ import numpy as np
 from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib import data
 
-from spikewright.decay import Decay
-from spikewright.spec import LayerSpec, NetworkSpec
+from spikewright.contract.decay import Decay
+from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright_hw.guard import InputGuard
 from spikewright_hw.merge import EventMerge
 from spikewright_hw.serializer import BitSerializer

@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, signal
 
+from spikewright.contract.errors import InputError
 from spikewright.data.shd import CHANNELS
-from spikewright.errors import InputError
 
 TICK = 0.0005
 """Resolution of the spike times, in seconds."""

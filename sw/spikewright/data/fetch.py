@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from spikewright import __version__
-from spikewright.errors import CheckFailed, InputError
-from spikewright.files import atomic_path
-from spikewright.locks import locked
-from spikewright.progress import bar
+from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.support.files import atomic_path
+from spikewright.support.locks import locked
+from spikewright.support.progress import bar
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 30.0

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.errors import InputError
 from spikewright.data.shd import SpikeData
-from spikewright.errors import InputError
 
 SIDE = 28
 """Rows and columns of an image."""

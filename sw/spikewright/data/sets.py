@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.config import DataConfig
+from spikewright.contract.errors import InputError
 from spikewright.data import mnist, shd
+from spikewright.data.config import DataConfig
 from spikewright.data.shd import SpikeData
-from spikewright.errors import InputError
-from spikewright.shipped import SAMPLE, SAMPLE_NAME, asset, is_sample
+from spikewright.support.shipped import SAMPLE, SAMPLE_NAME, asset, is_sample
 
 PARTS = {"shd": ("train", "test"), "ssc": ("train", "valid", "test"), "psmnist": ("train", "test")}
 """Parts of each data set, as published."""

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.arrays import check_labels
+from spikewright.contract.errors import InputError
+from spikewright.contract.integers import check_labels
 from spikewright.data.isolated import Busy, Damaged, Reader, Refused, borrow, give_back
-from spikewright.errors import InputError
 
 CHANNELS = 700
 """Channels of the inner-ear model; a unit is a number below it."""

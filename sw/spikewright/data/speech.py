@@ -25,7 +25,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.errors import InputError
+from spikewright.contract.errors import InputError
 
 # Of speak_lib.h, version 1.52.
 _SYNCHRONOUS, _DONT_EXIT = 2, 0x8000

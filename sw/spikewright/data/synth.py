@@ -16,11 +16,11 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.errors import InputError
 from spikewright.data.cochlea import hear
 from spikewright.data.speech import Speech
-from spikewright.errors import InputError
-from spikewright.files import atomic_dir, atomic_path, sha256, write_manifest
-from spikewright.progress import bar
+from spikewright.support.files import atomic_dir, atomic_path, sha256, write_manifest
+from spikewright.support.progress import bar
 
 KEYS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),

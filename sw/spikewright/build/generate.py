@@ -1,0 +1,405 @@
+"""Build folders: made of an integer network by `spikewright generate`; simulation and synthesis start from them."""
+
+from __future__ import annotations
+
+import gc
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from spikewright import __version__
+from spikewright.build.digest import digest
+from spikewright.contract.errors import InputError
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.file import load_model, save_model
+from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
+from spikewright.layout.encodings import encodings
+from spikewright.layout.pack import pack, prune
+from spikewright.layout.price import FAMILIES, place_stored, split_widths
+from spikewright.support.files import MANIFEST, atomic_dir, atomic_path, read_manifest, sha256, write_manifest
+
+FORMAT = "spikewright-build-1"
+MODEL = "model.safetensors"
+_STREAM = ("input_bytes", "axon_bits", "value_bits", "mark_bit", "output_bytes", "classes")
+
+
+@dataclass(frozen=True)
+class Loadable:
+    """Memories that are loaded at run time, see `capacity.capacity_for`.
+
+    Parameters
+    ----------
+    margin : float
+        At least 0: capacity beyond what the networks need, as a share of that.
+    room_for : sequence of Path
+        Other networks that must fit.
+    """
+
+    margin: float
+    room_for: Sequence[Path] = ()
+
+
+def build(
+    model: Path | str,
+    out: Path | str,
+    lanes: int = 8,
+    *,
+    layers: Layers = "parallel",
+    encoding: Encoding | Literal["auto"] = "auto",
+    target: str | None = None,
+    without_idle: bool = False,
+    loadable: Loadable | None = None,
+) -> dict[str, Any]:
+    """Write Verilog, memory images, the integer network and a manifest.
+
+    Parameters
+    ----------
+    model : Path
+        Integer network by `save_model`.
+    out : Path
+        Folder to make.
+    lanes : int
+        One of `LANES`.
+    layers : "parallel" or "shared"
+        Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
+    encoding : "auto", "absolute", "relative" or "bitmap"
+        How the memories tell the neurons of the synapses, see `pack`. A core that is loaded at run time has "absolute".
+    target : str, optional
+        Family of devices that encodings and memories are chosen for, a key of `FAMILIES`; "ecp5" by default. The
+        Verilog is for any. None for a core that is loaded at run time, which leaves nothing to choose.
+    without_idle : bool
+        Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
+        manifest names them under `removed`, by their numbers in `model`.
+    loadable : Loadable, optional
+        Memories are loaded at run time, instead of holding `model` from the start. The folder gets the load image of
+        `model`.
+
+    Returns
+    -------
+    dict
+        The manifest, JSON-ready.
+
+    Raises
+    ------
+    InputError
+        If a model is damaged or does not fit the others, `lanes`, `layers`, `encoding` or `target` is not supported, or
+        `out` is somebody else's folder.
+    """
+    from spikewright_hw.verilog import generate
+
+    model = Path(model)
+    if lanes not in LANES:
+        raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+    if layers not in LAYERS:
+        raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
+    if encoding not in ("auto", *ENCODINGS):
+        raise InputError(f"encoding must be auto or one of {', '.join(ENCODINGS)}, not {encoding!r}")
+    if target is not None and target not in FAMILIES:
+        raise InputError(f"target must be one of {', '.join(FAMILIES)}, not {target!r}")
+    if target is not None and loadable is not None:
+        raise InputError(f"target must be left out for a core that is loaded at run time, and not be {target}")
+    target = target or "ecp5"
+    if loadable is not None and encoding not in ("auto", "absolute"):
+        raise InputError(f"encoding of a core that is loaded at run time must be absolute, not {encoding}")
+    if without_idle and loadable is not None:
+        # What has no effect in one network has some in another.
+        raise InputError("a core that is loaded at run time must have all neurons, not be without idle ones")
+    whole = load_model(model)
+    network, removed = prune(whole) if without_idle else (whole, {})
+    if loadable is None:
+        core = pack(network, lanes, layers=layers, encoding=encoding, target=target)
+    else:
+        core = _loadable_core(whole, lanes, layers, loadable)
+    with atomic_dir(out) as folder:
+        with _without_collector():
+            generated = generate(core, folder, partial(split_widths, family=target))
+        if network is whole:
+            shutil.copyfile(model, folder / MODEL)
+        else:
+            save_model(folder / MODEL, network, {"pruned_from_sha256": sha256(model)})
+        stored = generated["images"] if loadable is None else generated["load"]["memories"]
+        manifest = {
+            "format": FORMAT,
+            "lanes": lanes,
+            "layers": layers,
+            "target": target if loadable is None else None,
+            "model_sha256": sha256(folder / MODEL),
+            "layout_sha256": digest(core),
+            "network": [network.inputs, *(layer.neurons for layer in network.layers)],
+            "removed": removed,
+            "synapses": sum(layer.synapses for layer in network.layers),
+            "weights": sum(layer.weights.size for layer in network.layers),
+            "memory_bits": memory_bits(core, stored),
+            "encoding": {where: image.encoding for where, image in core.memories.items()},
+            "encodings": encoding_sizes(core),
+            "predicted_cycles": {"silent_sample": silent_cycles(core)},
+            **({} if loadable is None else {"capacity": capacity_of(core).as_dict()}),
+            **generated,
+        }
+        write_manifest(folder, manifest)
+    return {"spikewright": __version__, **manifest}
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No search for garbage: a third of the time, as a netlist is millions of small objects that all stay in use."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _loadable_core(network: NetworkSpec, lanes: int, layers: Layers, loadable: Loadable) -> CoreSpec:
+    networks = [network]
+    for path in loadable.room_for:
+        other = load_model(path)
+        try:
+            check_shape(other, network)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        networks.append(other)
+    return pack_into(network, lanes, capacity_for(networks, lanes, loadable.margin, layers))
+
+
+def write_image(model: Path | str, build_dir: Path | str, out: Path | str) -> dict[str, Any]:
+    """Write the load image of another network for the core of a build folder.
+
+    Parameters
+    ----------
+    model : Path
+        Integer network by `save_model`.
+    build_dir : Path
+        By `build` with `loadable`.
+    out : Path
+        File to write.
+
+    Returns
+    -------
+    dict
+        JSON-ready: `image`, `bytes`, `build_dir`, `synapses`, `fingerprint` and `model_sha256`.
+
+    Raises
+    ------
+    InputError
+        If the network does not fit; names what, the limit and the value.
+    """
+    manifest, core = open_build(build_dir, model)
+    image = image_of(Path(build_dir), manifest, core)
+    with atomic_path(Path(out)) as part:
+        part.write_bytes(image)
+    return {
+        "image": str(out),
+        "bytes": len(image),
+        "build_dir": str(build_dir),
+        "synapses": sum(layer.synapses for layer in core.network.layers),
+        "fingerprint": manifest["load"]["fingerprint"],
+        "model_sha256": sha256(model),
+    }
+
+
+def image_of(build_dir: Path, manifest: dict[str, Any], core: CoreSpec) -> bytes:
+    """The load image of `core`, which is for the Verilog of a build folder."""
+    from spikewright_hw.verilog import load_image
+
+    image, fingerprint = load_image(core)
+    if fingerprint.hex() != manifest["load"]["fingerprint"]:
+        raise InputError(
+            f"{build_dir / MANIFEST}: load.fingerprint must be {fingerprint.hex()}, as the core is made now, not "
+            f"{manifest['load']['fingerprint']}: generate it anew"
+        )
+    return image
+
+
+def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Bits by memory, those of all lanes together: the images, then what is written at run time."""
+    bits: dict[str, int] = {}
+    for name, image in images.items():
+        memory = re.sub(r"\d*(_bits\d+)?$", "", name)
+        bits[memory] = bits.get(memory, 0) + image["words"] * image["width"]
+    for index, layer in enumerate(core.layers):
+        spec = layer.spec
+        state_bits = core.state_bits(index)
+        if core.engine is None:
+            bits[f"layer{index}_membranes"] = layer.rows * layer.lanes * state_bits
+        else:
+            # As wide as the widest.
+            words = core.engine_rows * layer.lanes
+            bits["engine_membranes"] = max(words * state_bits, bits.get("engine_membranes", 0))
+        if spec.delays is not None:
+            bits[f"layer{index}_ring"] = layer.ring_words * layer.lanes
+    return bits
+
+
+def encoding_sizes(core: CoreSpec) -> dict[str, dict[str, dict[str, int]]]:
+    """By layer and encoding of its synapses: bits, pointers included, and block RAMs of every family of devices.
+
+    Where the layers share lanes, all their synapses are those of `engine`.
+    """
+    return {
+        where: {
+            name: {"bits": stored.bits} | {f"{family}_brams": place_stored(stored, family).brams for family in FAMILIES}
+            for name, stored in encodings(image).items()
+        }
+        for where, image in core.memories.items()
+    }
+
+
+def silent_cycles(core: CoreSpec) -> int:
+    """Clock cycles of a sample of the full length without any event: the least an inference takes."""
+    import torch
+
+    from spikewright.integer.reference import IntegerNetwork
+    from spikewright.predict.cycles import CycleModel
+
+    network = core.network
+    values = torch.zeros((1, network.timesteps, network.inputs), dtype=torch.uint8)
+    trace = IntegerNetwork(network).run(values)
+    spikes = [layer[0].numpy() for layer in trace.spikes]
+    return CycleModel(core).run(values[0].numpy(), spikes, 0).latency
+
+
+def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[dict[str, Any], CoreSpec]:
+    """Manifest and core of a build folder.
+
+    The core is laid out anew from the network in the folder: a changed memory image is for the simulation to find. So
+    a folder of a version that lays it out otherwise, or has cores of other cycles, is refused: in a simulation it would
+    look like faulty hardware.
+
+    Parameters
+    ----------
+    build_dir : Path
+    model : Path, optional
+        Network to load, instead of the one in the folder.
+
+    Raises
+    ------
+    InputError
+        If the folder is not by `build`, or by that of another version, or a file of it is damaged; if `model` cannot be
+        loaded.
+    """
+    build_dir = Path(build_dir)
+    manifest = read_manifest(build_dir)
+    if manifest.get("format") != FORMAT:
+        if str(manifest.get("format")).startswith(FORMAT.rstrip("0123456789")):
+            raise _made_otherwise(build_dir, manifest)
+        raise InputError(f"{build_dir / MANIFEST}: format must be {FORMAT!r}, not {manifest.get('format')!r:.60}")
+    if "layout_sha256" not in manifest:
+        raise _made_otherwise(build_dir, manifest)
+    if type(manifest.get("lanes")) is not int or manifest["lanes"] not in LANES:
+        raise InputError(
+            f"{build_dir / MANIFEST}: lanes must be one of {', '.join(map(str, LANES))}, not "
+            f"{manifest.get('lanes')!r:.60}"
+        )
+    stream = manifest.get("stream")
+    if not isinstance(stream, dict):
+        raise InputError(f"{build_dir / MANIFEST}: stream must be an object, not {stream!r:.60}")
+    for name in _STREAM:
+        if type(stream.get(name)) is not int or not 0 < stream[name] < 1 << 16:
+            raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be 1 .. 65535, not {stream.get(name)!r:.60}")
+    layers = manifest.get("layers", "parallel")
+    if layers not in LAYERS:
+        raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
+    core = _open_core(build_dir, manifest, None, layers, _encodings(build_dir, manifest))
+    if manifest.get("model_sha256") != sha256(build_dir / MODEL):
+        raise InputError(f"{build_dir / MODEL} must be the network that {MANIFEST} beside it tells of, not another one")
+    if manifest["layout_sha256"] != digest(core):
+        raise _made_otherwise(build_dir, manifest)
+    if model is not None:
+        core = _open_core(build_dir, manifest, model, layers, [])
+    network = core.network
+    for name, value in (
+        ("axon_bits", unsigned_bits(network.inputs - 1)),
+        ("value_bits", network.value_bits),
+        ("mark_bit", stream["axon_bits"] + stream["value_bits"]),
+        ("input_bytes", stream["mark_bit"] // 8 + 1),
+        ("output_bytes", -(-core.score_bits // 8)),
+        ("classes", network.classes),
+    ):
+        if stream[name] != value:
+            raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be {value} for {MODEL}, not {stream[name]}")
+    check_images(build_dir, manifest.get("images"))
+    return manifest, core
+
+
+def _made_otherwise(build_dir: Path, manifest: dict[str, Any]) -> InputError:
+    made = f"{manifest.get('spikewright', 'unknown')!s:.20}"
+    return InputError(
+        f"{build_dir} was made by another version of spikewright (version {made}, this is {__version__}): "
+        "generate it again"
+    )
+
+
+def _encodings(build_dir: Path, manifest: dict[str, Any]) -> list[Encoding]:
+    """Of the memories of a core, in their order."""
+    chosen = manifest.get("encoding")
+    if not isinstance(chosen, dict):
+        raise InputError(f"{build_dir / MANIFEST}: encoding must be an object, not {chosen!r:.60}")
+    for where, encoding in chosen.items():
+        if encoding not in ENCODINGS:
+            allowed = ", ".join(ENCODINGS)
+            raise InputError(f"{build_dir / MANIFEST}: encoding.{where} must be one of {allowed}, not {encoding!r:.60}")
+    return list(chosen.values())
+
+
+def _open_core(
+    build_dir: Path, manifest: dict[str, Any], model: Path | str | None, layers: Layers, encoding: list[Encoding]
+) -> CoreSpec:
+    own = load_model(build_dir / MODEL)
+    if "load" not in manifest:
+        if model is not None:
+            raise InputError(f"{build_dir} must be made by `generate --weights loadable` to take another network")
+        memories = len(own.layers) if layers == "parallel" else 1
+        if len(encoding) != memories:
+            raise InputError(f"{build_dir / MANIFEST}: encoding must have {memories} entries, not {len(encoding)}")
+        try:
+            return pack(own, manifest["lanes"], layers=layers, encoding=encoding)
+        except InputError as error:
+            raise InputError(f"{build_dir / MANIFEST}: {error}") from None
+    try:
+        capacity = Capacity.from_dict(manifest.get("capacity"))
+    except InputError as error:
+        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
+    if (capacity.engine is not None) != (layers == "shared"):
+        having = "must have" if layers == "shared" else "must not have"
+        raise InputError(f"{build_dir / MANIFEST}: capacity of {layers} layers {having} an engine")
+    load = manifest["load"]
+    if not isinstance(load, dict) or not isinstance(load.get("fingerprint"), str):
+        raise InputError(f"{build_dir / MANIFEST}: load must be an object with a fingerprint, not {load!r:.60}")
+    network = own if model is None else load_model(Path(model))
+    try:
+        check_shape(network, own)
+        return pack_into(network, manifest["lanes"], capacity)
+    except InputError as error:
+        raise InputError(f"{build_dir / MODEL if model is None else model}: {error}") from None
+
+
+def check_images(build_dir: Path, images: Any) -> None:
+    """Every image must be there, whole; what its words are is for the simulation to find."""
+    if not isinstance(images, dict):
+        raise InputError(f"{build_dir / MANIFEST}: images must be an object, not {images!r:.60}")
+    for name, image in images.items():
+        words = image.get("words") if isinstance(image, dict) else None
+        if not re.fullmatch(r"\w+", name, re.ASCII) or type(words) is not int:
+            raise InputError(f"{build_dir / MANIFEST}: images must have names and numbers of words, not {name!r:.60}")
+        file = build_dir / f"{name}.hex"
+        try:
+            lines = file.read_text("ascii").splitlines()
+        except OSError as error:
+            raise InputError(f"cannot read {file}: {error.strerror or error}") from error
+        except UnicodeDecodeError:
+            raise InputError(f"{file} must hold hexadecimal words, not other bytes") from None
+        lines = [line for line in lines if not line.startswith("//")]
+        if bad := [line for line in lines if not re.fullmatch(r"[0-9a-f]+", line)]:
+            raise InputError(f"{file} must hold hexadecimal words, not {bad[0]!r:.60}")
+        if len(lines) != words:
+            raise InputError(f"{file} must hold {words} words, not {len(lines)}")

@@ -1,0 +1,17 @@
+"""The commands, in the order of the pipeline. These modules import the rooms only when they run."""
+
+from spikewright.cli import (
+    data,
+    demo,
+    evaluate,
+    explore,
+    generate,
+    quantize,
+    report,
+    simulate,
+    sweep,
+    synth,
+    train,
+)
+
+COMMANDS = (data, train, sweep, report, evaluate, quantize, explore, generate, simulate, synth, demo)

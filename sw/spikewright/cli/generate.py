@@ -1,0 +1,205 @@
+"""`spikewright generate`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, thousands
+from spikewright.contract.errors import InputError
+from spikewright.support.progress import step
+
+LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.contract.layout`, which is not imported for `--help` alone.
+
+
+DEFAULT_LANES = 8
+DEFAULT_MARGIN = 0.25
+
+
+def _lanes(text: str) -> int:
+    if text not in map(str, LANES):
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(map(str, LANES))}, not {text}")
+    return int(text)
+
+
+def _margin(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"must be 0 .. 100, not {text}")
+    return value
+
+
+def add(subparsers: Subparsers[Parser]) -> None:
+    parser = add_command(
+        subparsers,
+        "generate",
+        run,
+        summary="Verilog of an integer network",
+        details="Writes a folder with the core in plain Verilog, its memory images and a manifest. Zero weights\n"
+        "are not stored. More lanes do more synapses at once. With --weights loadable, the core gets its\n"
+        "weights at run time, and one bitstream is for all networks of the same shape that fit;\n"
+        "`spikewright generate OTHER --image-for build -o other.bin` then writes the load image of another.",
+        example="spikewright generate model.safetensors -o build --lanes 8",
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="integer network by `spikewright quantize`")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="folder, or image, to make")
+    parser.add_argument("--lanes", type=_lanes, metavar="N", help=f"1, 2, 4, ... or 64 (default: {DEFAULT_LANES})")
+    parser.add_argument(
+        "--layers",
+        choices=("parallel", "shared"),
+        default="parallel",
+        help="parallel: every layer has its lanes, all work at once; shared: they take turns on the same lanes, for "
+        "small FPGAs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--encoding",
+        choices=("auto", "absolute", "relative", "bitmap"),
+        help="how memories tell the neuron of a synapse: its row within the lane, the distance from the synapse "
+        "before, or a bit for every row; auto: for each layer what takes the least (default: auto)",
+    )
+    parser.add_argument(
+        "--target",
+        choices=("ecp5", "ice40"),
+        help="family of devices for whose block RAM encodings and memories are chosen; the Verilog is for any "
+        "(default: ecp5)",
+    )
+    parser.add_argument(
+        "--without-idle",
+        action="store_true",
+        help="leave out neurons without effect on the scores, and those that can never fire, and tell how many",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("fixed", "loadable"),
+        help="in the memories from the start, or loaded at run time (default: fixed)",
+    )
+    parser.add_argument(
+        "--margin",
+        type=_margin,
+        metavar="F",
+        help=f"loadable: capacity beyond what MODEL needs, as a share of that (default: {DEFAULT_MARGIN})",
+    )
+    parser.add_argument(
+        "--room-for",
+        type=Path,
+        action="append",
+        metavar="MODEL",
+        help="loadable: another network that must fit; may be repeated",
+    )
+    parser.add_argument(
+        "--image-for",
+        type=Path,
+        metavar="BUILD_DIR",
+        help="write only the load image of MODEL for a core by `--weights loadable`",
+    )
+
+
+def _removed(removed: dict[str, list[list[int]]]) -> str:
+    counts = {why: sum(map(len, numbers)) for why, numbers in removed.items()}
+    return (
+        f"{counts['dead']} neurons without effect, {counts['silent']} that cannot fire; "
+        f"{counts['inputs']} inputs have no synapses"
+    )
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Options that have no meaning are refused rather than ignored."""
+    shared = None if args.layers == "parallel" else args.layers
+    building = {
+        "lanes": args.lanes,
+        "layers": shared,
+        "encoding": args.encoding,
+        "target": args.target,
+        "without-idle": args.without_idle or None,
+    }
+    building["weights"] = args.weights
+    for_loadable = {"margin": args.margin, "room-for": args.room_for}
+    if args.image_for is not None:
+        for name, value in {**building, **for_loadable}.items():
+            if value is not None:
+                raise InputError(f"--{name} must be left out with --image-for: the core is made already")
+    elif args.weights != "loadable":
+        for name, value in for_loadable.items():
+            if value is not None:
+                raise InputError(f"--{name} must be left out without --weights loadable")
+
+
+def _sizes(sizes: dict[str, dict[str, int]], chosen: str) -> str:
+    return ", ".join(
+        f"{name} {thousands(size['bits'])} bits" + (" (chosen)" if name == chosen else "")
+        for name, size in sizes.items()
+    )
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    from spikewright.build.generate import Loadable, build, write_image
+
+    _check_options(args)
+    if args.image_for is not None:
+        with step("Writing the load image"):
+            written = write_image(args.model, args.image_for, args.out)
+        return Outcome(
+            written,
+            [
+                ("load image", written["image"]),
+                ("bytes", thousands(written["bytes"])),
+                ("synapses stored", thousands(written["synapses"])),
+                ("for the core", written["fingerprint"]),
+            ],
+        )
+    loadable = None
+    if args.weights == "loadable":
+        loadable = Loadable(DEFAULT_MARGIN if args.margin is None else args.margin, args.room_for or ())
+    with step("Generating Verilog and memory images"):
+        manifest = build(
+            args.model,
+            args.out,
+            args.lanes or DEFAULT_LANES,
+            layers=args.layers,
+            encoding=args.encoding or "auto",
+            target=args.target,
+            without_idle=args.without_idle,
+            loadable=loadable,
+        )
+    keys = (
+        "lanes",
+        "layers",
+        "target",
+        "network",
+        "removed",
+        "weights",
+        "synapses",
+        "memory_bits",
+        "encoding",
+        "encodings",
+        "state_bits",
+        "predicted_cycles",
+        "stream",
+    )
+    report = {
+        "build_dir": str(args.out),
+        **{key: manifest[key] for key in keys},
+        "capacity": manifest.get("capacity"),
+        "load": manifest.get("load"),
+    }
+    bits = manifest["memory_bits"]
+    rows = [
+        ("network", "-".join(map(str, manifest["network"]))),
+        ("lanes", str(manifest["lanes"]) + (", shared by all layers" if args.layers == "shared" else "")),
+        *((("removed", _removed(manifest["removed"])),) if args.without_idle else ()),
+        ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
+        ("memory", f"{thousands(sum(bits.values()))} bits"),
+        *((f"  {name.replace('_', ' ')}", thousands(value)) for name, value in bits.items()),
+        *(
+            (f"  encodings of {name}", _sizes(sizes, manifest["encoding"][name]))
+            for name, sizes in manifest["encodings"].items()
+        ),
+        ("membranes", ", ".join(f"{bits} bits" for bits in manifest["state_bits"].values())),
+        ("cycles, silent sample", thousands(manifest["predicted_cycles"]["silent_sample"])),
+        ("Verilog", str(args.out / manifest["verilog"])),
+        *([("load image", f"{thousands(manifest['load']['bytes'])} bytes")] if loadable else []),
+    ]
+    return Outcome(report, rows)

@@ -1,0 +1,60 @@
+"""`spikewright synth`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, integer, megahertz, thousands
+
+
+def add(subparsers: Subparsers[Parser]) -> None:
+    parser = add_command(
+        subparsers,
+        "synth",
+        run,
+        summary="bitstream for a board",
+        details="Synthesizes a core with its board top (yosys) and places and routes it (nextpnr): bitstream,\n"
+        "utilization, maximum clock frequency. Fails if a memory dissolved into flip-flops, or if the\n"
+        "clock of the board is missed. Takes minutes.",
+        example="spikewright synth build --board ulx3s-85f",
+    )
+    parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
+    parser.add_argument("--board", required=True, metavar="BOARD", help="ulx3s-85f or icebreaker")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="DIR", help="folder to make (default: synth-BOARD in BUILD_DIR)"
+    )
+    parser.add_argument(
+        "--clock-mhz", type=megahertz, metavar="F", help="clock of the core (default: what the board is meant for)"
+    )
+    parser.add_argument(
+        "--seed", type=integer(0, 2**31 - 1), default=1, metavar="S", help="of the placement (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    from spikewright_boards.flow import TimingMissed, synthesize
+
+    failed = None
+    try:
+        report = synthesize(args.build_dir, args.board, out_dir=args.out, clock_mhz=args.clock_mhz, seed=args.seed)
+    except TimingMissed as missed:
+        report, failed = missed.report, str(missed)
+    available = report["available"]
+    rows = [("board", report["board"])]
+    rows += [
+        (label, f"{thousands(report[key])} of {thousands(available[key])}")
+        for key, label in (
+            ("luts", "LUTs"),
+            ("ffs", "flip-flops"),
+            ("brams", "block RAMs"),
+            ("sprams", "single-port RAMs"),
+            ("dsps", "multipliers"),
+        )
+        if key in report
+    ]
+    rows += [
+        ("maximum clock", f"{report['fmax_mhz']:.1f} MHz (runs at {report['clock_mhz']:g} MHz)"),
+        ("bitstream", str(report["bitstream"])),
+    ]
+    return Outcome(report, rows, failed)

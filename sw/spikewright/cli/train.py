@@ -1,0 +1,61 @@
+"""`spikewright train`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, assignment, percent
+
+
+def add(subparsers: Subparsers[Parser]) -> None:
+    parser = add_command(
+        subparsers,
+        "train",
+        run,
+        summary="train a sparse network",
+        details="Trains a spiking network with learned delays by linearized Bregman iterations (AdaBreg), which\n"
+        "start from few weights and add those that are needed. CONFIG is a TOML file or the name of a\n"
+        "shipped configuration. RUN_DIR gets the checkpoint; the same command continues a training that\n"
+        "was interrupted, and with more epochs one that has ended.",
+        example="spikewright train shd --data digits --out runs/first --set epochs=20",
+        resumable=True,
+    )
+    parser.add_argument("config", metavar="CONFIG", help="TOML file, or name of a shipped configuration")
+    add_data(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="folder of this training")
+    parser.add_argument(
+        "--set",
+        type=assignment,
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="key=value",
+        help="change a setting of CONFIG; may be repeated",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "auto"),
+        default="auto",
+        help="auto takes a GPU where there is one; torchrun --nproc-per-node N -m spikewright train ... shares the "
+        "work out among N (default: %(default)s)",
+    )
+    parser.add_argument("--restart", action="store_true", help="start afresh instead of continuing")
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    from spikewright.learn.train import train
+    from spikewright.support.parallel import launched
+
+    if args.restart:
+        args.continues = "the same command without --restart continues it"
+    report = train(args.config, args.data, args.out, dict(args.settings), resume=not args.restart, device=args.device)
+    rows = [
+        ("accuracy, validation", f"{percent(report['accuracy'])} ({report['validation_samples']} samples)"),
+        ("zero weights", percent(report["sparsity"])),
+        ("best epoch", f"{report['best_epoch']} of {report['epochs']}"),
+        *([("choice", report["choice"])] if report["choice"] else []),
+        ("time", f"{report['seconds']:.0f} s"),
+        ("checkpoint", report["checkpoint"]),
+    ]
+    return Outcome(report, rows, silent=not launched().primary)

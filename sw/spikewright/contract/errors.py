@@ -1,0 +1,11 @@
+"""Errors whose message is meant for the user of the command line."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Bad input: one line that names the thing, the constraint and the value. The command line exits with 2."""
+
+
+class CheckFailed(Exception):
+    """The command ran, and what it checked does not hold. The command line exits with 1."""

@@ -1,0 +1,323 @@
+"""Networks laid out for a core: the memory images of their layers.
+
+Plain NumPy, like `spec`: `spikewright_hw` builds a core from this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.contract.integers import IntArray, run_addresses, signed_bits, unsigned_bits
+from spikewright.contract.network import LayerSpec, NetworkSpec
+
+Layers = Literal["parallel", "shared"]
+"""Whether every layer has lanes of its own, or all take turns on the same ones."""
+LAYERS: tuple[Layers, ...] = ("parallel", "shared")
+Encoding = Literal["absolute", "relative", "bitmap"]
+"""How the memories of a layer tell the neuron of a synapse, see `LayerImage`."""
+ENCODINGS: tuple[Encoding, ...] = ("absolute", "relative", "bitmap")
+BITMAP_ROWS = 64
+"""Most rows of a lane with a bitmap: each is a bit in the logic that finds the next synapse."""
+
+LANES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class DelayEntry(NamedTuple):
+    """Neurons of one row of hardware positions whose spikes take the same time: they are read together.
+
+    Parameters
+    ----------
+    delay : int
+        Steps.
+    row : int
+    lanes : tuple of int
+    """
+
+    delay: int
+    row: int
+    lanes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LayerCapacity:
+    """What the memories of a layer can hold where they are loaded at run time, see `capacity.Capacity`.
+
+    Parameters
+    ----------
+    lanes : int
+    synapses : int
+        Of the synapse memory of a lane.
+    run : int
+        Synapses of an axon in a lane.
+    entries : int
+        Of the program of delays; 0 without recurrence, as is `delay`.
+    delay : int
+        Steps.
+    threshold_bits : int
+        0 for a read-out.
+    bias_bits, state_bits : int
+    offset_bits : int
+        See `LayerImage.offset_bits`. Runs are placed so that it suffices.
+    """
+
+    lanes: int
+    synapses: int
+    run: int
+    entries: int
+    delay: int
+    threshold_bits: int
+    bias_bits: int
+    state_bits: int
+    offset_bits: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerImage:
+    """Memories of one layer, its neurons dealt out to lanes.
+
+    Neuron `order[h]` of the network sits at hardware position h: lane `h % lanes`, row `h // lanes`. Events carry
+    hardware positions, so the axons of the following layer (and of the recurrence) are numbered by position too.
+
+    Compressed sparse rows by presynaptic axon, one memory per lane: the synapses of axon a in lane l, its run, are
+    `data[l][start : start + length]` with `start = starts[a, l]` and `length = lengths[a, l]`, by rising row of the
+    neuron within the lane. Runs lie in any order; words between them are 0 and are never read. What tells the rows is
+    the `encoding`:
+
+    - absolute: `indices[l][...]` are the rows.
+    - relative: they count the rows that are skipped since the synapse before, or since the start of the lane.
+    - bitmap: `bitmaps[a, l]` has a bit for every row, in place of the length; `indices` are 0 and not stored.
+
+    Parameters
+    ----------
+    spec : LayerSpec
+        What was packed, neurons and axons in the order of the network.
+    lanes : int
+    order : (neurons,) integers
+        A permutation of 0 .. neurons - 1.
+    starts, lengths : (axons, lanes) integers
+        An empty run starts where the first run of its axon does.
+    indices, data : per lane, (words of the lane,) integers
+        What tells the row, and weight (never 0 within a run).
+    encoding : "absolute", "relative" or "bitmap"
+    bitmaps : (axons, lanes, rows) bool, optional
+        Only of that encoding.
+    capacity : LayerCapacity, optional
+        Of memories that are loaded at run time; without it, all sizes are those of the contents.
+    """
+
+    spec: LayerSpec
+    lanes: int
+    order: IntArray
+    starts: IntArray
+    lengths: IntArray
+    indices: tuple[IntArray, ...]
+    data: tuple[IntArray, ...]
+    encoding: Encoding = "absolute"
+    bitmaps: npt.NDArray[np.bool_] | None = None
+    capacity: LayerCapacity | None = None
+
+    @property
+    def rows(self) -> int:
+        """Neurons per lane, the last row perhaps not full."""
+        return -(-self.spec.neurons // self.lanes)
+
+    @property
+    def bases(self) -> IntArray:
+        """(axons,): address of the first run of an axon; its runs in other lanes start a short offset further on."""
+        bases: IntArray = self.starts.min(axis=1)
+        return bases
+
+    def synapses(self, lane: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Axon, row and weight of all synapses of a lane, axon by axon, as the hardware reads them."""
+        bitmaps = None if self.bitmaps is None else self.bitmaps[:, lane]
+        lengths = self.lengths[:, lane] if bitmaps is None else bitmaps.sum(axis=1)
+        words = run_addresses(self.starts[:, lane], lengths)
+        axon, row = np.repeat(np.arange(len(lengths)), lengths), self.indices[lane][words]
+        if bitmaps is not None:
+            axon, row = np.nonzero(bitmaps)
+        if self.encoding == "relative":
+            row = np.cumsum(row + 1)
+            # Every run starts anew.
+            row -= np.repeat(np.append(0, row)[np.cumsum(lengths) - lengths], lengths) + 1
+        return axon, row, self.data[lane][words]
+
+    def extent(self, axon: int, lane: int) -> int:
+        """What the pointer to a run tells of its synapses: their number, or a bit for every row, row 0 lowest."""
+        if self.bitmaps is None:
+            return int(self.lengths[axon, lane])
+        return sum(1 << row for row in np.flatnonzero(self.bitmaps[axon, lane]).tolist())
+
+    @property
+    def index_bits(self) -> int:
+        """Width of what tells the row in a word of the synapse memory."""
+        if self.encoding == "absolute":
+            return self.row_bits
+        return max((int(indices.max(initial=0)).bit_length() for indices in self.indices), default=0)
+
+    @property
+    def synapse_bits(self) -> int:
+        """Width of a word of the synapse memory."""
+        return self.index_bits + self.spec.weight_bits
+
+    @property
+    def extent_bits(self) -> int:
+        """Width of an `extent`."""
+        return self.rows if self.encoding == "bitmap" else self.length_bits
+
+    @property
+    def row_bits(self) -> int:
+        """Width of a row within a lane."""
+        return unsigned_bits(self.rows - 1)
+
+    @property
+    def start_bits(self) -> int:
+        """Width of an address of a lane's synapse memory."""
+        words = self.capacity.synapses if self.capacity else max(len(data) for data in self.data)
+        return unsigned_bits(max(words - 1, 0))
+
+    @property
+    def offset_bits(self) -> int:
+        """Width of the distance from the base of an axon to its run in a lane; 0 in a single lane."""
+        if self.capacity:
+            return self.capacity.offset_bits
+        return int((self.starts - self.bases[:, None]).max()).bit_length()
+
+    @property
+    def length_bits(self) -> int:
+        """Width of the number of synapses of an axon in a lane."""
+        return unsigned_bits(self.capacity.run if self.capacity else int(self.lengths.max(initial=0)))
+
+    @property
+    def threshold_bits(self) -> int:
+        """Width of a threshold; 0 for a read-out."""
+        if self.spec.threshold is None:
+            return 0
+        return self.capacity.threshold_bits if self.capacity else unsigned_bits(int(self.spec.threshold.max()))
+
+    @property
+    def bias_bits(self) -> int:
+        if self.capacity:
+            return self.capacity.bias_bits
+        return signed_bits(int(self.spec.bias.min()), int(self.spec.bias.max()))
+
+    @property
+    def pointer_bits(self) -> int:
+        """Width of what points at the runs of an axon: its base; for every lane an offset, and a length or bitmap."""
+        return self.start_bits + self.lanes * (self.offset_bits + self.extent_bits)
+
+    @property
+    def program(self) -> list[DelayEntry]:
+        """What a step of a recurrent layer asks of the steps before, long delays first."""
+        if self.spec.delays is None:
+            return []
+        members: dict[tuple[int, int], list[int]] = {}
+        for position, delay in enumerate(self.spec.delays[self.order].tolist()):
+            members.setdefault((-delay, position // self.lanes), []).append(position % self.lanes)
+        return [DelayEntry(-delay, row, tuple(lanes)) for (delay, row), lanes in sorted(members.items())]
+
+    @property
+    def entries(self) -> int:
+        """Most entries of the program."""
+        return self.capacity.entries if self.capacity else len(self.program)
+
+    @property
+    def slots(self) -> int:
+        """Steps whose spikes are kept for the delays."""
+        if self.spec.delays is None:
+            return 0
+        return 1 + (self.capacity.delay if self.capacity else int(self.spec.delays.max()))
+
+    @property
+    def ring_words(self) -> int:
+        """Rows of spikes that are kept for the delays: a slot for every step that may be asked for."""
+        return self.slots * self.rows
+
+    def by_position(self, per_neuron: IntArray, fill: int) -> IntArray:
+        """(rows, lanes) from (neurons,), positions without a neuron filled."""
+        grid = np.full(self.rows * self.lanes, fill, dtype=np.int64)
+        grid[: self.spec.neurons] = per_neuron[self.order]
+        return grid.reshape(self.rows, self.lanes)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CoreSpec:
+    """A network laid out for a core of `lanes` lanes: what `spikewright_hw` builds and the cycle model predicts.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+    lanes : int
+        Lanes of the largest layer, one of `LANES`; others have as many as they need to keep up.
+    layers : tuple of LayerImage
+        One per layer of the network.
+    queue_depth : int
+        Runs that wait in front of a lane: 8 .. 64.
+    engine : LayerImage, optional
+        Where the layers take turns on the same lanes: the synapses of all of them, as those of one layer with the
+        axons of all. Which neuron a row means depends on the layer whose turn it is.
+    score_capacity : int, optional
+        Bits of a score where the memories are loaded at run time, as the `capacity` of the layers.
+    """
+
+    network: NetworkSpec
+    lanes: int
+    layers: tuple[LayerImage, ...]
+    queue_depth: int = 16
+    engine: LayerImage | None = None
+    score_capacity: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.lanes not in LANES:
+            raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes}")
+        if not 8 <= self.queue_depth <= 64:
+            raise ValueError(f"queue_depth must be 8 .. 64, not {self.queue_depth}")
+
+    @property
+    def memories(self) -> dict[str, LayerImage]:
+        """Whose synapses lie in which row and synapse memories, by the prefix of their names."""
+        if self.engine is not None:
+            return {"engine": self.engine}
+        return {f"layer{index}": image for index, image in enumerate(self.layers)}
+
+    @property
+    def axon_bases(self) -> list[int]:
+        """First axon of every layer in the engine."""
+        axons = [image.spec.axons for image in self.layers]
+        return [sum(axons[:index]) for index in range(len(axons))]
+
+    @property
+    def row_bases(self) -> list[int]:
+        """Where the rows of every layer begin in the memories of the engine: a row joins its base without a carry."""
+        bases = [0] * len(self.layers)
+        end = 0
+        # The largest first: each then begins at a multiple of its own size.
+        for index in sorted(range(len(bases)), key=lambda index: -self.layers[index].row_bits):
+            bases[index] = end
+            end += 1 << self.layers[index].row_bits
+        return bases
+
+    @property
+    def engine_rows(self) -> int:
+        """Words of a memory of the engine with a word per row."""
+        return max(base + image.rows for base, image in zip(self.row_bases, self.layers, strict=True))
+
+    @property
+    def loadable(self) -> bool:
+        """Memories are loaded at run time."""
+        return self.score_capacity is not None
+
+    def state_bits(self, index: int) -> int:
+        """Width of a membrane of a layer."""
+        image = self.layers[index]
+        return image.capacity.state_bits if image.capacity else image.spec.bounds(self.network.timesteps).state_bits
+
+    @property
+    def score_bits(self) -> int:
+        """Width of a score, and of the class, which travels in the place of one."""
+        if self.score_capacity is not None:
+            return self.score_capacity
+        return max(signed_bits(*self.network.score_bounds), unsigned_bits(self.network.classes - 1) + 1)

@@ -1,0 +1,285 @@
+"""Integer networks: the equations of their layers, and ranges that no membrane leaves.
+
+What the rooms share: neither torch nor amaranth is imported here. Arrays are made read-only, so that a specification
+never changes after it was validated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from spikewright.contract.decay import Decay
+from spikewright.contract.integers import IntArray, check_range, frozen, signed_bits
+
+Reset = Literal["hard", "soft"]
+MAX_DELAY = 4095
+"""Steps; far beyond what a sample has, so that a damaged file is refused."""
+RATE_UNIT = 1 << 12
+"""Rate of an axon that has an event in every step."""
+_LIMIT = 1 << 40
+_MEMBRANE_LIMIT = 1 << 46
+"""Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Ranges that no input within the declared limits can leave; see `LayerSpec.bounds`.
+
+    `membrane` covers the state memory at every moment (partial sums included), `after_reset` the membrane that is left
+    after a step, both as (lowest, highest) over all neurons of the layer.
+    """
+
+    membrane: tuple[int, int]
+    after_reset: tuple[int, int]
+
+    @property
+    def state_bits(self) -> int:
+        return signed_bits(*self.membrane)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LayerSpec:
+    """One layer of an integer network.
+
+    A step, in this order: decay, add all weighted events and the bias, compare (`>=`), emit, reset::
+
+        v = (v * decay.multiplier) >> decay.shift
+        v = v + bias + sum(weight << weight_shift) * value          # events of the step
+        s = v >= threshold
+        v = 0 (hard) or v - threshold (soft) where s
+
+    A read-out layer (`threshold` None) never fires; its scores are the sums of its membranes over the steps.
+
+    Parameters
+    ----------
+    inputs : int
+        Feed-forward axons.
+    neurons : int
+    weights : (neurons, axons) integers
+        `weights[post, pre]`; the axons are the feed-forward ones, then (`delays` given) one per neuron of the layer.
+    bias : (neurons,) integers
+    threshold : (neurons,) integers of at least 1, or None for a read-out
+    delays : (neurons,) integers of at least 0, or None without recurrence
+        A spike of neuron j at step t arrives at step t + 1 + delays[j].
+    decay : Decay
+    reset : "hard" or "soft"
+        Ignored by a read-out.
+    weight_bits : int
+        2 .. 16; weights lie in -(2**(weight_bits-1)-1) .. 2**(weight_bits-1)-1.
+    weight_shift : int
+        0 .. 16: fractional bits of the membrane below the weights.
+    value_bits : int
+        1 .. 16: width of the (unsigned) values of feed-forward events; 1 for spikes.
+    rates : (axons,) integers of 0 .. RATE_UNIT, optional
+        Mean number of events of each axon in a step of some recordings (`spikewright.integer.rates`), times RATE_UNIT.
+        Changes nothing that is computed: lanes are given equally much to do by them.
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold integers.
+    ValueError
+        If a shape or a range is violated.
+    """
+
+    inputs: int
+    neurons: int
+    weights: IntArray
+    bias: IntArray
+    threshold: IntArray | None
+    delays: IntArray | None
+    decay: Decay
+    reset: Reset = "hard"
+    weight_bits: int = 8
+    weight_shift: int = 0
+    value_bits: int = 1
+    rates: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("inputs", 1, 1 << 16),
+            ("neurons", 1, 1 << 16),
+            ("weight_bits", 2, 16),
+            ("weight_shift", 0, 16),
+            ("value_bits", 1, 16),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be {low} .. {high}, not {getattr(self, name)}")
+        if self.reset not in ("hard", "soft"):
+            raise ValueError(f"reset must be 'hard' or 'soft', not {self.reset!r}")
+        if self.threshold is None and self.delays is not None:
+            raise ValueError("a read-out layer must have no delays: it never fires")
+        shape = (self.neurons,)
+        object.__setattr__(self, "weights", frozen(self.weights, "weights", (self.neurons, self.axons)))
+        object.__setattr__(self, "bias", frozen(self.bias, "bias", shape))
+        limit = (1 << (self.weight_bits - 1)) - 1
+        check_range("weights", self.weights, -limit, limit)
+        check_range("bias", self.bias, 1 - _LIMIT, _LIMIT - 1)
+        # In floating point, as integers might wrap before they are compared.
+        largest = float((np.abs(self.weights).astype(np.float64) @ self._largest_values()).max())
+        if largest * 2.0**self.weight_shift >= _MEMBRANE_LIMIT:
+            raise ValueError(
+                f"weighted sum of a step must be below {_MEMBRANE_LIMIT}, not {largest * 2.0**self.weight_shift:.0f}"
+            )
+        if self.threshold is not None:
+            object.__setattr__(self, "threshold", frozen(self.threshold, "threshold", shape))
+            check_range("threshold", self.threshold, 1, _LIMIT - 1)
+        if self.delays is not None:
+            object.__setattr__(self, "delays", frozen(self.delays, "delays", shape))
+            check_range("delays", self.delays, 0, MAX_DELAY)
+        if self.rates is not None:
+            object.__setattr__(self, "rates", frozen(self.rates, "rates", (self.axons,)))
+            check_range("rates", self.rates, 0, RATE_UNIT)
+
+    @property
+    def recurrent(self) -> bool:
+        return self.delays is not None
+
+    @property
+    def readout(self) -> bool:
+        return self.threshold is None
+
+    @property
+    def axons(self) -> int:
+        """Rows of the synapse memory: feed-forward axons, then the layer's own neurons where it is recurrent."""
+        return self.inputs + (self.neurons if self.recurrent else 0)
+
+    @property
+    def synapses(self) -> int:
+        """Non-zero weights."""
+        return int(np.count_nonzero(self.weights))
+
+    def step_input(self) -> tuple[IntArray, IntArray]:
+        """Lowest and highest weighted sum of one step, bias excluded: two arrays (neurons,)."""
+        weighted = (self.weights << self.weight_shift) * self._largest_values()
+        return np.minimum(weighted, 0).sum(axis=1), np.maximum(weighted, 0).sum(axis=1)
+
+    def _largest_values(self) -> IntArray:
+        """(axons,) largest value of an event."""
+        value = np.ones(self.axons, dtype=np.int64)
+        value[: self.inputs] = (1 << self.value_bits) - 1
+        return value
+
+    def bounds(self, timesteps: int) -> Bounds:
+        """Ranges over all neurons, see `neuron_bounds`."""
+        state_low, state_high, low, high, _ = self.neuron_bounds(timesteps)
+        return Bounds(
+            membrane=(int(state_low.min()), int(state_high.max())),
+            after_reset=(int(low.min()), int(high.max())),
+        )
+
+    def neuron_bounds(self, timesteps: int) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+        """Interval arithmetic over at most `timesteps` steps from v = 0.
+
+        Decay, sums and resets are monotone, so the range of the membrane after a step follows from its range before.
+        It grows from {0} to a fixed point, which a leaky neuron reaches after a few steps; iterating no further than
+        `timesteps` bounds a neuron without leak too.
+
+        Returns
+        -------
+        tuple of (neurons,) integers
+            Lowest and highest state at any moment, lowest and highest membrane after a step, and the highest that is
+            ever compared with the threshold.
+
+        Raises
+        ------
+        ValueError
+            If a membrane could reach 2**46, so that a leak or a score might exceed 64 bits.
+        """
+        low_in, high_in = self.step_input()
+        low = np.zeros(self.neurons, dtype=np.int64)
+        high = np.zeros(self.neurons, dtype=np.int64)
+        state_low, state_high = np.minimum(low, self.bias), np.maximum(high, self.bias)
+        compared = np.full(self.neurons, -_MEMBRANE_LIMIT)
+        for _ in range(timesteps):
+            base_low = ((low * self.decay.multiplier) >> self.decay.shift) + self.bias
+            base_high = ((high * self.decay.multiplier) >> self.decay.shift) + self.bias
+            u_low, u_high = base_low + low_in, base_high + high_in
+            state_low, state_high = np.minimum(state_low, u_low), np.maximum(state_high, u_high)
+            compared = np.maximum(compared, u_high)
+            largest = max(-int(state_low.min()), int(state_high.max()))
+            if largest >= _MEMBRANE_LIMIT:
+                raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
+            if self.threshold is None:
+                next_low, next_high = u_low, u_high
+            elif self.reset == "hard":
+                next_low, next_high = u_low, np.minimum(u_high, self.threshold - 1)
+            else:
+                next_low = u_low
+                next_high = np.minimum(u_high, np.maximum(self.threshold - 1, u_high - self.threshold))
+            next_low, next_high = np.minimum(low, next_low), np.maximum(high, next_high)
+            if np.array_equal(next_low, low) and np.array_equal(next_high, high):
+                break
+            low, high = next_low, next_high
+        return state_low, state_high, low, high, compared
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NetworkSpec:
+    """An integer network: spiking layers in sequence, then one read-out.
+
+    Parameters
+    ----------
+    layers : tuple of LayerSpec
+        At least one; the last is the read-out, the others fire. Layer k+1 has as many inputs as layer k has neurons.
+    timesteps : int
+        1 .. 65535: most steps of a sample.
+    readout : "sum"
+        Score of class c: the sum of its membranes over the steps. The class is the lowest index of a highest score.
+
+    Raises
+    ------
+    ValueError
+        If the layers do not fit together, or a membrane has no bound of 46 bits.
+    """
+
+    layers: tuple[LayerSpec, ...]
+    timesteps: int
+    readout: Literal["sum"] = "sum"
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError("layers must hold at least a read-out, not 0 layers")
+        if not 1 <= self.timesteps < 1 << 16:
+            raise ValueError(f"timesteps must be 1 .. {(1 << 16) - 1}, not {self.timesteps}")
+        if self.readout != "sum":
+            raise ValueError(f"readout must be 'sum', not {self.readout!r}")
+        for index, layer in enumerate(self.layers):
+            if layer.readout != (index == len(self.layers) - 1):
+                raise ValueError(
+                    f"layer {index} must {'not ' if layer.readout else ''}be the read-out: the last one is"
+                )
+            if index and layer.inputs != self.layers[index - 1].neurons:
+                neurons = self.layers[index - 1].neurons
+                raise ValueError(
+                    f"layer {index} must have {neurons} inputs, one per neuron of layer {index - 1}, not {layer.inputs}"
+                )
+            if index and layer.value_bits != 1:
+                raise ValueError(
+                    f"layer {index} value_bits must be 1, as its inputs are spikes, not {layer.value_bits}"
+                )
+            try:
+                layer.bounds(self.timesteps)
+            except ValueError as error:
+                raise ValueError(f"layer {index}: {error}") from None
+
+    @property
+    def inputs(self) -> int:
+        return self.layers[0].inputs
+
+    @property
+    def classes(self) -> int:
+        return self.layers[-1].neurons
+
+    @property
+    def value_bits(self) -> int:
+        return self.layers[0].value_bits
+
+    @property
+    def score_bounds(self) -> tuple[int, int]:
+        """Range of every score over a whole sample."""
+        low, high = self.layers[-1].bounds(self.timesteps).after_reset
+        return low * self.timesteps, high * self.timesteps

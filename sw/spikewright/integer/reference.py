@@ -1,0 +1,140 @@
+"""The integer network as a PyTorch module: the golden reference of everything in hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spikewright.contract.errors import InputError
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.support.tensors import check_values, first_argmax
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything a run of T steps over B samples shows.
+
+    Parameters
+    ----------
+    spikes : per spiking layer, (B, T, neurons) bool
+    membranes : per layer, (B, T, neurons) int64
+        After the reset; the read-out's after its sum.
+    scores : (B, classes) int64
+    """
+
+    spikes: tuple[Tensor, ...]
+    membranes: tuple[Tensor, ...]
+    scores: Tensor
+
+    @property
+    def classes(self) -> Tensor:
+        """(B,) int64: the lowest index of a highest score."""
+        return first_argmax(self.scores)
+
+
+class IntegerLayer(nn.Module):
+    """One layer of `LayerSpec` semantics over a whole sample; see there for the equations.
+
+    The products of all steps are one matrix product in float64. It is exact: every partial sum is an integer, and
+    `LayerSpec` refuses weights with which one could reach 2**46.
+    """
+
+    weights: Tensor
+    bias: Tensor
+    threshold: Tensor
+    delays: Tensor
+
+    def __init__(self, spec: LayerSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.register_buffer("weights", torch.tensor(spec.weights << spec.weight_shift, dtype=torch.float64))
+        self.register_buffer("bias", torch.tensor(spec.bias))
+        if spec.threshold is not None:
+            self.register_buffer("threshold", torch.tensor(spec.threshold))
+        if spec.delays is not None:
+            self.register_buffer("delays", torch.tensor(spec.delays))
+
+    def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Run from v = 0.
+
+        Parameters
+        ----------
+        values : (B, T, inputs) integers
+
+        Returns
+        -------
+        spikes : (B, T, neurons) bool
+            All False for a read-out.
+        membranes : (B, T, neurons) int64, after the reset
+        """
+        spec = self.spec
+        values = values.transpose(0, 1)  # a step's neurons of all samples side by side
+        steps, batch, _ = values.shape
+        current = values.to(torch.float64) @ self.weights[:, : spec.inputs].T  # (T, B, N)
+        currents = current.to(torch.int64) + self.bias
+        spikes = torch.zeros(currents.shape, dtype=torch.bool, device=values.device)
+        v = torch.zeros_like(currents[0]) if steps else currents.sum(dim=0)
+        if spec.delays is not None:
+            neuron = torch.arange(spec.neurons, device=values.device)
+            arriving = torch.zeros(
+                (steps + int(spec.delays.max()) + 1, batch, spec.neurons), dtype=torch.float64, device=values.device
+            )
+        membranes = currents  # overwritten step by step
+        for t in range(steps):
+            v = ((v * spec.decay.multiplier) >> spec.decay.shift) + currents[t]
+            if spec.delays is not None:
+                v += (arriving[t] @ self.weights[:, spec.inputs :].T).to(torch.int64)
+            if spec.threshold is not None:
+                fired = v >= self.threshold
+                v = torch.where(fired, 0 if spec.reset == "hard" else v - self.threshold, v)
+                spikes[t] = fired
+                if spec.delays is not None:
+                    arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)
+            membranes[t] = v
+        return spikes.transpose(0, 1), membranes.transpose(0, 1)
+
+
+class IntegerNetwork(nn.Module):
+    """Integer network of a `NetworkSpec`.
+
+    A sample's result depends on nothing but the sample: not on its batch, not on what ran before.
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.layers = nn.ModuleList(IntegerLayer(layer) for layer in spec.layers)
+
+    def run(self, values: Tensor) -> Trace:
+        """Run samples.
+
+        Parameters
+        ----------
+        values : (B, T, inputs) whole numbers of any type, 0 .. 2**value_bits - 1
+            T is `spec.timesteps`.
+
+        Raises
+        ------
+        InputError
+            If the shape does not fit, or a value is out of range or not whole: nothing wraps, nothing is rounded.
+        """
+        spec = self.spec
+        check_values(values, spec.timesteps, spec.inputs)
+        limit = (1 << spec.value_bits) - 1
+        if values.numel() and int(values.max()) > limit:
+            raise InputError(f"input values must be 0 .. {limit} ({spec.value_bits} bits), not {int(values.max())}")
+        if values.is_floating_point() and not bool((fraction := values.frac()).eq(0).all()):
+            raise InputError(f"values must be whole numbers, not {float(values[fraction != 0][0]):g}")
+        all_spikes, all_membranes = [], []
+        for layer in self.layers:
+            spikes, membranes = layer(values)
+            all_spikes.append(spikes)
+            all_membranes.append(membranes)
+            values = spikes
+        return Trace(tuple(all_spikes[:-1]), tuple(all_membranes), all_membranes[-1].sum(dim=1))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Scores (B, classes) int64 of values (B, T, inputs); see `run`."""
+        return self.run(values).scores

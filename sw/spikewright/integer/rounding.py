@@ -1,0 +1,282 @@
+"""From a trained float network to the integers that hardware computes with.
+
+Every neuron has a scale of its own, which its feed-forward and recurrent weights, its bias and its threshold share;
+scaling a neuron's whole equation changes none of its spikes, so no multiplier is spent on it. The read-out has one
+scale for all classes, which leaves the decision as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from spikewright.contract.decay import Decay
+from spikewright.contract.errors import InputError
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.learn.networks import SpikingLayer, SpikingNetwork
+
+DECAY_TOLERANCE = 2.0**-9
+"""Largest error of a quantized leak."""
+
+_CLIPPED_BITS = 6  # up to this width, the largest weights are clipped where that makes the mean error smaller
+_LARGEST_SCALE = 1 << 12  # threshold over the largest weight, in units of the weights' range
+
+
+@dataclass(frozen=True)
+class FoldedLayer:
+    """A layer with its batch norm folded in: float64, `I = weights @ events + bias`.
+
+    `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out.
+    """
+
+    weights: Tensor
+    bias: Tensor
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class RoundedLayer:
+    """A layer in integers, but for its bias: float64, `I * scale = weights @ events + bias * scale`.
+
+    `weights` is (neurons, axons) whole numbers of the layer's width; `scale` is (neurons,), all equal for the read-out.
+    """
+
+    weights: Tensor
+    scale: Tensor
+    bias: Tensor
+
+
+class Rounding(Protocol):
+    """How the weights of a layer become integers of `weight_bits`; `before` are the layers before it, in integers."""
+
+    def __call__(self, folded: FoldedLayer, weight_bits: int, before: Sequence[LayerSpec]) -> RoundedLayer: ...
+
+
+def nearest(folded: FoldedLayer, weight_bits: int, before: Sequence[LayerSpec] = ()) -> RoundedLayer:
+    """Every weight becomes the nearest integer."""
+    scale = nearest_scales(folded, weight_bits)
+    return RoundedLayer(nearest_integers(folded.weights, scale, weight_bits), scale, folded.bias)
+
+
+def quantize(
+    network: SpikingNetwork,
+    *,
+    weight_bits: int = 8,
+    value_bits: int | None = None,
+    weight_shift: int | None = None,
+    rounding: Rounding = nearest,
+) -> NetworkSpec:
+    """Integer network of a float network.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    weight_bits : int
+        2 .. 16.
+    value_bits : int, optional
+        1 .. 16: width of the input counts. Larger counts are refused when the integer network runs. By default the
+        configuration's.
+    weight_shift : int, optional
+        0 .. 16: fractional bits of the membrane below a weight. By default 10 - weight_bits, at least 0: the
+        threshold and the bias keep their precision when the weights lose theirs.
+    rounding : Rounding
+        To the nearest integer by default; `spikewright.integer.calibrate` has another.
+
+    Returns
+    -------
+    NetworkSpec
+        Where a recurrent first layer takes scaled inputs (`input_scale` below 1, pixels), its weights get as many
+        bits more as the scale costs, at most 16: its feed-forward and recurrent weights share one scale, and the
+        former are smaller by the factor that is folded into them.
+        A weight that is zero stays zero; others may round to zero (`rounded_to_zero`).
+
+    Raises
+    ------
+    InputError
+        If a width is out of its range, the network has a read-out other than "sum", or a parameter is too large for
+        an integer network.
+    """
+    value_bits = network.config.value_bits if value_bits is None else value_bits
+    for name, value, low in (("weight_bits", weight_bits, 2), ("value_bits", value_bits, 1)):
+        if not low <= value <= 16:
+            raise InputError(f"{name} must be {low} .. 16, not {value}")
+    shift = max(0, 10 - weight_bits) if weight_shift is None else weight_shift
+    if not 0 <= shift <= 16:
+        raise InputError(f"weight_shift must be 0 .. 16, not {shift}")
+    if network.config.readout != "sum":
+        raise InputError(f"readout of a network to quantize must be 'sum', not {network.config.readout!r}")
+    layers: list[LayerSpec] = []
+    for index, (layer, folded) in enumerate(zip([*network.spiking_layers(), None], fold(network), strict=True)):
+        bits = weight_bits
+        if index == 0 and layer is not None and layer.config.recurrent:
+            bits = min(16, weight_bits + max(0, math.ceil(-math.log2(network.config.input_scale))))
+        rounded = rounding(folded, bits, layers)
+        unit = rounded.scale * 2.0**shift
+        threshold = None
+        if folded.threshold is not None:
+            threshold = torch.clamp(torch.round(folded.threshold * unit), min=1.0).long().numpy()
+        delays = None
+        if layer is not None and layer.config.recurrent:
+            delays = layer.delays.detach().round().long().numpy()
+        tau = network.config.readout_tau if layer is None else layer.config.tau
+        try:
+            layers.append(
+                LayerSpec(
+                    inputs=network.config.inputs if index == 0 else layers[-1].neurons,
+                    neurons=len(rounded.weights),
+                    weights=rounded.weights.long().numpy(),
+                    bias=torch.round(rounded.bias * unit).long().numpy(),
+                    threshold=threshold,
+                    delays=delays,
+                    decay=quantize_decay(tau),
+                    reset="hard" if layer is None else layer.config.reset,
+                    weight_bits=bits,
+                    weight_shift=shift,
+                    value_bits=value_bits if index == 0 else 1,
+                )
+            )
+        except ValueError as error:
+            # Such as a bias of 1e30: a checkpoint may hold any finite number.
+            raise InputError(f"layer {index} cannot be quantized: {error}") from None
+    try:
+        return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps)
+    except ValueError as error:
+        raise InputError(f"network cannot be quantized: {error}") from None
+
+
+@torch.no_grad()
+def round_delays(network: SpikingNetwork, step: int) -> SpikingNetwork:
+    """The same network with spikes that arrive multiples of a few steps after they were fired.
+
+    A core reads the delayed spikes of a time step delay by delay, a cycle each, and those of a short delay late: the
+    fewer different delays, and the longer the shortest, the sooner it is done.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        Left as it is.
+    step : int
+        At least 1. A spike arrives 1 + delay steps after it was fired: that becomes the nearest multiple (of two the
+        even one), one at least, if that is not above the `max_delay` of the layer.
+
+    Raises
+    ------
+    InputError
+        If the step is below 1.
+    """
+    if step < 1:
+        raise InputError(f"delay_step must be at least 1, not {step}")
+    rounded = copy.deepcopy(network)
+    for layer in rounded.spiking_layers():
+        if layer.config.recurrent:
+            multiples = torch.round((1 + layer.delays.round()) / step).clamp(min=1)
+            layer.delays.copy_(step * multiples.clamp(max=(1 + layer.config.max_delay) // step) - 1)
+    rounded.limit_delays()
+    return rounded
+
+
+def fold(network: SpikingNetwork) -> list[FoldedLayer]:
+    """Weights, biases and thresholds of all layers, the read-out last, batch norm folded in."""
+    folded = [
+        _fold_layer(layer, network.config.input_scale if index == 0 else 1.0)
+        for index, layer in enumerate(network.spiking_layers())
+    ]
+    readout = network.readout
+    return [*folded, FoldedLayer(readout.weight.detach().double(), readout.bias.detach().double(), None)]
+
+
+def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
+    weights = layer.weight.detach().double() * input_scale
+    bias = weights.new_zeros(len(weights)) if layer.bias is None else layer.bias.detach().double()
+    if layer.norm is not None:
+        norm = layer.norm
+        if norm.running_mean is None or norm.running_var is None:
+            raise InputError("batch norm of a network to quantize must have running statistics, not none")
+        gain = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
+        bias = norm.bias.detach().double() + gain * (bias - norm.running_mean.double())
+        weights = gain.unsqueeze(1) * weights
+    if layer.config.recurrent:
+        weights = torch.cat([weights, layer.recurrent_weight.detach().double()], dim=1)
+    return FoldedLayer(weights, bias, layer.config.threshold)
+
+
+def largest_weight(weight_bits: int) -> float:
+    """Of integers of that width; the smallest is its negative."""
+    return float((1 << (weight_bits - 1)) - 1)
+
+
+def widest_scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
+    """(neurons,) scale of each neuron at which its largest weight just fits, all equal for the read-out."""
+    peak = folded.weights.abs().amax(dim=1)
+    if folded.threshold is None:
+        peak = peak.max().expand(len(peak))
+    # A neuron without weights has no scale of its own. Nor may its weights be so far below the threshold that the
+    # membrane of the whole layer would have to be widened for it: they cannot make it fire.
+    floor = (folded.threshold or 1.0) / _LARGEST_SCALE
+    return largest_weight(weight_bits) / peak.clamp(min=floor)
+
+
+def nearest_scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
+    """(neurons,) scale at which rounding to the nearest integer is most exact; widths above 6 bits clip no weight."""
+    weights, scale = folded.weights, widest_scales(folded, weight_bits)
+    if weight_bits > _CLIPPED_BITS:
+        return scale
+    best, lowest = scale, torch.full_like(scale, torch.inf)
+    for share in torch.linspace(1.0, 0.4, 31, dtype=scale.dtype):
+        candidate = scale / share
+        rounded = nearest_integers(weights, candidate, weight_bits)
+        error = (rounded / candidate.unsqueeze(1) - weights).square().sum(dim=1)
+        if folded.threshold is None:
+            error = error.sum().expand(len(weights))
+        best = torch.where(error < lowest, candidate, best)
+        lowest = torch.minimum(error, lowest)
+    return best
+
+
+def nearest_integers(weights: Tensor, scale: Tensor, weight_bits: int) -> Tensor:
+    """(neurons, axons) whole numbers nearest to the scaled weights, within the width."""
+    largest = largest_weight(weight_bits)
+    return torch.round(weights * scale.unsqueeze(1)).clamp(-largest, largest)
+
+
+def rounded_to_zero(network: SpikingNetwork, spec: NetworkSpec) -> list[int]:
+    """Per layer, weights that are not zero in the float network and zero in the integer one."""
+    return [
+        int(((folded.weights != 0) & (torch.tensor(layer.weights) == 0)).sum())
+        for folded, layer in zip(fold(network), spec.layers, strict=True)
+    ]
+
+
+def quantize_decay(tau: float) -> Decay:
+    """The cheapest k / 2**F within `DECAY_TOLERANCE` of 1 - 1/tau.
+
+    Cheapest is the fewest non-zero digits of k in canonical signed-digit form, as many as there are additions in
+    hardware; then the smallest F, then the smallest error.
+
+    Parameters
+    ----------
+    tau : float
+        Steps, at least 1.
+    """
+    target = 1.0 - 1.0 / tau
+    candidates = []
+    for shift in range(11):
+        nearest = round(target * (1 << shift))
+        for k in range(max(0, nearest - 2), min(1 << shift, nearest + 2) + 1):
+            error = abs(k / (1 << shift) - target)
+            # A membrane that leaks in the float network must leak in the integer one: without, it has no bound.
+            if error <= DECAY_TOLERANCE and k < 1 << shift:
+                candidates.append((signed_digits(k), shift, error, k))
+    _, shift, _, k = min(candidates)
+    return Decay(multiplier=k, shift=shift)
+
+
+def signed_digits(k: int) -> int:
+    """Non-zero digits of k in canonical signed-digit form."""
+    return (k ^ (3 * k)).bit_count()

@@ -1,0 +1,264 @@
+"""Devices, and where the memories of a design go in them: block RAM, distributed RAM, tables of LUTs or registers.
+
+All follows from the geometry of a memory and from how yosys chooses among the shapes of a block RAM.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+
+from spikewright.contract.integers import IntArray, unsigned_bits
+from spikewright.contract.layout import Encoding
+from spikewright.layout.encodings import Encoded, Stored
+
+
+@dataclass(frozen=True)
+class Family:
+    """Memories and logic of a family of devices.
+
+    Parameters
+    ----------
+    shapes : tuple of (words, width)
+        Of a block RAM.
+    block_cost : int
+        Price of a block RAM, in LUTs, at which yosys prefers other memory.
+    rom_cost : int
+        The same for read-only memories of more than 128 words.
+    distributed : bool
+        LUTs can be RAM: 16 words of 4 bits take six, two of them to write.
+    lut_factor, ff_factor : float
+        What optimization and carry chains make of the LUTs and flip-flops that are described. A LUT of iCE40 is a
+        logic cell, which many flip-flops have for themselves.
+    top_luts, top_ffs : int
+        Of the serial line and the lights around a core.
+    """
+
+    shapes: tuple[tuple[int, int], ...]
+    block_cost: int
+    rom_cost: int
+    distributed: bool
+    lut_factor: float
+    ff_factor: float
+    top_luts: int
+    top_ffs: int
+
+
+FAMILIES = {
+    "ecp5": Family(
+        shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+        block_cost=128,
+        rom_cost=4,
+        distributed=True,
+        lut_factor=1.42,
+        ff_factor=0.9,
+        top_luts=315,
+        top_ffs=219,
+    ),
+    "ice40": Family(
+        shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
+        block_cost=64,
+        rom_cost=64,
+        distributed=False,
+        lut_factor=1.68,
+        ff_factor=0.9,
+        top_luts=380,
+        top_ffs=212,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Device:
+    """The FPGA of a board, and the clock its core runs at by default."""
+
+    family: str
+    luts: int
+    ffs: int
+    brams: int
+    dsps: int
+    clock_mhz: float
+
+
+DEVICES = {
+    "ulx3s-85f": Device("ecp5", luts=83640, ffs=83640, brams=208, dsps=156, clock_mhz=80),
+    "icebreaker": Device("ice40", luts=5280, ffs=5280, brams=30, dsps=8, clock_mhz=12),
+}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """`count` equal memories of a core."""
+
+    name: str
+    words: int
+    width: int
+    writable: bool
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Estimated resources."""
+
+    luts: int
+    ffs: int
+    brams: int
+    dsps: int
+
+    def fit(self, device: Device) -> bool:
+        return (
+            self.luts <= device.luts
+            and self.ffs <= device.ffs
+            and self.brams <= device.brams
+            and self.dsps <= device.dsps
+        )
+
+
+def place(memory: Memory, family: Family) -> Resources:
+    """Where one of `memory.count` memories goes: block RAM, LUTs or registers."""
+    words, width = memory.words, memory.width
+    bits = words * width
+    if memory.writable and (words <= 4 or bits <= 128):
+        # A register per bit, and a multiplexer in front of the output.
+        return Resources(luts=math.ceil(width * words / 2), ffs=bits + width, brams=0, dsps=0)
+    if not memory.writable and bits == 0:
+        return Resources(0, 0, 0, 0)
+    shape, columns = _shape(memory, family)
+    deep = -(-words // shape[0])
+    in_blocks = Resources(luts=width * (deep - 1), ffs=0, brams=columns * deep, dsps=0)
+    cost = in_blocks.brams * _price(memory, family) + in_blocks.luts
+    if not memory.writable:
+        # A table of LUTs: yosys prices 16 bits at one; registers take what is read.
+        tables = Resources(luts=math.ceil(bits / 16 * _TABLE), ffs=width, brams=0, dsps=0)
+        return tables if bits / 16 < cost else in_blocks
+    if family.distributed:
+        rows, columns = -(-words // 16), -(-width // 4)
+        selected = width * (rows - 1)
+        if 4 * rows * columns + selected < cost:
+            return Resources(luts=6 * rows * columns + selected // 2, ffs=width, brams=0, dsps=0)
+    return in_blocks
+
+
+def split(memory: Memory, family: Family) -> list[Memory]:
+    """A read-only memory as one or two side by side, the lower bits of its words first; what it is best made of.
+
+    yosys gives all block RAMs of a memory the same shape: those of ECP5 hold 1,600 words of 13 bits as twice nine bits,
+    five of which are unused, or as nine and four, where words are left that something could be stored in.
+    """
+    if memory.writable or not place(memory, family).brams:
+        return [memory]
+    return [replace(memory, width=width) for width in _columns(memory.words, memory.width, family)]
+
+
+def split_widths(words: int, width: int, family: str) -> list[int]:
+    """Widths of the parts of `split`."""
+    return [part.width for part in split(Memory("", words, width, writable=False), FAMILIES[family])]
+
+
+@cache
+def _columns(words: int, width: int, family: Family) -> tuple[int, ...]:
+    def cost(widths: tuple[int, ...]) -> tuple[int, int]:
+        parts = [Memory("", words, part, writable=False) for part in widths]
+        return sum(price(place(part, family), family) for part in parts), sum(_padded(part, family) for part in parts)
+
+    # Of equal ones the first: whole, then the widest lower part.
+    return min([(width,), *((low, width - low) for low in range(width - 1, 0, -1))], key=cost)
+
+
+def price(resources: Resources, family: Family) -> int:
+    """Resources in LUTs: a block RAM is worth as many as there are of them for each block RAM of a device."""
+    per_block = min(device.luts // device.brams for device in DEVICES.values() if FAMILIES[device.family] is family)
+    return resources.luts + resources.brams * per_block
+
+
+def place_all(memories: Iterable[Memory], family: Family) -> Resources:
+    """Of all of them, read-only ones split."""
+    luts = ffs = brams = 0
+    for memory in memories:
+        for part in split(memory, family):
+            of_part = place(part, family)
+            luts += part.count * of_part.luts
+            ffs += part.count * of_part.ffs
+            brams += part.count * of_part.brams
+    return Resources(luts, ffs, brams, 0)
+
+
+def place_stored(stored: Stored, family: str) -> Resources:
+    """Of the synapses of a layer."""
+    return place_all(_memories(stored), FAMILIES[family])
+
+
+def padded_bits(stored: Stored, family: str) -> int:
+    """Bits of the synapses of a layer, every word in a block RAM padded to the width of the block RAMs it lies in."""
+    parts = [part for memory in _memories(stored) for part in split(memory, FAMILIES[family])]
+    return sum(part.words * _padded(part, FAMILIES[family]) for part in parts)
+
+
+def _memories(stored: Stored) -> list[Memory]:
+    return [Memory("", words, width, writable=False) for words, width in (stored.rows, *stored.lanes)]
+
+
+def _padded(memory: Memory, family: Family) -> int:
+    """Bits of a word, with those that a block RAM leaves unused."""
+    if not place(memory, family).brams:
+        return memory.width
+    shape, columns = _shape(memory, family)
+    return shape[1] * columns
+
+
+def _price(memory: Memory, family: Family) -> int:
+    return family.rom_cost if not memory.writable and memory.words > 128 else family.block_cost
+
+
+def _shape(memory: Memory, family: Family) -> tuple[tuple[int, int], int]:
+    """Shape of the block RAMs of a memory that lies in such, and how many are side by side."""
+    words, width = memory.words, memory.width
+    price = _price(memory, family)
+
+    def cost(shape: tuple[int, int]) -> tuple[int, int]:
+        deep, columns = -(-words // shape[0]), -(-width // shape[1])
+        # Of equal ones, the one that pads words least.
+        return columns * deep * price + width * (deep - 1), columns * shape[1]
+
+    shape = min(family.shapes, key=cost)
+    return shape, -(-width // shape[1])
+
+
+_TABLE = 0.8
+"""LUTs of a table, as a share of one for 16 bits: words repeat, and some bits hardly change."""
+
+
+def walk_of(encoding: Encoding, rows: int, length_bits: int, index_bits: int) -> tuple[int, int]:
+    """LUTs and flip-flops of the walk of a lane beyond those of rows that are stored as such."""
+    row = unsigned_bits(rows - 1)
+    if encoding == "bitmap":
+        # Choose, decrement, clear, find; the bits themselves twice, what is found, no row of the synapse.
+        return 4 * rows - 2 * length_bits, 2 * rows + 2 + row - length_bits
+    if encoding == "relative":
+        return 2 * row, index_bits + 2
+    return 0, 0
+
+
+def price_of(encoded: Encoded, lengths: IntArray, rows: int, queue_depth: int, family: str) -> float:
+    """What an encoding takes in a family of devices, in LUTs: memories, queues and walks of a layer.
+
+    Parameters
+    ----------
+    encoded : Encoded
+    lengths : (axons, lanes) integers
+    rows : int
+        Neurons of a lane.
+    queue_depth : int
+    family : str
+        A key of `FAMILIES`.
+    """
+    stored = encoded.stored
+    lanes = len(stored.lanes)
+    queues = place_all([Memory("", queue_depth, stored.run, writable=True, count=lanes)], FAMILIES[family])
+    index_bits = int(encoded.indices.max(initial=0)).bit_length()
+    luts, _ = walk_of(encoded.encoding, rows, unsigned_bits(int(lengths.max(initial=0))), index_bits)
+    in_memories = price(place_stored(stored, family), FAMILIES[family]) + price(queues, FAMILIES[family])
+    return in_memories + FAMILIES[family].lut_factor * lanes * luts

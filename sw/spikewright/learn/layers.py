@@ -1,0 +1,242 @@
+"""Layers over whole sequences with hand-written backward passes.
+
+Tensors are (T, N, B): steps, neurons, samples. The sample is the innermost axis, so that a step of a layer is one
+matrix product `W @ x[t]` over contiguous memory and nothing is ever transposed.
+
+The recurrent layer delays spikes before it multiplies them by the weights. For axonal delays that equals the
+delayed currents of the reference (Queant et al. 2025, DelRec), at one product per step instead of one per delay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikewright.learn.neurons import LIF, surrogate_gradient
+
+# Steps whose delayed spikes are gathered in one batched product.
+_BLOCK = 8
+
+
+class _TimeLinear(torch.autograd.Function):
+    """`out[t] = weight @ x[t]` for all steps; the weight's gradient is accumulated without a copy of the sequences."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return torch.bmm(weight.expand(x.shape[0], *weight.shape), x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        grad_x = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_x = torch.bmm(weight.t().expand(x.shape[0], *weight.t().shape), grad)
+        if ctx.needs_input_grad[1]:
+            grad_weight = _outer_sum(grad, x)
+        return grad_x, grad_weight
+
+
+def _outer_sum(left: Tensor, right: Tensor) -> Tensor:
+    """Sum over t of `left[t] @ right[t].T`: (N, M) from (T, N, B) and (T, M, B)."""
+    total = left.new_zeros(left.shape[1], right.shape[1])
+    for a, b in zip(left, right, strict=True):
+        total.addmm_(a, b.t())
+    return total
+
+
+def time_linear(x: Tensor, weight: Tensor) -> Tensor:
+    """Multiply every step of a sequence by one matrix.
+
+    Parameters
+    ----------
+    x : (T, I, B)
+    weight : (N, I)
+
+    Returns
+    -------
+    (T, N, B)
+    """
+    out: Tensor = _TimeLinear.apply(x, weight)  # type: ignore[no-untyped-call]
+    return out
+
+
+def delay_kernel(delays: Tensor, spread: Tensor | float, timesteps: int) -> Tensor:
+    """Weights with which a spike arrives 1, 2, ... steps later: the triangle around 1 + delay.
+
+    Parameters
+    ----------
+    delays : (N,)
+        Axonal delays in steps, at least 0.
+    spread : float or (N,)
+        Half-width of the triangle, 1 + sigma: at least 1. At 1 the triangle interpolates linearly between the two
+        neighbouring steps, and an integer delay has a single tap of 1.
+    timesteps : int
+        Length of the sequences; later arrivals do not matter.
+
+    Returns
+    -------
+    (N, L)
+        Column l - 1 is the weight of lag l = 1 .. L; L is as short as the delays allow.
+    """
+    spread = torch.as_tensor(spread, dtype=delays.dtype, device=delays.device)
+    # A triangle reaches lags below 1 + delay + spread.
+    reach = int((1.0 + delays.detach() + spread.detach()).max().ceil().item())
+    lags = torch.arange(1, max(1, min(reach, timesteps - 1)) + 1, dtype=delays.dtype, device=delays.device)
+    width = spread.reshape(-1, 1)
+    return torch.relu(width - torch.abs(lags - (1.0 + delays.unsqueeze(1)))) / (width * width)
+
+
+class _DelayLine:
+    """Delayed copies of a signal that becomes known step by step.
+
+    `out[t] = sum over l of kernel[:, l-1] * history[t-l]`. Once per block of steps, everything that was written
+    before the block is gathered by one batched product; only neurons with lags shorter than the block need more.
+    """
+
+    def __init__(self, kernel: Tensor, history: Tensor) -> None:
+        self.history = history  # (T, N, B), filled by the caller before the next step is read
+        neurons, self.length = kernel.shape
+        self.block = min(_BLOCK, history.shape[0])
+        padded = torch.cat([kernel.new_zeros(neurons, self.block - 1), kernel.flip(1)], dim=1)
+        # gather[n, k, h]: weight of history[t0 - length + h] at step t0 + k.
+        self.gather = padded.unfold(1, self.length, 1).flip(1).contiguous()
+        self.early = torch.nonzero(kernel[:, : self.block - 1].abs().sum(dim=1)).flatten()
+        self.short = kernel[self.early, : self.block - 1].t().unsqueeze(2).contiguous()  # (lags, E, 1)
+        self.delayed: Tensor | None = None
+        self.inner: Tensor | None = None
+
+    def read(self, t: int) -> Tensor | None:
+        """(N, B) at step t; None while nothing can have arrived."""
+        k = t % self.block
+        if k == 0:
+            first = max(0, t - self.length)
+            self.delayed = None
+            if t:
+                window = self.history[first:t].permute(1, 0, 2)  # (N, h, B)
+                gathered = torch.bmm(self.gather[:, :, self.length - (t - first) :], window)
+                self.delayed = gathered.permute(1, 0, 2).contiguous()
+            self.inner = None
+        elif len(self.early):
+            if self.inner is None:
+                self.inner = self.history.new_zeros(self.block, len(self.early), self.history.shape[2])
+            lags = min(self.block - k, len(self.short))
+            self.inner[k : k + lags].addcmul_(self.short[:lags], self.history[t - 1].index_select(0, self.early))
+            if self.delayed is None:
+                self.delayed = self.history.new_zeros(self.block, *self.history.shape[1:])
+            self.delayed[k].index_add_(0, self.early, self.inner[k])
+        return None if self.delayed is None else self.delayed[k]
+
+
+class _Neurons(torch.autograd.Function):
+    """A layer of neurons over a sequence, with or without delayed recurrence."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, current: Tensor, weight: Tensor | None, kernel: Tensor | None, drop: Tensor | None, neuron: LIF
+    ) -> Tensor:
+        u = torch.empty_like(current)
+        spikes = torch.empty_like(current)
+        delayed = torch.zeros_like(current) if weight is not None else None
+        line = None if kernel is None else _DelayLine(kernel, spikes)
+        v = torch.zeros_like(current[0])
+        for t in range(current.shape[0]):
+            drive = current[t]
+            arrived = None if line is None else line.read(t)
+            if arrived is not None and weight is not None and delayed is not None:
+                delayed[t] = arrived
+                if drop is None:
+                    drive = torch.addmm(drive, weight, arrived)
+                else:
+                    drive = torch.addcmul(drive, torch.mm(weight, arrived), drop)
+            torch.add(drive, v, alpha=neuron.decay, out=u[t])
+            torch.ge(u[t], neuron.threshold, out=spikes[t])
+            if neuron.reset == "hard":
+                torch.addcmul(u[t], u[t], spikes[t], value=-1.0, out=v)
+            else:
+                torch.sub(u[t], spikes[t], alpha=neuron.threshold, out=v)
+        ctx.neuron = neuron
+        ctx.save_for_backward(u, spikes, delayed, weight, kernel, drop)
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        u, spikes, delayed, weight, kernel, drop = ctx.saved_tensors
+        neuron: LIF = ctx.neuron
+        grad = grads[0]
+        steps = grad.shape[0]
+        # From here on u holds nothing that is needed but the surrogate; grad_current starts as d s / d u.
+        grad_current = surrogate_gradient(u, neuron)
+        keep = spikes.mul(-neuron.decay).add_(neuron.decay) if neuron.reset == "hard" else None
+        # The delayed gradient runs backwards in time, so its history is stored in reverse.
+        reverse = torch.zeros_like(grad_current) if weight is not None else None
+        line = None if kernel is None or reverse is None else _DelayLine(kernel, reverse)
+        carry: Tensor | None = None
+        for t in range(steps - 1, -1, -1):
+            back = steps - 1 - t
+            returned = None if line is None else line.read(back)
+            grad_spike = grad[t] if returned is None else grad[t] + returned
+            g = grad_current[t]
+            g.mul_(grad_spike)
+            if carry is not None:
+                # d v[t] / d u[t] * decay, the reset detached.
+                if keep is None:
+                    g.add_(carry, alpha=neuron.decay)
+                else:
+                    g.addcmul_(carry, keep[t])
+            carry = g
+            if reverse is not None and t:
+                torch.mm(weight.t(), g if drop is None else g * drop, out=reverse[back])
+        grad_weight = grad_kernel = None
+        if weight is not None and reverse is not None:
+            if ctx.needs_input_grad[1]:
+                grad_weight = _outer_sum(grad_current if drop is None else grad_current * drop, delayed)
+            if ctx.needs_input_grad[2]:
+                grad_kernel = _lagged_products(reverse, spikes, kernel.shape[1])
+        return grad_current, grad_weight, grad_kernel, None, None
+
+
+def _lagged_products(reverse: Tensor, spikes: Tensor, lags: int) -> Tensor:
+    """Sum over steps and samples of `g[t] * s[t - l]`: (N, lags) for l = 1 .. lags, with g stored in reverse."""
+    steps = spikes.shape[0]
+    # products[n, i, j]: steps t = T-1-i and j. Lag t - j = T-1-(i+j) is constant along anti-diagonals,
+    # which become columns when rows of 2T are read as rows of 2T - 1.
+    products = torch.bmm(reverse.permute(1, 0, 2), spikes.permute(1, 2, 0))
+    wide = torch.nn.functional.pad(products, (0, steps)).flatten(1)[:, : steps * (2 * steps - 1)]
+    by_sum = wide.reshape(-1, steps, 2 * steps - 1).sum(dim=1)  # (N, i + j)
+    return by_sum[:, : steps - 1].flip(1)[:, :lags].contiguous()
+
+
+def neurons(current: Tensor, neuron: LIF) -> Tensor:
+    """Spikes (T, N, B) of neurons driven by `current` (T, N, B), the membranes starting at 0."""
+    spikes: Tensor = _Neurons.apply(current, None, None, None, neuron)  # type: ignore[no-untyped-call]
+    return spikes
+
+
+def recurrent_neurons(
+    current: Tensor, weight: Tensor, kernel: Tensor, neuron: LIF, drop: Tensor | None = None
+) -> Tensor:
+    """Spikes of a layer with delayed recurrence, `I[t] = current[t] + weight @ delayed[t]`.
+
+    Parameters
+    ----------
+    current : (T, N, B)
+        Feed-forward current.
+    weight : (N, N)
+        `weight[post, pre]`.
+    kernel : (N, L)
+        Arrival weights of each presynaptic neuron's spikes at lags 1 .. L (`delay_kernel`).
+    neuron : LIF
+    drop : (N, B), optional
+        Factor on the recurrent current (dropout), the same at every step.
+
+    Returns
+    -------
+    (T, N, B)
+        Spikes, 0 or 1.
+    """
+    spikes: Tensor = _Neurons.apply(current, weight, kernel, drop, neuron)  # type: ignore[no-untyped-call]
+    return spikes

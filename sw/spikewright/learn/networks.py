@@ -1,0 +1,239 @@
+"""Spiking networks with learned axonal delays, built from a configuration (DelRec: Queant et al. 2025)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spikewright.learn.config import LayerConfig, NetworkConfig
+from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
+from spikewright.learn.neurons import LIF
+from spikewright.learn.optim import sparse_init_
+from spikewright.support.parallel import BatchNorm1d, bernoulli
+from spikewright.support.tensors import check_values, first_argmax
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a run of T steps over B samples shows.
+
+    Parameters
+    ----------
+    spikes : per spiking layer, (B, T, N)
+        0 or 1.
+    scores : (B, classes)
+    """
+
+    spikes: tuple[Tensor, ...]
+    scores: Tensor
+
+    @property
+    def classes(self) -> Tensor:
+        """(B,): the lowest index of a highest score."""
+        return first_argmax(self.scores)
+
+
+class SpikingLayer(nn.Module):
+    """`I[t] = BN(W x[t] + b) + W_rec s_del[t]` into leaky integrate-and-fire neurons; (T, N, B) throughout.
+
+    Parameters
+    ----------
+    inputs : int
+    config : LayerConfig
+    neuron : LIF
+    """
+
+    def __init__(self, inputs: int, config: LayerConfig, neuron: LIF) -> None:
+        super().__init__()
+        self.config = config
+        self.neuron = neuron
+        self.sigma = 0.0
+        self.weight = nn.Parameter(torch.empty(config.neurons, inputs))
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+        self.bias = nn.Parameter(torch.zeros(config.neurons)) if config.bias else None
+        self.norm = BatchNorm1d(config.neurons) if config.batch_norm else None
+        if config.recurrent:
+            self.recurrent_weight = nn.Parameter(torch.empty(config.neurons, config.neurons))
+            nn.init.orthogonal_(self.recurrent_weight)
+            self.delays = nn.Parameter(torch.empty(config.neurons))
+            if config.delays == "uniform":
+                nn.init.uniform_(self.delays, config.delay_low, config.delay_high)
+            else:
+                with torch.no_grad():
+                    nn.init.normal_(self.delays, 0.0, config.delay_high).abs_()
+            if config.learned_spread:
+                self.spread = nn.Parameter(torch.zeros(config.neurons))
+            self.limit_delays()
+
+    def limit_delays(self) -> None:
+        """Keep the delays within 0 .. `max_delay`; the training calls it after every update."""
+        if self.config.recurrent and not self.delays.is_meta:  # for which torch would load its compiler: seconds
+            with torch.no_grad():
+                self.delays.clamp_(0.0, float(self.config.max_delay))
+
+    def kernel(self, timesteps: int) -> Tensor:
+        """Arrival weights (N, L): the triangle while training, the rounded delays otherwise."""
+        if not self.training:
+            return delay_kernel(self.delays.round(), 1.0, timesteps)
+        if self.config.learned_spread:
+            return delay_kernel(self.delays, 1.0 + 2.0 * self.sigma * torch.sigmoid(self.spread), timesteps)
+        return delay_kernel(self.delays, 1.0 + self.sigma, timesteps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Spikes (T, N, B), before dropout, of inputs (T, I, B)."""
+        current = time_linear(x, self.weight)
+        if self.bias is not None:
+            current = current + self.bias.view(1, -1, 1)
+        if self.norm is not None:
+            current = self.norm(current)
+        if not self.config.recurrent:
+            return neurons(current, self.neuron)
+        drop = None
+        if self.training and self.config.recurrent_dropout:
+            drop = _dropout_mask(current[0], self.config.recurrent_dropout)
+        return recurrent_neurons(current, self.recurrent_weight, self.kernel(x.shape[0]), self.neuron, drop)
+
+    def mask(self, spikes: Tensor) -> Tensor | None:
+        """Dropout factors (N, B) of the layer's output, None outside training."""
+        if not (self.training and self.config.dropout):
+            return None
+        return _dropout_mask(spikes[0], self.config.dropout)
+
+
+def _dropout_mask(like: Tensor, share: float) -> Tensor:
+    return bernoulli(like, 1.0 - share).div_(1.0 - share)
+
+
+class Readout(nn.Module):
+    """A leaky integrator per class that never fires.
+
+    Parameters
+    ----------
+    inputs, classes : int
+    tau : float
+        In steps; 1 is a linear read-out.
+    rule : "sum" or "softmax_sum"
+        Score of a class: the sum over the steps of its membrane, or of its softmax over the classes.
+    """
+
+    def __init__(self, inputs: int, classes: int, tau: float, rule: str) -> None:
+        super().__init__()
+        self.decay = 1.0 - 1.0 / tau
+        self.rule = rule
+        self.weight = nn.Parameter(torch.empty(classes, inputs))
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Scores (B, classes) of spikes (T, I, B), each neuron's times `mask` (I, B)."""
+        if self.rule == "softmax_sum":
+            return self.membranes(x if mask is None else x * mask).softmax(dim=1).sum(dim=0).t()
+        # The sum of the membranes is linear: a current at step t counts 1 + decay + ... + decay**(T-1-t) times.
+        left = torch.arange(x.shape[0], 0, -1, dtype=x.dtype, device=x.device)
+        count = left if self.decay == 1.0 else (1.0 - self.decay**left) / (1.0 - self.decay)
+        weighted = torch.tensordot(count, x, dims=1)  # (I, B)
+        if mask is not None:
+            weighted = weighted * mask
+        scores: Tensor = (self.weight @ weighted).t() + self.bias * count.sum()
+        return scores
+
+    def membranes(self, x: Tensor) -> Tensor:
+        """Membranes (T, classes, B) of spikes (T, I, B)."""
+        current = time_linear(x, self.weight) + self.bias.view(1, -1, 1)
+        v = torch.zeros_like(current[0])
+        steps = []
+        for drive in current:
+            v = drive + self.decay * v
+            steps.append(v)
+        return torch.stack(steps)
+
+
+class SpikingNetwork(nn.Module):
+    """Spiking layers in sequence and a leaky read-out.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    density : float
+        Share of the weights that are not zero at the start, above 0 .. 1.
+    """
+
+    def __init__(self, config: NetworkConfig, density: float = 1.0) -> None:
+        super().__init__()
+        self.config = config
+        layers = []
+        width = config.inputs
+        for layer in config.layers:
+            neuron = LIF(layer.tau, layer.threshold, layer.reset, config.surrogate, config.alpha)
+            layers.append(SpikingLayer(width, layer, neuron))
+            width = layer.neurons
+        self.layers = nn.ModuleList(layers)
+        self.readout = Readout(width, config.classes, config.readout_tau, config.readout)
+        if density < 1.0:
+            for weight in self.weight_matrices().values():
+                sparse_init_(weight, density)
+
+    def spiking_layers(self) -> Iterator[SpikingLayer]:
+        for layer in self.layers:
+            if isinstance(layer, SpikingLayer):
+                yield layer
+
+    def weight_matrices(self) -> dict[str, nn.Parameter]:
+        """All weight matrices by name: what is made sparse, and what hardware stores."""
+        return {name: p for name, p in self.named_parameters() if p.dim() == 2}
+
+    def delay_parameters(self) -> dict[str, nn.Parameter]:
+        """Delays (and their learned spreads) by name."""
+        return {name: p for name, p in self.named_parameters() if name.endswith((".delays", ".spread"))}
+
+    def set_sigma(self, sigma: float) -> None:
+        """Set the width of the delays' triangle, 1 + sigma steps, for training."""
+        for layer in self.spiking_layers():
+            layer.sigma = sigma
+
+    def limit_delays(self) -> None:
+        """Keep all delays within their configured range."""
+        for layer in self.spiking_layers():
+            layer.limit_delays()
+
+    def run(self, values: Tensor) -> Trace:
+        """Run samples.
+
+        Parameters
+        ----------
+        values : (B, T, inputs)
+            Event counts (any type); T is `config.timesteps`.
+
+        Returns
+        -------
+        Trace
+            In evaluation mode a sample's result does not depend on its batch.
+
+        Raises
+        ------
+        InputError
+            If the shape does not fit, or a value is negative, infinite or not a number.
+        """
+        check_values(values, self.config.timesteps, self.config.inputs)
+        x = values.permute(1, 2, 0).to(self.readout.weight.dtype).contiguous()
+        spikes, scores = self._run_transposed(x)
+        return Trace(tuple(of_layer.permute(2, 0, 1) for of_layer in spikes), scores)
+
+    def _run_transposed(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Spikes per layer (T, N, B), and scores, of (T, inputs, B) of the weights' type: as the training computes."""
+        if self.config.input_scale != 1.0:
+            x = x * self.config.input_scale
+        spikes = []
+        mask = None
+        for layer in self.spiking_layers():
+            x = layer(x if mask is None else x * mask)
+            spikes.append(x)
+            mask = layer.mask(x)
+        return spikes, self.readout(x, mask)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Scores (B, classes) of values (B, T, inputs); see `run`."""
+        return self.run(values).scores

@@ -1,0 +1,485 @@
+"""Training of spiking networks, resumable at every epoch with the same result.
+
+A run's folder holds `config.json` (the resolved configuration), `log.jsonl` (one JSON object per epoch),
+`state.safetensors` (where to resume) and `checkpoint.safetensors` (the best epoch on the validation part, which
+rebuilds the model alone).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spikewright import __version__
+from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.learn.augment import Augmenter
+from spikewright.learn.checkpoint import (
+    Network,
+    build_network,
+    check_tensors,
+    load_tensors,
+    load_weights,
+    save_checkpoint,
+    save_tensors,
+)
+from spikewright.learn.config import Config, TrainingConfig, from_dict, load_config, override
+from spikewright.learn.distill import Teachers, distillation_loss
+from spikewright.learn.optim import AdaBreg, LinBreg, SparsityController, sparsity
+from spikewright.learn.recipe import make_optimizer, rate_factor
+from spikewright.learn.samples import Samples, load_parts
+from spikewright.learn.validation import warn_if_few
+from spikewright.support.files import DIVERGED, RESULT, atomic_path, write_json
+from spikewright.support.locks import locked
+from spikewright.support.parallel import Part, Processes, choose_device, launched, processes
+from spikewright.support.progress import bar, say
+from spikewright.support.settings import difference
+from spikewright.support.tensors import first_argmax
+
+STATE_FORMAT = "spikewright-training-2"
+_SPARSITY_TOLERANCE = 0.02
+
+
+def train(
+    config: Config | str | Path,
+    data_dir: Path | str,
+    out_dir: Path | str,
+    settings: dict[str, str] | None = None,
+    resume: bool = True,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Train a network on the training part of a data set.
+
+    Parameters
+    ----------
+    config : Config, or TOML file, or name of a shipped configuration
+    data_dir : Path
+        Folder with the files of the data set that the configuration names.
+    out_dir : Path
+        Folder of the run; created if missing.
+    settings : dict, optional
+        Overrides in the user's spelling, `{"epochs": "20"}`.
+    resume : bool
+        Continue a run of the same configuration that `out_dir` holds, also to more epochs than it was begun with; else
+        start afresh.
+    device : "cpu", "cuda" or "auto"
+        Started by torchrun, the processes share the work, with equal results but for the rounding of sums; the first
+        one writes. `out_dir` must then be the same folder for all of them.
+
+    Returns
+    -------
+    dict
+        JSON-ready: checkpoint, epochs, best_epoch, accuracy (of the validation part), sparsity, rates, seconds,
+        device, processes; most_accurate (epoch, accuracy and sparsity of the most accurate epoch on the validation
+        part); choice (why that one is not the best_epoch, or that none reached the target sparsity; or None).
+
+    Raises
+    ------
+    InputError
+        If the configuration, the data or what `out_dir` holds does not fit, or another process trains there.
+    CheckFailed
+        If the training diverges.
+    """
+    config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
+    with locked(out_dir, "trains") if launched().primary else nullcontext():
+        return train_locked(config, data_dir, out_dir, resume, device)
+
+
+def train_locked(
+    config: Config, data_dir: Path | str, out_dir: Path | str, resume: bool = True, device: str = "cpu"
+) -> dict[str, Any]:
+    """As `train`, in a folder that the caller has locked."""
+    place = choose_device(device)
+    training, validation = load_parts(config, Path(data_dir))
+    out_dir = Path(out_dir)
+    with torch.random.fork_rng(devices=[]), processes(place) as group:
+        torch.manual_seed(config.training.seed)
+        run = _Run(config, training, validation, out_dir, place, group)
+        if resume and run.state_path.exists():
+            run.restore()
+        elif config.training.start:
+            run.begin_with(config.training.start)
+        group.check_equal(run.epoch, "epoch to resume from")
+        run.start_log()
+        if group.primary and config.training.keep == "best":
+            warn_if_few(len(validation))
+        try:
+            for epoch in range(run.epoch, config.training.epochs):
+                run.train_epoch(epoch)
+        finally:
+            run.bar.close()
+    return run.report()
+
+
+@torch.no_grad()
+def validate(
+    network: Network, samples: Samples, scale: float, batch: int = 256, group: Processes | None = None
+) -> tuple[float, float, list[float]]:
+    """Loss, accuracy and firing rate per layer (spikes per neuron and step) of a network in evaluation mode.
+
+    The processes of `group` share the samples, and all of them get the result.
+    """
+    network.eval()
+    group = group or Processes()
+    device = network.readout.weight.device
+    loss = correct = 0.0
+    rates = [0.0] * len(network.config.layers)
+    part = group.part(len(samples))
+    mine = Samples(samples.counts[part.start : part.stop], samples.labels[part.start : part.stop])
+    for counts, labels in zip(torch.split(mine.counts, batch), torch.split(mine.labels, batch), strict=True):
+        if not len(labels):
+            continue  # more processes than samples
+        labels = labels.to(device)
+        trace = network.run(counts.to(device))
+        loss += float(functional.cross_entropy(_logits(network, trace.scores, scale), labels, reduction="sum"))
+        correct += int((trace.classes == labels).sum())
+        rates = [rate + float(s.mean()) * len(labels) for rate, s in zip(rates, trace.spikes, strict=True)]
+    sums = group.sum(torch.tensor([loss, correct, *rates], dtype=torch.float64, device=device)).tolist()
+    loss, correct, *rates = (value / len(samples) for value in sums)
+    return loss, correct, [round(rate, 5) for rate in rates]
+
+
+def _logits(network: Network, scores: Tensor, scale: float) -> Tensor:
+    return scores * (scale / network.config.timesteps)
+
+
+def _sigma(settings: TrainingConfig, epoch: int) -> float:
+    return settings.sigma * float(settings.sigma_decay ** (100.0 * epoch / settings.epochs))
+
+
+class _Run:
+    """State of a training, its folder, and one epoch of it."""
+
+    def __init__(
+        self,
+        config: Config,
+        training: Samples,
+        validation: Samples,
+        out_dir: Path,
+        device: torch.device,
+        group: Processes,
+    ) -> None:
+        self.config, self.training, self.validation, self.out_dir = config, training, validation, out_dir
+        self.device, self.group = device, group
+        settings = config.training
+        if config.network.convolutions and group.world > 1:
+            raise InputError(f"a convolutional network must be trained by one process, not {group.world}")
+        self.teachers = Teachers(config, device)
+        self.network = build_network(config.network, settings.density if settings.optimizer != "adam" else 1.0)
+        self.network.to(device)
+        self.matrices = self.network.weight_matrices()
+        self.optimizer = make_optimizer(self.network, settings)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.controller: SparsityController | None = None
+        if settings.target_sparsity and isinstance(self.optimizer, AdaBreg | LinBreg):
+            self.controller = SparsityController(
+                self.optimizer,
+                0,
+                settings.target_sparsity,
+                settings.lam_gain,
+                max(1, round(settings.sparsity_ramp * settings.epochs)),
+                settings.lam_step,
+            )
+        self.augmenter = Augmenter(training.counts, training.labels, config.augment)
+        self.epoch = 0
+        self.steps = -(-len(training) // settings.batch)
+        self.best: dict[str, Any] = {}
+        self.most_accurate: dict[str, Any] = {}
+        self.sigma = math.inf
+        self.lengthened: list[dict[str, int]] = []
+        self.origin: dict[str, str] = {}
+        self.seconds = 0.0
+        self.state_path = out_dir / "state.safetensors"
+        self.log_path = out_dir / "log.jsonl"
+        self.bar = bar(show=False)
+
+    # ---- one epoch
+
+    def train_epoch(self, epoch: int) -> None:
+        settings = self.config.training
+        began = time.monotonic()
+        # Everything random in an epoch follows from the seed and its number: resuming needs no generator state.
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+        torch.manual_seed(settings.seed * 1_000_003 + epoch)
+        # In a run that was lengthened, sigma waits until that of the longer run has come down to it.
+        self.sigma = sigma = min(self.sigma, _sigma(settings, epoch))
+        self.network.set_sigma(sigma)
+        self.network.train()
+        order = torch.randperm(len(self.training), generator=generator)
+        self.bar = bar(total=self.steps, desc=f"epoch {epoch + 1}/{settings.epochs}", show=self.group.primary)
+        total = correct = 0.0
+        for number, index in enumerate(torch.split(order, settings.batch)):
+            if len(index) < 2:
+                continue  # a batch norm over one sample of one step would not be defined
+            loss, hits = self._step(index, generator, epoch * self.steps + number)
+            total += loss * len(index)
+            correct += hits
+            self.bar.update()
+            self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        self.bar.close()
+        self._check_weights(epoch)
+        entry = self._entry(epoch, sigma, total / len(self.training), correct / len(self.training))
+        if self.controller is not None:
+            self.controller.step()
+        self.epoch = epoch + 1
+        self.seconds += time.monotonic() - began
+        entry["seconds"] = round(self.seconds, 3)
+        self._keep_if_best(entry)
+        self._save(entry)
+
+    def _step(self, index: Tensor, generator: torch.Generator, step: int) -> tuple[float, int]:
+        settings = self.config.training
+        total = settings.epochs * self.steps
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * rate_factor(settings.schedule, step, total)
+        # Every process draws the whole batch, as everything random must be the same for any number of them.
+        part = self.group.part(len(index))
+        labels = self.training.labels[index][part.start : part.stop].to(self.device)
+        values = self.augmenter.batch(index, generator)[:, :, part.start : part.stop].to(self.device)
+        with self.group.share(part):
+            spikes, scores = self.network._run_transposed(values.contiguous())
+        target = self.teachers.probabilities(values) if self.config.distillation.teachers else None
+        loss = self._loss(spikes, scores, labels, target, part)
+        hits = (first_argmax(scores) == labels).sum()
+        value, correct = self.group.sum(torch.stack([loss.detach().double(), hits.double()])).tolist()
+        if not math.isfinite(value):
+            raise CheckFailed(
+                f"training diverged in epoch {step // self.steps + 1}: the loss is {value}; lower lr or lam"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.group.sum_gradients(list(self.network.parameters()))
+        if settings.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        self.optimizer.step()
+        self.network.limit_delays()
+        return value, int(correct)
+
+    def _loss(self, spikes: list[Tensor], scores: Tensor, labels: Tensor, target: Tensor | None, part: Part) -> Tensor:
+        """Mean over the batch; in one of several processes its share, so that the shares add up to it.
+
+        `spikes` are (T, N, B), `scores` (B, classes).
+        """
+        settings = self.config.training
+        logits = _logits(self.network, scores, settings.logit_scale)
+        if self.group.world == 1:
+            loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        else:
+            smoothing = settings.label_smoothing
+            loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / part.total
+        if target is not None:
+            distillation = self.config.distillation
+            soft = distillation_loss(logits, target, distillation.temperature) / part.total
+            loss = (1.0 - distillation.weight) * loss + distillation.weight * soft
+        if settings.rate_penalty:
+            rates = [
+                of_layer.mean(dim=(0, 2))
+                if self.group.world == 1
+                else self.group.sum(of_layer.sum(dim=(0, 2))) / (len(of_layer) * part.total)
+                for of_layer in spikes
+            ]
+            penalty = torch.stack([rate.square().mean() for rate in rates]).mean()
+            loss = loss + settings.rate_penalty * penalty / self.group.world
+        return loss
+
+    def _check_weights(self, epoch: int) -> None:
+        for name, p in self.network.named_parameters():
+            if not bool(torch.isfinite(p).all()):
+                raise CheckFailed(f"training diverged in epoch {epoch + 1}: {name} is not finite; lower lr or lam")
+        for name, weight in self.matrices.items():
+            if not bool(weight.any()):
+                raise CheckFailed(f"training diverged in epoch {epoch + 1}: all of {name} is zero; lower lam or lr")
+
+    def _entry(self, epoch: int, sigma: float, loss: float, accuracy: float) -> dict[str, Any]:
+        group = self.optimizer.param_groups[0]
+        validation_loss, validation_accuracy, rates = validate(
+            self.network, self.validation, self.config.training.logit_scale, group=self.group
+        )
+        return {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "accuracy": accuracy,
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
+            "sparsity": sparsity(self.matrices.values()),
+            "lam": group["reg"].lam if "reg" in group else 0.0,
+            "sigma": sigma,
+            "lr": group["lr"],
+            "rates": rates,
+            **({"start": self.origin} if self.origin else {}),
+            **({"teachers": self.teachers.sha256} if self.teachers.sha256 else {}),
+            **({"lengthened": self.lengthened} if self.lengthened else {}),
+        }
+
+    def _keep_if_best(self, entry: dict[str, Any]) -> None:
+        """Once the full target sparsity has been asked for, only epochs that about reach it count."""
+        asked = self.controller is None or self.controller.calls >= self.controller.ramp
+        sparse = self.controller is None or entry["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE
+        entry["candidate"] = asked and sparse
+        rank = (asked and sparse, entry["validation_accuracy"], -entry["validation_loss"])
+        if not self.most_accurate or tuple(self.most_accurate["rank"]) < rank[1:]:
+            top = {"epoch": entry["epoch"], "accuracy": entry["validation_accuracy"], "sparsity": entry["sparsity"]}
+            self.most_accurate = {"rank": list(rank[1:]), **top}
+        keeps_last = self.config.training.keep == "last"
+        if self.best and tuple(self.best["rank"]) >= rank and not keeps_last:
+            return
+        self.best = {"rank": list(rank), **entry}
+        if not self.group.primary:
+            return
+        save_checkpoint(self.out_dir / "checkpoint.safetensors", self.network, self.config, entry)
+
+    # ---- the folder
+
+    def start_log(self) -> None:
+        """Write the configuration, and cut the log back to the epochs that the state has seen."""
+        if not self.group.primary:
+            return
+        if not self.epoch:
+            self.state_path.unlink(missing_ok=True)  # of an earlier run: nobody may continue that one by mistake
+        if self.epoch < self.config.training.epochs:
+            for name in (RESULT, DIVERGED):  # by a sweep, and about to be outdated
+                (self.out_dir / name).unlink(missing_ok=True)
+        write_json(self.out_dir / "config.json", self.config.to_dict())
+        # As bytes: what an interrupted or damaged run left in there is for those who read the log.
+        lines = self.log_path.read_bytes().splitlines()[: self.epoch] if self.epoch and self.log_path.is_file() else []
+        with atomic_path(self.log_path) as temporary:
+            temporary.write_bytes(b"".join(line + b"\n" for line in lines))
+
+    def _save(self, entry: dict[str, Any]) -> None:
+        if not self.group.primary:
+            return
+        tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value)
+        progress = {
+            "spikewright": __version__,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "best": self.best,
+            "lam": entry["lam"] if self.controller is None else self.controller.group["reg"].lam,
+            "controller": self.controller.state_dict() if self.controller else {},
+            "ramp": self.controller.ramp if self.controller else 0,
+            "sigma": self.sigma,
+            "most_accurate": self.most_accurate,
+            "lengthened": self.lengthened,
+            "start": self.origin,
+            "teachers": self.teachers.sha256,
+        }
+        with self.log_path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry, allow_nan=False) + "\n")
+        save_tensors(self.state_path, tensors, STATE_FORMAT, {"config": self.config.to_dict(), "progress": progress})
+        accuracy, zeros = entry["validation_accuracy"], entry["sparsity"]
+        say(f"epoch {self.epoch}: loss {entry['loss']:.4f}, validation accuracy {accuracy:.4f}, sparsity {zeros:.3f}")
+
+    def begin_with(self, checkpoint: str) -> None:
+        """Take the weights of a trained network, and note which."""
+        self.origin = {checkpoint: load_weights(self.network, checkpoint)}
+
+    def restore(self) -> None:
+        """Continue from `state.safetensors`."""
+        path = self.state_path
+        tensors, fields = load_tensors(path, STATE_FORMAT, ("config", "progress"))
+        try:
+            stored_config = from_dict(fields["config"]).to_dict()  # with the defaults of settings younger than the run
+        except InputError as error:
+            raise InputError(f"{path}: metadata 'config': {error}") from None
+        if name := difference(stored_config, self.config.to_dict(), but=("training.epochs",)):
+            raise InputError(f"{self.out_dir} must hold a run of the same configuration, not one of another {name}")
+        network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
+        check_tensors(path, network, dict(self.network.state_dict()))
+        self.network.load_state_dict(network)
+        stored = self.optimizer.state_dict()
+        stored["state"] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".", 2)
+                scalar = key == "step" and not isinstance(self.optimizer, torch.optim.AdamW)
+                stored["state"].setdefault(int(index), {})[key] = int(tensor) if scalar else tensor
+        self.optimizer.load_state_dict(stored)
+        progress = fields["progress"]
+        for teacher, digest in self.teachers.sha256.items():
+            if progress.get("teachers", {}).get(teacher) != digest:
+                raise InputError(f"{teacher} must be the teacher that {self.out_dir} began with, not another one")
+        try:
+            self.epoch, self.seconds = int(progress["epoch"]), float(progress["seconds"])
+            self.best = dict(progress["best"])
+            if self.best:
+                best = [self.best[name] for name in ("epoch", "validation_accuracy", "sparsity")]
+                if not all(
+                    isinstance(value, int | float) for value in (*best, *self.best["rank"], *self.best["rates"])
+                ):
+                    raise TypeError("best must be of numbers")
+            self.origin = dict(progress.get("start", {}))
+            if self.controller is not None:
+                self.controller.group["reg"].lam = float(progress["lam"])
+                self.controller.load_state_dict(progress["controller"])
+            self._lengthen(from_dict(stored_config).training, progress)
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: metadata 'progress' is damaged ({error})") from None
+        if self.group.primary:
+            made = progress.get("spikewright", "unknown")
+            another = "" if made == __version__ else f", which version {made!s:.20} trained, with version {__version__}"
+            say(f"resuming {self.out_dir} after epoch {self.epoch}{another}")
+
+    def _lengthen(self, stored: TrainingConfig, progress: dict[str, Any]) -> None:
+        """Go on as a run of the present number of epochs would, but never back with sigma or the target sparsity."""
+        epochs = self.config.training.epochs
+        self.sigma = float(progress.get("sigma", _sigma(stored, max(0, self.epoch - 1))))
+        self.most_accurate = dict(progress.get("most_accurate", {}))
+        self.lengthened = list(progress.get("lengthened", []))
+        if self.controller is not None:
+            begun = int(progress.get("ramp", max(1, round(stored.sparsity_ramp * stored.epochs))))
+            self.controller.ramp = min(self.controller.ramp, begun)
+        if epochs < self.epoch:
+            raise InputError(f"epochs must be at least {self.epoch}, those that {self.out_dir} has done, not {epochs}")
+        if epochs != stored.epochs and epochs > self.epoch:
+            self.lengthened.append({"after": self.epoch, "epochs": stored.epochs})
+
+    def _choice(self) -> str | None:
+        """What is to be said of the choice of the epoch."""
+        best, top, training = self.best, self.most_accurate, self.config.training
+        better = bool(top) and top["accuracy"] > best["validation_accuracy"]
+        other = f"epoch {top['epoch']} had {100 * top['accuracy']:.2f} %" if better else ""
+        if training.keep == "last":
+            return f"the last, as training.keep asks for; {other}" if better else None
+        if self.controller is None:
+            return None
+        zeros = f"the target of {100 * self.controller.target:g} % zeros"
+        if not best["rank"][0]:
+            return f"no epoch reached {zeros}"
+        if not better:
+            return None
+        if top["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE:
+            return f"{other}, but came before {zeros} was fully asked for (epoch {self.controller.ramp})"
+        return f"{other}, but only {100 * top['sparsity']:.2f} % zeros, below {zeros}"
+
+    def report(self) -> dict[str, Any]:
+        best = self.best
+        top = (
+            {key: self.most_accurate[key] for key in ("epoch", "accuracy", "sparsity")} if self.most_accurate else None
+        )
+        return {
+            "checkpoint": str(self.out_dir / "checkpoint.safetensors"),
+            "epochs": self.epoch,
+            "best_epoch": best["epoch"],
+            "most_accurate": top,
+            "choice": self._choice(),
+            "accuracy": best["validation_accuracy"],
+            "sparsity": best["sparsity"],
+            "rates": best["rates"],
+            "training_samples": len(self.training),
+            "validation_samples": len(self.validation),
+            "seconds": round(self.seconds, 1),
+            "device": str(self.device),
+            "processes": self.group.world,
+        }

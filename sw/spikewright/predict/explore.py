@@ -1,0 +1,184 @@
+"""Design space exploration: latency, resources and accuracy of a network over lanes, encodings and weight bits.
+
+Nothing is simulated or synthesized, so it takes less than a minute: cycles are those of `CycleModel`, exact for every
+sample; resources are those of `spikewright.predict.resources`, estimated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from spikewright.contract.errors import InputError
+from spikewright.contract.layout import BITMAP_ROWS, ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
+from spikewright.contract.network import NetworkSpec
+from spikewright.data.shd import SpikeData
+from spikewright.integer.reference import IntegerNetwork, Trace
+from spikewright.layout.pack import pack
+from spikewright.layout.price import DEVICES, Resources
+from spikewright.predict.cycles import CycleModel
+from spikewright.predict.resources import estimate
+
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Design:
+    """A core for one network.
+
+    Parameters
+    ----------
+    weight_bits : int
+    lanes : int
+        Of the largest layer, or of all together.
+    accuracy : float
+        Of the integer network, on the samples.
+    cycles : (least, mean, most)
+        Of an inference.
+    resources : Resources
+    fits : bool
+        On the device.
+    layers : "parallel" or "shared"
+        Whether all layers work at once, or take turns on the same lanes.
+    encoding : str
+        As `pack` takes it. Cycles are the same for all.
+    """
+
+    weight_bits: int
+    lanes: int
+    accuracy: float
+    cycles: tuple[int, float, int]
+    resources: Resources
+    fits: bool
+    layers: Layers = "parallel"
+    encoding: Encoding | Literal["auto"] = "auto"
+
+    def costs(self) -> tuple[float, ...]:
+        """What shall be small: cycles, block RAMs, LUTs, errors."""
+        return self.cycles[1], self.resources.brams, self.resources.luts, -self.accuracy
+
+
+def front(designs: Sequence[Design]) -> list[Design]:
+    """The Pareto front: designs than which no other is better in one cost and as good in all."""
+    return [
+        design
+        for design in designs
+        if not any(_dominates(other.costs(), design.costs()) for other in designs if other is not design)
+    ]
+
+
+def _dominates(a: Sequence[float], b: Sequence[float]) -> bool:
+    return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
+
+
+def explore(
+    networks: Mapping[int, NetworkSpec],
+    data: SpikeData,
+    board: str,
+    *,
+    progress: Callable[[Design], None] = lambda design: None,
+) -> list[Design]:
+    """Every design of the space.
+
+    Parameters
+    ----------
+    networks : mapping
+        Integer networks by their weight bits.
+    data : SpikeData
+        At least one sample; all are counted.
+    board : str
+        A name of `DEVICES`.
+    progress : callable, optional
+        Is given each design as it is found.
+
+    Raises
+    ------
+    InputError
+        If the board is not known, there is no sample, or the samples do not fit the networks.
+    """
+    if board not in DEVICES:
+        raise InputError(f"board must be one of {', '.join(DEVICES)}, not {board!r}")
+    if not len(data):
+        raise InputError("data must hold at least one sample, not 0")
+    device = DEVICES[board]
+    designs = []
+    for weight_bits, network in networks.items():
+        traces = _run(network, data)
+        classes = torch.cat([trace.classes for trace in traces]).numpy()
+        accuracy = float((classes == data.labels).mean())
+        for layers in LAYERS if len(network.layers) > 1 else LAYERS[:1]:
+            for lanes in lanes_of(network):
+                cycles: tuple[int, float, int] | None = None
+                for encoding, core in _cores(network, lanes, layers, device.family):
+                    resources = estimate(core, board)
+                    cycles = cycles or _cycles(core, data, traces)
+                    fits = resources.fit(device)
+                    design = Design(weight_bits, lanes, accuracy, cycles, resources, fits, layers, encoding)
+                    progress(design)
+                    designs.append(design)
+    return designs
+
+
+def _cores(
+    network: NetworkSpec, lanes: int, layers: Layers, target: str
+) -> Iterator[tuple[Encoding | Literal["auto"], CoreSpec]]:
+    """One with the encodings that suit the target best, and one for each that all memories have and that has not."""
+    core = pack(network, lanes, layers=layers, target=target)
+    yield "auto", core
+    chosen = {image.encoding for image in core.memories.values()}
+    rows = max(image.rows for image in core.memories.values())
+    for encoding in ENCODINGS:
+        if chosen != {encoding} and (encoding != "bitmap" or rows <= BITMAP_ROWS):
+            yield encoding, pack(network, lanes, layers=layers, encoding=encoding)
+
+
+def lanes_of(network: NetworkSpec) -> list[int]:
+    """Numbers of lanes that make sense: up to the neurons of the largest layer."""
+    most = max(layer.neurons for layer in network.layers)
+    return [lanes for lanes in LANES if lanes == 1 or lanes <= most]
+
+
+def _run(network: NetworkSpec, data: SpikeData) -> list[Trace]:
+    golden = IntegerNetwork(network)
+    return [golden.run(torch.from_numpy(data.counts[first : first + _BATCH])) for first in range(0, len(data), _BATCH)]
+
+
+def _cycles(core: CoreSpec, data: SpikeData, traces: Sequence[Trace]) -> tuple[int, float, int]:
+    """Least, mean and most cycles of a sample that finds the core idle."""
+    model = CycleModel(core)
+    start = 0
+    latencies = []
+    for index, counts in enumerate(data.counts):
+        spikes = [layer[index % _BATCH].numpy() for layer in traces[index // _BATCH].spikes]
+        sample = model.run(counts, spikes, start)
+        # Long after: what the last sweep still prepares is done.
+        start = sample.done + 10_000
+        latencies.append(sample.latency)
+    return min(latencies), float(np.mean(latencies)), max(latencies)
+
+
+def rows(designs: Sequence[Design], clock_mhz: float) -> list[dict[str, Any]]:
+    """The designs as a table, JSON-ready, those of the front marked."""
+    best = front(designs)
+    return [
+        {
+            "weight_bits": design.weight_bits,
+            "lanes": design.lanes,
+            "layers": design.layers,
+            "encoding": design.encoding,
+            "accuracy": design.accuracy,
+            "cycles": dict(zip(("min", "mean", "max"), design.cycles, strict=True)),
+            "microseconds": design.cycles[1] / clock_mhz,
+            "luts": design.resources.luts,
+            "ffs": design.resources.ffs,
+            "brams": design.resources.brams,
+            "dsps": design.resources.dsps,
+            "fits": design.fits,
+            "front": any(design is other for other in best),
+        }
+        for design in designs
+    ]

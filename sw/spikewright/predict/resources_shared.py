@@ -1,0 +1,71 @@
+"""What lanes that all layers share take of an FPGA, see `resources`."""
+
+from __future__ import annotations
+
+from spikewright.contract.integers import signed_bits, unsigned_bits
+from spikewright.contract.layout import CoreSpec
+from spikewright.layout.price import Memory
+from spikewright.predict.logic import _delay, _logic, _run_bits, _serializer, _widths, delay_memories
+
+
+def _engine_widths(core: CoreSpec) -> tuple[int, int, int]:
+    """Bits of a membrane, of the threshold and bias of a neuron, and of a score: enough for all layers."""
+    specs = [image.spec for image in core.layers]
+    biases = [int(bound) for spec in specs for bound in (spec.bias.min(), spec.bias.max())]
+    thresholds = [int(spec.threshold.max()) for spec in specs if spec.threshold is not None]
+    widths = [_widths(core, index) for index in range(len(specs))]
+    constants = signed_bits(min(biases), max(biases)) + unsigned_bits(max(thresholds, default=1))
+    return max(state for state, _, _ in widths), constants, widths[-1][2]
+
+
+def engine_memories(core: CoreSpec) -> list[Memory]:
+    """All memories of a core with an engine; those that only a trace reads are left out."""
+    image = core.engine
+    assert image is not None
+    state, constants, score = _engine_widths(core)
+    lanes, rows = image.lanes, core.engine_rows
+    width = image.synapse_bits
+    found = [Memory("engine_rows", image.spec.axons, image.pointer_bits, writable=False)]
+    found += [Memory(f"engine_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
+    found += [
+        Memory("engine_neurons", rows, constants, False, lanes),
+        Memory("engine_membranes", rows, state, True, lanes),
+        Memory("engine_queues", core.queue_depth, _run_bits(image), True, lanes),
+        Memory("engine_scores", core.layers[-1].rows, score, True, lanes),
+    ]
+    if core.layers[1:]:
+        found.append(Memory("engine_spikes", image.rows, 1, True, lanes))
+        found.append(Memory("engine_serializer", image.rows + 1, image.row_bits + lanes + 3, True))
+    for index, layer in enumerate(core.layers):
+        found += delay_memories(f"layer{index}", layer)
+    return found
+
+
+def engine(core: CoreSpec) -> tuple[float, float]:
+    """LUTs and flip-flops that an engine describes, memories left out."""
+    image = core.engine
+    assert image is not None
+    specs = [layer.spec for layer in core.layers]
+    state, constants, _ = widths = _engine_widths(core)
+    # Lanes, join and decision; the lanes of the engine have no leak of their own.
+    luts, ffs = _logic(core, image, widths)
+    layer = unsigned_bits(len(specs) - 1)
+    decays = {spec.decay for spec in specs}
+    adders = sum(max(0, (decay.multiplier ^ 3 * decay.multiplier).bit_count() - 1) for decay in decays)
+    soft = any(spec.reset == "soft" for spec in specs[:-1])
+    shifts = {spec.weight_shift for spec in specs}
+    lane_luts = state * (adders + len(decays) - 1 + len(shifts) - 1 + (2 if soft else 1)) + 2 * image.row_bits + 8
+    lane_ffs = constants // 2 + state + 7 * layer
+    luts += image.lanes * lane_luts
+    ffs += image.lanes * lane_ffs
+    if core.layers[1:]:
+        serializer_luts, serializer_ffs = _serializer(image, image.rows + 1)
+        luts, ffs = luts + serializer_luts, ffs + serializer_ffs
+    # The source of an event, and its number.
+    event = unsigned_bits(image.spec.axons - 1) + image.spec.value_bits + 3
+    luts += 3 * event
+    for of_layer in core.layers:
+        if of_layer.spec.recurrent:
+            delay_luts, delay_ffs = _delay(of_layer, event)
+            luts, ffs = luts + delay_luts, ffs + delay_ffs
+    return luts, ffs

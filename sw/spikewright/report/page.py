@@ -1,0 +1,121 @@
+"""One HTML page with everything in it: works offline, in the dark, and for screen readers."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from spikewright.report.figures import Figure
+from spikewright.report.plots import DARK, GRID, INK, PAPER, Drawing
+
+_STYLE = """
+body { margin: 0 auto; max-width: 76rem; padding: 1.5rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
+figure { margin: 1rem 0; } figcaption { max-width: 60rem; }
+svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; }
+th, td { border-bottom: 1px solid var(--grid); padding: 0.25rem 0.9rem 0.25rem 0; text-align: left;
+  vertical-align: top; }
+td.number, th.number { text-align: right; }
+a { color: inherit; }
+"""
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """An HTML table; cells that begin with a digit are aligned as numbers."""
+    numeric = [all(re.match(r"[\d–-]|$", row[index]) for row in rows) for index in range(len(columns))]
+
+    def cell(tag: str, text: str, index: int) -> str:
+        kind = ' class="number"' if numeric[index] else ""
+        scope = ' scope="col"' if tag == "th" else ""
+        return f"<{tag}{scope}{kind}>{html.escape(text)}</{tag}>"
+
+    head = "".join(cell("th", name, index) for index, name in enumerate(columns))
+    body = "\n".join(
+        "<tr>" + "".join(cell("td", text, index) for index, text in enumerate(row)) + "</tr>" for row in rows
+    )
+    return (
+        f'<div class="wide"><table>\n<caption>{html.escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def inline(figure: Figure, drawing: Drawing) -> str:
+    """The SVG as part of a page: described in words, coloured by the page, its identifiers its own."""
+    svg = drawing.svg[drawing.svg.index("<svg") :].strip()
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{figure.name}-", svg)
+    for color in drawing.dark:
+        svg = re.sub(re.escape(color), f"var(--c{color[1:]})", svg, flags=re.IGNORECASE)
+    svg = svg.replace(f"fill: var(--c{PAPER[1:]})", "fill: none")
+    title, description = f"{figure.name}-title", f"{figure.name}-desc"
+    words = (
+        f'<title id="{title}">{html.escape(figure.title)}</title>'
+        f'<desc id="{description}">{html.escape(figure.description)}</desc>'
+    )
+    head, _, rest = svg.partition(">")
+    return f'{head} role="img" aria-labelledby="{title} {description}">{words}{rest}'
+
+
+def page(
+    title: str,
+    facts: Sequence[str],
+    tables: Sequence[str],
+    figures: Sequence[tuple[Figure, Drawing, str]],
+    runs: str,
+) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    title : str
+    facts : list of str
+        Paragraphs below the title.
+    tables : list of HTML
+    figures : list of (figure, drawing, CSV)
+    runs : HTML
+        Table of all runs, at the end.
+    """
+    colors = dict(DARK)
+    for _, drawing, _ in figures:
+        colors |= drawing.dark
+    light = "".join(f"--c{color[1:]}: {color}; " for color in colors)
+    dark = "".join(f"--c{color[1:]}: {other}; " for color, other in colors.items())
+    names = f"--ink: var(--c{INK[1:]}); --grid: var(--c{GRID[1:]}); --paper: var(--c{PAPER[1:]});"
+    sections = []
+    for figure, drawing, numbers in figures:
+        link = f"data:text/csv;charset=utf-8,{quote(numbers)}"
+        sections.append(
+            f'<section>\n<h2>{html.escape(figure.title)}</h2>\n<figure>\n<div class="wide">{inline(figure, drawing)}'
+            f"</div>\n<figcaption>{html.escape(figure.caption)} "
+            f'<a download="{figure.name}.csv" href="{link}">Numbers (CSV)</a></figcaption>\n</figure>\n</section>'
+        )
+    paragraphs = "\n".join(f"<p>{html.escape(fact)}</p>" for fact in facts)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{html.escape(title)}</title>
+<style>
+:root {{ {light}{names} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}{_STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{html.escape(title)}</h1>
+{paragraphs}
+{"".join(tables)}
+{"".join(sections)}
+<section>
+<h2>Runs</h2>
+{runs}
+</section>
+</main>
+</body>
+</html>
+"""

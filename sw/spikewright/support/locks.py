@@ -1,0 +1,80 @@
+"""Folders that one process at a time may fill."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from spikewright.contract.errors import InputError
+
+LOCK = ".lock"
+"""File in a folder that is being filled; gone when it is not."""
+
+_ATTEMPTS = 100
+
+
+@contextmanager
+def locked(folder: Path | str, doing: str) -> Iterator[None]:
+    """Keep other processes out of a folder during the block; the kernel unlocks it when the process ends, however.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if missing, and removed again if it is empty at the end.
+    doing : str
+        What another process does there, for the message: "trains".
+
+    Raises
+    ------
+    InputError
+        If another process has the lock, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        file = _take(folder, doing)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+    try:
+        with file:
+            try:
+                yield
+            finally:
+                # While it is still ours: whoever opened this file meanwhile will see that it is no longer the lock.
+                with suppress(OSError):
+                    (folder / LOCK).unlink()
+    finally:
+        with suppress(OSError):
+            for path in created:
+                path.rmdir()
+
+
+def _take(folder: Path, doing: str) -> BinaryIO:
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = (folder / LOCK).open("ab")
+        except (FileExistsError, FileNotFoundError):  # another process may just have removed the empty folder
+            if not attempts_left:
+                raise
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise InputError(f"{folder} must not be in use, but another process {doing} there") from None
+        except OSError as error:
+            # Not every file system has locks; nobody can be kept out there.
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                file.close()
+                raise
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), (folder / LOCK).stat()):
+                return file
+        file.close()
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))

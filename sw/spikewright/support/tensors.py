@@ -1,0 +1,34 @@
+"""Operations on tensors that PyTorch does not promise."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from spikewright.contract.errors import InputError
+from spikewright.contract.integers import check_samples
+
+
+def first_argmax(scores: Tensor) -> Tensor:
+    """(B,) from (B, classes): the lowest index among equals, which `torch.argmax` does not promise."""
+    index = torch.arange(scores.shape[-1], device=scores.device)
+    best = scores == scores.max(dim=-1, keepdim=True).values
+    return torch.where(best, index, scores.shape[-1]).min(dim=-1).values
+
+
+def check_values(values: Tensor, timesteps: int, inputs: int) -> None:
+    """Raise an InputError unless `values` are event counts (B, timesteps, inputs) of any real type, at least 0.
+
+    Those that are not whole are for networks of floats alone.
+    """
+    if not isinstance(values, Tensor):
+        raise InputError(f"values must be a tensor, not {type(values).__name__}")
+    check_samples("values", values, timesteps, inputs)
+    if values.is_complex():
+        raise InputError(f"values must be event counts, not {values.dtype}")
+    if values.numel() and (values.is_floating_point() or values.is_signed()):
+        low, high = (float(extreme) for extreme in values.detach().aminmax())
+        if not (low >= 0.0 and high < math.inf):  # either is not a number where a value is none
+            raise InputError(f"values must be event counts of at least 0, not {low if not low >= 0.0 else high:g}")

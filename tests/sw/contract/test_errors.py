@@ -1,0 +1,23 @@
+"""How a module that is run as a program ends."""
+
+import pytest
+
+from spikewright.contract.errors import InputError
+from spikewright.support.streams import exit_with
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_status_of_main_is_that_of_the_process(status: int) -> None:
+    with pytest.raises(SystemExit) as left:
+        exit_with(lambda: status)
+    assert left.value.code == status
+
+
+def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        raise InputError("lanes must be 1 .. 64, not 65")
+
+    with pytest.raises(SystemExit) as left:
+        exit_with(main)
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "spikewright: error: lanes must be 1 .. 64, not 65\n"

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from random_networks import random_network
+from spikewright.contract.decay import Decay
+from spikewright.contract.layout import CoreSpec, DelayEntry, Encoding, LayerImage
+from spikewright.contract.network import LayerSpec
+
+
+def small_image(encoding: Encoding = "absolute") -> LayerImage:
+    """Five neurons in two lanes, the order of the network reversed, recurrent.
+
+    Of axon 1, lane 0 holds rows 0 and 2, of axon 0 row 1; lane 1 holds row 1 of axon 1.
+    """
+    weights = np.zeros((5, 7), dtype=int)
+    weights[4, 1], weights[0, 1], weights[2, 0], weights[1, 1] = 3, 4, 5, 6
+    lengths = np.zeros((7, 2), dtype=int)
+    lengths[:2] = [[1, 0], [2, 1]]
+    starts = np.zeros((7, 2), dtype=int)
+    starts[0, 0] = 2
+    bitmaps = np.zeros((7, 2, 3), dtype=bool)
+    bitmaps[1, 0, [0, 2]] = bitmaps[0, 0, 1] = bitmaps[1, 1, 1] = True
+    rows = {"absolute": ([0, 2, 1], [1]), "relative": ([0, 1, 1], [1]), "bitmap": ([0, 0, 0], [0])}[encoding]
+    return LayerImage(
+        spec=LayerSpec(
+            inputs=2,
+            neurons=5,
+            weights=weights,
+            bias=np.array([0, 1, -1, 1, 0]),
+            threshold=np.array([1, 9, 3, 4, 5]),
+            delays=np.array([2, 0, 2, 2, 7]),
+            decay=Decay(1, 1),
+        ),
+        lanes=2,
+        order=np.array([4, 3, 2, 1, 0]),
+        starts=starts,
+        lengths=lengths,
+        indices=tuple(np.array(lane) for lane in rows),
+        data=(np.array([3, 4, 5]), np.array([6])),
+        encoding=encoding,
+        bitmaps=bitmaps if encoding == "bitmap" else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "index_bits", "extents"), [("absolute", 2, (2, 1)), ("relative", 1, (2, 1)), ("bitmap", 0, (5, 2))]
+)
+def test_synapses_are_the_same_in_every_encoding(encoding: Encoding, index_bits: int, extents: tuple[int, int]) -> None:
+    image = small_image(encoding)
+    assert [array.tolist() for array in image.synapses(0)] == [[0, 1, 1], [1, 0, 2], [5, 3, 4]]
+    assert [array.tolist() for array in image.synapses(1)] == [[1], [1], [6]]
+    assert (image.extent(1, 0), image.extent(0, 0)) == extents
+    assert (image.index_bits, image.synapse_bits) == (index_bits, index_bits + 8)
+    # A start of 2 bits; for both lanes an offset of 2 bits and a length of 2 or a bit for each of 3 rows.
+    assert image.pointer_bits == 2 + 2 * (2 + (3 if encoding == "bitmap" else 2))
+
+
+def test_long_delays_come_first_in_the_program() -> None:
+    image = small_image()
+    assert image.program == [
+        DelayEntry(7, 0, (0,)),
+        DelayEntry(2, 0, (1,)),
+        DelayEntry(2, 1, (0,)),
+        DelayEntry(2, 2, (0,)),
+        DelayEntry(0, 1, (1,)),
+    ]
+    assert (image.entries, image.slots, image.ring_words) == (5, 8, 24)
+
+
+def test_positions_without_a_neuron_are_filled() -> None:
+    assert small_image().by_position(np.array([10, 11, 12, 13, 14]), -1).tolist() == [[14, 13], [12, 11], [10, -1]]
+
+
+def test_widths_are_those_of_the_contents() -> None:
+    image = small_image()
+    assert (image.rows, image.row_bits, image.threshold_bits, image.bias_bits) == (3, 2, 4, 2)
+
+
+def test_core_rejects_other_lanes() -> None:
+    with pytest.raises(ValueError) as raised:
+        CoreSpec(network=random_network(0), lanes=6, layers=())
+    assert str(raised.value) == "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 6"
+
+
+@pytest.mark.parametrize("depth", [7, 65])
+def test_core_rejects_other_queues(depth: int) -> None:
+    with pytest.raises(ValueError) as raised:
+        CoreSpec(network=random_network(0), lanes=4, layers=(), queue_depth=depth)
+    assert str(raised.value) == f"queue_depth must be 8 .. 64, not {depth}"

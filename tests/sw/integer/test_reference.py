@@ -1,0 +1,158 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from random_networks import TAU_2, random_counts, random_network
+from spikewright.contract.decay import Decay
+from spikewright.contract.errors import InputError
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.support.tensors import first_argmax
+
+
+def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], list[list[int]]]:
+    """One sample (steps, inputs), neuron by neuron with Python's integers: the contract, read aloud."""
+    steps = len(values)
+    v = [0] * spec.neurons
+    spikes, membranes = [], []
+    for t in range(steps):
+        fired = []
+        for n in range(spec.neurons):
+            u = (v[n] * spec.decay.multiplier) >> spec.decay.shift
+            for i in range(spec.inputs):
+                u += (int(spec.weights[n, i]) << spec.weight_shift) * int(values[t, i])
+            if spec.delays is not None:
+                for j in range(spec.neurons):
+                    sent = t - 1 - int(spec.delays[j])
+                    if sent >= 0 and spikes[sent][j]:
+                        u += int(spec.weights[n, spec.inputs + j]) << spec.weight_shift
+            u += int(spec.bias[n])
+            s = spec.threshold is not None and u >= spec.threshold[n]
+            if s:
+                u = 0 if spec.reset == "hard" else u - int(spec.threshold[n])
+            v[n] = u
+            fired.append(int(s))
+        spikes.append(fired)
+        membranes.append(list(v))
+    return spikes, membranes
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("weight_shift", [0, 3])
+def test_every_step_of_every_neuron_follows_the_contract(reset: str, weight_shift: int) -> None:
+    for seed in range(4):
+        spec = random_network(seed, reset=reset, weight_shift=weight_shift, recurrent=(True, seed % 2 == 0))
+        counts = random_counts(seed, spec, samples=3)
+        trace = IntegerNetwork(spec).run(torch.from_numpy(counts))
+        assert any(spikes.any() for spikes in trace.spikes), f"seed {seed} is silent"
+        for b in range(3):
+            values = counts[b]
+            for index, layer in enumerate(spec.layers):
+                spikes, membranes = ref_layer(layer, values)
+                np.testing.assert_array_equal(trace.membranes[index][b], membranes)
+                if not layer.readout:
+                    np.testing.assert_array_equal(trace.spikes[index][b], spikes)
+                values = np.array(spikes)
+            np.testing.assert_array_equal(trace.scores[b], np.sum(membranes, axis=0))
+
+
+def test_result_does_not_depend_on_the_batch() -> None:
+    spec = random_network(7, recurrent=(True, True))
+    values = torch.from_numpy(random_counts(7, spec, samples=6))
+    network = IntegerNetwork(spec)
+    together = network(values)
+    for b in range(6):
+        torch.testing.assert_close(network(values[b : b + 1])[0], together[b], rtol=0, atol=0)
+
+
+def test_membranes_stay_inside_their_bounds() -> None:
+    spec = random_network(3, sizes=(6, 5, 4), recurrent=(False,), decay=TAU_2, density=1.0)
+    layer = spec.layers[0]
+    best = np.argmax(layer.weights.clip(0).sum(axis=1))
+    counts = np.where(layer.weights[best] > 0, (1 << spec.value_bits) - 1, 0)
+    values = torch.from_numpy(np.tile(counts, (1, spec.timesteps, 1)))
+    low, high = layer.bounds(spec.timesteps).membrane
+    membranes = IntegerNetwork(spec).run(values).membranes[0]
+    assert low <= int(membranes.min())
+    assert int(membranes.max()) <= high
+    without_limit = replace(layer, threshold=None)
+    assert without_limit.bounds(1).after_reset[1] == int(layer.bias[best] + layer.weights[best].clip(0).sum() * 7)
+    readout = spec.layers[-1]
+    low, high = readout.bounds(spec.timesteps).after_reset
+    for trial in range(20):
+        values = torch.from_numpy(random_counts(trial, spec, samples=8))
+        membranes = IntegerNetwork(spec).run(values).membranes[-1]
+        assert low <= int(membranes.min())
+        assert int(membranes.max()) <= high
+
+
+def test_ties_go_to_the_lowest_class() -> None:
+    scores = torch.tensor([[1, 5, 5, 0], [2, 2, 2, 2], [-3, -4, -3, -9]])
+    assert first_argmax(scores).tolist() == [1, 0, 0]
+
+
+def test_value_out_of_range_is_an_error_not_a_wrap() -> None:
+    spec = random_network(0)
+    values = torch.zeros((1, 20, spec.inputs), dtype=torch.int64)
+    values[0, 1, 3] = 8
+    with pytest.raises(InputError) as error:
+        IntegerNetwork(spec).run(values)
+    assert str(error.value) == "input values must be 0 .. 7 (3 bits), not 8"
+
+
+@pytest.mark.parametrize("shape", [(20, 3, 12), (3, 21, 12), (3, 8, 12), (3, 20, 11), (20, 12), (1, 3, 20, 12)])
+def test_axes_in_another_order_are_an_error_that_shows_both_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError) as error:
+        IntegerNetwork(random_network(0)).run(torch.zeros(shape, dtype=torch.int64))
+    assert str(error.value) == f"values must be (samples, 20 steps, 12 channels), not {shape}"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (0.5, "values must be whole numbers, not 0.5"),
+        (-1.0, "values must be event counts of at least 0, not -1"),
+        (math.nan, "values must be event counts of at least 0, not nan"),
+        (math.inf, "values must be event counts of at least 0, not inf"),
+        (1j, "values must be event counts, not torch.complex64"),
+        (9.0, "input values must be 0 .. 7 (3 bits), not 9"),
+    ],
+)
+def test_values_that_are_no_counts_are_refused(value: complex, message: str) -> None:
+    values = torch.zeros((2, 20, 12), dtype=torch.tensor(value).dtype)
+    values[1, 3, 5] = value
+    with pytest.raises(InputError) as error:
+        IntegerNetwork(random_network(0))(values)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.float16, torch.float64])
+def test_whole_numbers_of_any_type_count_alike(dtype: torch.dtype) -> None:
+    spec = random_network(2)
+    values = torch.from_numpy(random_counts(2, spec, samples=2))
+    assert torch.equal(IntegerNetwork(spec)(values.to(dtype)), IntegerNetwork(spec)(values))
+
+
+def test_an_array_is_no_tensor() -> None:
+    spec = random_network(2)
+    with pytest.raises(InputError, match=r"^values must be a tensor, not ndarray$"):
+        IntegerNetwork(spec).run(random_counts(2, spec, samples=2))  # type: ignore[arg-type]
+
+
+def test_neuron_without_leak_is_bounded_by_the_steps() -> None:
+    layer = LayerSpec(
+        inputs=1,
+        neurons=1,
+        weights=np.array([[3]]),
+        bias=np.array([1]),
+        threshold=None,
+        delays=None,
+        decay=Decay(1, 0),
+        value_bits=2,
+    )
+    assert layer.bounds(10).after_reset == (0, 10 * (3 * 3 + 1))
+    network = NetworkSpec(layers=(layer,), timesteps=10)
+    assert int(IntegerNetwork(network).run(torch.full((1, 10, 1), 3)).membranes[0].max()) == 100

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from spikewright.learn.layers import neurons
+from spikewright.learn.neurons import LIF, lif_step, surrogate_gradient
+
+
+def test_hard_reset_forgets_and_soft_reset_subtracts():
+    current, v = torch.tensor([1.5, 0.4]), torch.tensor([0.5, 0.5])
+    u, s, hard = lif_step(current, v, LIF(tau=2.0, reset="hard"))
+    assert u.tolist() == pytest.approx([1.75, 0.65])
+    assert s.tolist() == [1.0, 0.0]
+    assert hard.tolist() == pytest.approx([0.0, 0.65])
+    _, _, soft = lif_step(current, v, LIF(tau=2.0, reset="soft"))
+    assert soft.tolist() == pytest.approx([0.75, 0.65])
+
+
+def test_spike_at_exactly_the_threshold():
+    _, s, _ = lif_step(torch.tensor([1.0]), torch.zeros(1), LIF())
+    assert s.item() == 1.0
+
+
+def test_surrogates_at_and_beside_the_threshold():
+    u = torch.tensor([1.0, 1.5, 3.0])
+    atan = surrogate_gradient(u, LIF(alpha=5.0))
+    assert atan.tolist() == pytest.approx([2.5, 2.5 / (1 + (np.pi / 2 * 2.5) ** 2), 2.5 / (1 + (np.pi * 5) ** 2)])
+    assert surrogate_gradient(u, LIF(surrogate="triangle")).tolist() == pytest.approx([1.0, 0.5, 0.0])
+
+
+@pytest.mark.parametrize("case", ["lif_hard", "lif_soft"])
+def test_equals_the_reference_neuron(shared_dir, case):
+    reference = np.load(shared_dir / "reference" / "delay_layer.npz")
+    neuron = LIF(
+        tau=float(reference[f"{case}.tau"])
+        if f"{case}.tau" in reference
+        else {"lif_hard": 1.05, "lif_soft": 2.0}[case],
+        reset=case.removeprefix("lif_"),
+    )
+    current = torch.tensor(reference[f"{case}.current"]).permute(0, 2, 1).contiguous().requires_grad_()
+    spikes = neurons(current, neuron)
+    (spikes * torch.linspace(0, 1, len(spikes))[:, None, None]).sum().backward()
+    assert 0.05 < spikes.mean().item() < 0.5
+    assert np.array_equal(spikes.detach().permute(0, 2, 1).numpy(), reference[f"{case}.spikes"])
+    np.testing.assert_allclose(
+        current.grad.permute(0, 2, 1).numpy(), reference[f"{case}.grad_current"], rtol=1e-5, atol=1e-5
+    )
+    v = torch.zeros_like(current[0])
+    for t, drive in enumerate(current.detach()):
+        _, _, v = lif_step(drive, v, neuron)
+        np.testing.assert_allclose(v.t().numpy(), reference[f"{case}.v_after_reset"][t], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tau": 0.5}, "tau must be at least 1 step, not 0.5"),
+        ({"tau": float("nan")}, "tau must be at least 1 step, not nan"),
+        ({"threshold": 0.0}, "threshold must be above 0, not 0.0"),
+        ({"reset": "none"}, "reset must be 'hard' or 'soft', not 'none'"),
+        ({"surrogate": "box"}, "surrogate must be 'atan' or 'triangle', not 'box'"),
+        ({"alpha": -1.0}, "alpha must be above 0, not -1.0"),
+    ],
+)
+def test_constants_out_of_range(values, message):
+    with pytest.raises(ValueError) as error:
+        LIF(**values)
+    assert str(error.value) == message

@@ -1,0 +1,67 @@
+"""Estimates against what was synthesized, and memories against those that the generator writes."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from random_networks import random_network
+from spikewright.build.generate import build, memory_bits
+from spikewright.integer.file import save_model
+from spikewright.integer.rounding import quantize
+from spikewright.layout.pack import pack
+from spikewright.layout.price import DEVICES
+from spikewright.learn.checkpoint import load_checkpoint
+from spikewright.predict.resources import estimate, memories
+from spikewright.support.shipped import asset
+
+SYNTHESIZED = json.loads(Path(__file__).with_name("synthesized.json").read_text())
+TOLERANCE = 0.2
+
+
+def name_of(case):
+    lanes = f"{case['lanes']}-{case.get('layers', 'parallel')}-lanes"
+    return f"{case['checkpoint']}-{case['weight_bits']}-bits-{lanes}-{case['board']}"
+
+
+def core_of(network, case):
+    encoding = case.get("encoding", "absolute")
+    return pack(network, case["lanes"], layers=case.get("layers", "parallel"), encoding=encoding)
+
+
+@pytest.mark.parametrize("case", SYNTHESIZED, ids=name_of)
+def test_estimates_are_close_to_what_was_synthesized(case):
+    network = quantize(load_checkpoint(asset(f"{case['checkpoint']}.safetensors")), weight_bits=case["weight_bits"])
+    found = estimate(core_of(network, case), case["board"])
+    for name in ("luts", "ffs", "brams"):
+        assert getattr(found, name) == pytest.approx(case[name], rel=TOLERANCE), name
+    assert found.dsps == case["dsps"]
+
+
+def test_there_is_something_to_compare_with():
+    assert {case["board"] for case in SYNTHESIZED} <= set(DEVICES)
+    assert len(SYNTHESIZED) >= 1
+
+
+@pytest.mark.parametrize("layers", ["parallel", "shared"])
+@pytest.mark.parametrize(("lanes", "recurrent"), [(1, (False, True)), (4, (True,)), (8, (False,))])
+def test_the_memories_are_those_of_the_generator(tmp_path, lanes, recurrent, layers):
+    network = random_network(3, (30, 20, 17, 5), recurrent=recurrent)
+    save_model(tmp_path / "model", network, {})
+    core = pack(network, lanes, layers=layers)
+    manifest = build(tmp_path / "model", tmp_path / "build", lanes, layers=layers)
+    bits = {}
+    for memory in memories(core):
+        name = re.sub(r"(?<=synapses)\d+$", "", memory.name)
+        bits[name] = bits.get(name, 0) + memory.words * memory.width * memory.count
+    written = memory_bits(core, manifest["images"])
+    assert written
+    assert {name: bits[name] for name in written} == written
+
+
+def test_more_lanes_take_more_logic():
+    network = random_network(1, (40, 64, 10))
+    luts = [estimate(pack(network, lanes, encoding="absolute"), "ulx3s-85f").luts for lanes in (1, 2, 4, 8, 16)]
+    assert luts == sorted(luts)
+    assert luts[-1] > 4 * luts[0]

@@ -1,0 +1,96 @@
+import errno
+import fcntl
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from spikewright.contract.errors import InputError
+from spikewright.support.locks import LOCK, locked
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(InputError) as error, locked(folder, "trains"):
+        pass
+    return str(error.value)
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with locked(folder, "trains"):
+        assert refused(folder) == f"{folder} must not be in use, but another process trains there"
+        (folder / "log").touch()
+    with locked(folder, "trains"):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["log"]
+
+
+def test_folders_that_stay_empty_are_removed(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), locked(tmp_path / "a" / "b", "trains"):
+        _ = 1 / 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_process_has_no_lock(tmp_path: Path) -> None:
+    code = (
+        f"from spikewright.support.locks import *\nwith locked({str(tmp_path)!r}, 'trains'): __import__('os')._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 9
+    assert (tmp_path / LOCK).exists()
+    with locked(tmp_path, "trains"):
+        pass
+
+
+def test_a_lock_that_was_removed_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def remove_first(file: object, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        (tmp_path / LOCK).unlink()  # as another process that has just finished
+        flock(file, how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fcntl, "flock", remove_first)
+    with locked(tmp_path, "trains"):
+        assert refused(tmp_path).endswith("another process trains there")
+
+
+def test_many_threads_never_meet(tmp_path: Path) -> None:
+    inside = 0
+    most = 0
+    entered = 0
+
+    def work() -> None:
+        nonlocal inside, most, entered
+        for _ in range(50):
+            try:
+                with locked(tmp_path / "run", "trains"):
+                    inside += 1
+                    entered += 1
+                    most = max(most, inside)
+                    inside -= 1
+            except InputError as error:
+                assert "must not be in use" in str(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    assert entered > 0
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path, "trains"):
+        pass
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert refused(tmp_path / "file") == f"cannot write {tmp_path / 'file'}: File exists"

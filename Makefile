@@ -28,7 +28,7 @@ fuzz: $(STAMP)
 mutants: $(STAMP)
 	@$(VENV)/bin/python -m spikewright_sim.mutants $(MUTANTS)
 
-# Faults in quantize, pack and the cycle model; hours for all: make mutants-python MUTANTS='cycles --sample 50'.
+# Faults in rounding, packing and the cycle model; hours for all: make mutants-python MUTANTS='layout.pack --sample 50'.
 mutants-python: $(STAMP)
 	@$(VENV)/bin/python tests/python_mutants.py $(MUTANTS)
 

@@ -3,7 +3,7 @@
 Block RAMs follow from the geometry of every memory and from how yosys chooses among the shapes of a block RAM,
 distributed RAM and tables of LUTs. LUTs and flip-flops are counted from the widths of the registers, adders and
 multiplexers that `spikewright_hw` describes; what optimization leaves of them is one factor per family of devices,
-calibrated against reports of synthesis (`tests/sw/synthesized.json`).
+calibrated against reports of synthesis (`tests/sw/predict/synthesized.json`).
 """
 
 from __future__ import annotations

@@ -240,7 +240,7 @@ def test_signals_leave_nothing_behind(number: int, status: int, message: str, tm
 def test_a_reader_that_left_is_no_error() -> None:
     # The pipe is closed before anything is written to it.
     code = (
-        "import sys, time; from types import SimpleNamespace; from spikewright.cli import commands; from spikewright.cli import main as cli\n"
+        "import sys, time; from types import SimpleNamespace; from spikewright.cli import commands, main as cli\n"
         "from spikewright.cli.base import Outcome, add_command\n"
         "def add(s): add_command(s, 'fake', lambda a: (sys.stdin.read(), Outcome({}, [('a', 'b')]))[1],"
         " summary='pretend', details='', example='')\n"

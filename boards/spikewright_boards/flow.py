@@ -13,6 +13,7 @@ from typing import Any
 
 from spikewright.build.generate import check_images
 from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, read_manifest, sha256, write_json, write_manifest
 from spikewright.support.progress import say
 
@@ -266,7 +267,8 @@ def _check_ports(core: Path, stream: StreamFormat) -> None:
 def _write_top(board: Board, stream: StreamFormat, clock: Clock, family: Family, work: Path) -> None:
     top = BoardTop(board, stream, clock)
     # Verilog rather than RTLIL, as yosys heeds `no_rw_check` of memories in Verilog alone.
-    plan = board.platform().prepare(top, TOP, debug_verilog=True)
+    with amaranth_environment(work):
+        plan = board.platform().prepare(top, TOP, debug_verilog=True)
     for name, source in ((f"{TOP}.v", f"{TOP}.debug.v"), (f"{TOP}.{family.constraints}",) * 2):
         content = plan.files[source]
         (work / name).write_bytes(content if isinstance(content, bytes) else content.encode())

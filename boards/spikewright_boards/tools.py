@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,8 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, ToolTrouble
+from spikewright.support.environment import complaint, is_trouble, tool_environment
 
 Progress = Callable[[str], None]
 
@@ -27,7 +27,7 @@ REPORT_EVERY = 15.0
 
 
 class ToolError(Exception):
-    """A tool ended with an error; the text is the tool's own."""
+    """A tool does not take what it was given; the text is the tool's own."""
 
 
 def find_tool(name: str) -> Path:
@@ -78,19 +78,15 @@ def run_tool(name: str, arguments: Sequence[str], folder: Path, progress: Progre
     Raises
     ------
     InputError
-        If the tool is missing.
+        If the tool is missing, or ends without saying what is wrong with what it was given.
     ToolError
-        If it ends with an error.
+        If it says so.
     """
     tool = find_tool(name)
     log = folder / f"{name}.log"
-    scratch = folder / "tmp"
-    scratch.mkdir(exist_ok=True)
-    environment = {key: value for key, value in os.environ.items() if key != "YOWASP_MOUNT"}
-    environment["TMPDIR"] = str(scratch)
     begin = time.monotonic()
     progress(f"{name} ...")
-    with log.open("wb") as output:
+    with tool_environment(folder) as environment, log.open("wb") as output:
         process = subprocess.Popen(
             [str(tool), *arguments],
             cwd=folder,
@@ -110,9 +106,12 @@ def run_tool(name: str, arguments: Sequence[str], folder: Path, progress: Progre
             if process.poll() is None:
                 process.kill()
                 process.wait()
-            shutil.rmtree(scratch, ignore_errors=True)
     if status != 0:
-        raise ToolError(_error(log) or f"{name} ended with status {status}")
+        error = _error(log)
+        if error and not is_trouble(error):
+            raise ToolError(error)
+        said = error or complaint(log.read_text("utf-8", "replace").splitlines())
+        raise ToolTrouble(f"{name} must work, not end with status {status}: {said}")
     progress(f"{name}: done in {time.monotonic() - begin:.1f} s")
     return log
 

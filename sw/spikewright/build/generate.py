@@ -23,6 +23,7 @@ from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, che
 from spikewright.layout.encodings import encodings
 from spikewright.layout.pack import pack, prune
 from spikewright.layout.price import FAMILIES, place_stored, split_widths
+from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, atomic_path, read_manifest, sha256, write_manifest
 
 FORMAT = "spikewright-build-1"
@@ -118,7 +119,7 @@ def build(
     else:
         core = _loadable_core(whole, lanes, layers, loadable)
     with atomic_dir(out) as folder:
-        with _without_collector():
+        with _without_collector(), amaranth_environment(folder):
             generated = generate(core, folder, partial(split_widths, family=target))
         if network is whole:
             shutil.copyfile(model, folder / MODEL)

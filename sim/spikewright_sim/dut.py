@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from spikewright.support.caches import place_beside
 
 from spikewright import __version__
 from spikewright.build.generate import image_of, open_build
@@ -17,7 +18,7 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright_hw.verilog import LOAD_IMAGE
 
-from .toolchain import cocotb_main, compile_model, environment
+from .toolchain import DesignError, check_tools, cocotb_main, compile_model
 from .traces import header
 
 TOP = "spikewright_core"
@@ -74,6 +75,11 @@ class Dut:
         manifest, core = open_build(build_dir, model)
         return cls(build_dir, core, manifest["stream"], _weights(build_dir, manifest, core, model, image))
 
+    @property
+    def place(self) -> Path:
+        """Where what is made of the build folder is kept: in it, unless it is read-only."""
+        return place_beside(self.build_dir)
+
     def beats(self, values: npt.NDArray[np.integer]) -> list[tuple[int, int]]:
         """Input beats (tdata, tlast) of a sample (T, inputs)."""
         return beats(values, self.stream)
@@ -105,14 +111,17 @@ class Dut:
 
         The native one may write waves, or be compiled quickly, see `compile_model`; that of a netlist always is.
         """
-        environment()  # tells what is missing before anything is written
+        check_tools()  # tells what is missing before anything is written
         native = engine == "native"
         verilog = self.build_dir / f"{TOP}.v"
-        folder = self.build_dir / f"simulation-{engine}{'-waves' if waves else ''}"
+        name = f"simulation-{engine}{'-waves' if waves else ''}"
         layers = header(self.core)
         loop = [*map(sha256, NATIVE_SOURCES), layers] if native else []
         stamp = " ".join([__version__, sha256(verilog), *loop])
-        if not (folder / MANIFEST).is_file() or read_json(folder / MANIFEST, "manifest").get("stamp") != stamp:
+        folder = self.build_dir / name
+        if not _is_made(folder, stamp):
+            folder = self.place / name
+        if not _is_made(folder, stamp):
             progress(f"compiling the Verilog with Verilator, for {engine}")
             with atomic_dir(folder) as part:
                 if native:
@@ -125,10 +134,14 @@ class Dut:
                     options = {"ldflags": ldflags}
                 try:
                     compile_model([verilog], TOP, part, main=main, ports=PORTS, **options)
-                except RuntimeError as error:
+                except DesignError as error:
                     raise InputError(f"{verilog} must be the core of its manifest: {error}") from error
                 write_manifest(part, {"stamp": stamp})
         return folder / TOP
+
+
+def _is_made(folder: Path, stamp: str) -> bool:
+    return (folder / MANIFEST).is_file() and read_json(folder / MANIFEST, "manifest").get("stamp") == stamp
 
 
 def _weights(

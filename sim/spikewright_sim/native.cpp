@@ -332,5 +332,6 @@ int main(int argc, char** argv) {
 #endif
     top.final();
     fprintf(report, "end\n");
-    return fclose(report) ? 3 : 0;
+    const bool unwritten = ferror(report);
+    return fclose(report) || unwritten ? 3 : 0;
 }

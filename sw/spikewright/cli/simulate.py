@@ -86,9 +86,9 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.integer.recordings import load
     from spikewright_sim.netlist import make_netlist, netlist_report
     from spikewright_sim.runner import simulate
-    from spikewright_sim.toolchain import environment
+    from spikewright_sim.toolchain import check_tools
 
-    environment()  # A missing tool is better told before the work than after.
+    check_tools()  # A missing tool is better told before the work than after.
     _, core = open_build(args.build_dir, args.model)
     model = args.model or args.build_dir / MODEL
     at_most = SAMPLES if args.samples is None else None

@@ -22,7 +22,6 @@ import numpy as np
 
 from spikewright.build.generate import build, open_build
 from spikewright.contract.decay import Decay
-from spikewright.contract.errors import exit_with
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.file import save_model
 from spikewright.support.environment import tool_environment

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spikewright.report.plots import _SETTINGS, INK, Drawing
+from spikewright.report.plots import _SETTINGS, INK, Drawing, prepare_matplotlib
 from spikewright.support.files import atomic_dir, write_json, write_manifest
 
 COLUMNS = (
@@ -36,6 +36,7 @@ def draw_front(report: dict[str, Any]) -> Drawing:
 
     The same report gives the same bytes.
     """
+    prepare_matplotlib()
     import matplotlib
     from matplotlib.figure import Figure as Canvas
     from matplotlib.lines import Line2D

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from spikewright.contract.errors import InputError
 from spikewright.report.figures import Figure, Panel, Series
+from spikewright.support.caches import cache_folder, writable
 from spikewright.support.settings import brief
 
 INK, GRID, PAPER = "#222222", "#d8d8d8", "#ffffff"
@@ -75,8 +79,20 @@ class _Look:
     fill: str
 
 
+def prepare_matplotlib() -> None:
+    """To be called before matplotlib is imported: it wants a folder for its list of fonts, and we want no windows."""
+    os.environ.pop("MPLBACKEND", None)
+    named = os.environ.get("MPLCONFIGDIR")
+    if not named or not writable(Path(named)):
+        folder = cache_folder("matplotlib")
+        if folder is None:
+            raise InputError("a home or TMPDIR must be writable to draw figures: matplotlib needs a folder")
+        os.environ["MPLCONFIGDIR"] = str(folder)
+
+
 def draw(figure: Figure) -> Drawing:
     """Draw all panels of a figure on common axes, with one legend beside them."""
+    prepare_matplotlib()
     import matplotlib
     from matplotlib.figure import Figure as Canvas
 

@@ -1,10 +1,16 @@
 import io
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from spikewright.contract.errors import InputError
+from spikewright.report.compose import plots
 from spikewright.report.figures import Figure, Panel, Point, Series
 from spikewright.report.plots import draw
 
@@ -130,3 +136,24 @@ def test_series_of_one_method_have_different_markers():
     series = [line(f"λ = {lam}", points=((1, lam), (2, lam))) for lam in (1, 2)]
     one, both = (draw(figure(Panel("", tuple(series[:count])), x_scale="log")).svg for count in (1, 2))
     assert len(re.findall(r'<path id="m\w+"', both)) > len(re.findall(r'<path id="m\w+"', one))
+
+
+def test_figures_are_drawn_without_a_home(tmp_path: Path) -> None:
+    """Nor with the backend that another program wants."""
+    code = (
+        "from spikewright.report.plots import prepare_matplotlib\nprepare_matplotlib()\n"
+        "import matplotlib\nfrom matplotlib.figure import Figure\nprint(matplotlib.get_cachedir())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("XDG_CACHE_HOME", "MPLCONFIGDIR")}
+    environment |= {"HOME": "/proc/nope", "TMPDIR": str(tmp_path), "MPLBACKEND": "theirs"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path}/spikewright-{os.getuid()}/spikewright/matplotlib\n"
+    assert done.stderr == ""
+
+
+def test_figures_need_some_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLCONFIGDIR", "/proc/nope")
+    monkeypatch.setattr(plots, "cache_folder", lambda name: None)
+    with pytest.raises(InputError) as error:
+        plots.prepare_matplotlib()
+    assert str(error.value) == "a home or TMPDIR must be writable to draw figures: matplotlib needs a folder"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core import caching
 
-from spikewright.caches import cache_folder
+from spikewright.support.caches import cache_folder
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from spikewright.caches import cache_base, writable
 from spikewright.contract.errors import ToolTrouble
+from spikewright.support.caches import cache_base, writable
 
 KEPT = (
     "HOME", "LD_LIBRARY_PATH", "LOGNAME", "OMP_NUM_THREADS", "USER",

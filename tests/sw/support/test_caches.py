@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spikewright import caches
-from spikewright.caches import bases, cache_base, cache_folder, place_beside, temporary_folder, writable
+from spikewright.support.caches import bases, cache_base, cache_folder, place_beside, temporary_folder, writable
 
 NOWHERE = "/proc/nope"
 """Nobody makes it, not even root."""

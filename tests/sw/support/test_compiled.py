@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from numba.core import caching
-from spikewright.compiled import _Locator, compiled
 
 from spikewright import caches
+from spikewright.support.compiled import _Locator, compiled
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -101,14 +102,28 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether Spikewright may replace a folder: it is empty, or has the manifest of `write_manifest`."""
-    if not any(folder.iterdir()):
-        return True
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return "spikewright" in read_json(folder / MANIFEST, "manifest")
-    except InputError:
-        return False
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether Spikewright may replace a folder: it is missing or empty, or has the manifest of `write_manifest`."""
+    while (before := _status(folder)) is not None:
+        try:
+            if not any(folder.iterdir()) or "spikewright" in read_json(folder / MANIFEST, "manifest"):
+                return True
+        except FileNotFoundError:
+            continue
+        except InputError:
+            pass
+        after = _status(folder)
+        # Else another process has just put a new one there.
+        if after is not None and os.path.samestat(before, after):
+            return False
+    return True
 
 
 @contextmanager
@@ -137,9 +152,10 @@ def atomic_dir(path: Path | str) -> Iterator[Path]:
     final = path.resolve()
     created: list[Path] = []
     try:
-        if final.exists() and not final.is_dir():
+        status = _status(final)
+        if status is not None and not stat.S_ISDIR(status.st_mode):
             raise InputError(f"output {path} must be a folder, not a file")
-        if final.exists() and not _is_ours(final):
+        if not _is_ours(final):
             raise InputError(f"output {path} must be a new or empty folder or one made by spikewright, not {path}")
         temporary = _beside(final, "tmp")
         created = _make_parents(final)
@@ -157,18 +173,32 @@ def atomic_dir(path: Path | str) -> Iterator[Path]:
 
 
 def _replace_folder(temporary: Path, final: Path) -> None:
-    # A folder cannot be renamed onto one that has files: move that one aside, and back if something goes wrong.
-    if not final.exists():
-        temporary.rename(final)
-        return
-    aside = _beside(final, "old")
-    final.rename(aside)
-    try:
-        temporary.rename(final)
-    except BaseException:
-        aside.rename(final)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+    # A folder cannot be renamed onto one that has files: move that one aside, and back if something goes wrong. Between
+    # any two steps another process may put its folder there, or move it; the last one wins.
+    while True:
+        try:
+            temporary.rename(final)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        aside = _beside(final, "old")
+        try:
+            final.rename(aside)
+        except FileNotFoundError:
+            continue
+        try:
+            temporary.rename(final)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                aside.rename(final)
+                raise
+        except BaseException:
+            aside.rename(final)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+        if not temporary.exists():
+            return
 
 
 def write_json(path: Path | str, value: Any) -> None:

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,29 @@ def test_atomic_dir_leaves_foreign_folders_alone(tmp_path: Path, content: str | 
     assert str(caught.value) == message
     assert (final / "chapter").read_text() == "precious"
     assert names(tmp_path) == ["thesis"]
+
+
+def test_two_at_once_each_make_a_whole_folder(tmp_path: Path) -> None:
+    failed: list[BaseException] = []
+
+    def make(number: int) -> None:
+        try:
+            for _ in range(100):
+                with atomic_dir(tmp_path / "out") as folder:
+                    write_manifest(folder, {"number": number})
+                    (folder / f"{number}").touch()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert names(tmp_path) == ["out"]
+    number = read_json(tmp_path / "out" / "manifest.json", "manifest")["number"]
+    assert names(tmp_path / "out") == [str(number), "manifest.json"]
 
 
 def test_atomic_dir_refuses_a_file(tmp_path: Path) -> None:

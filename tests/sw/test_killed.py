@@ -98,7 +98,8 @@ import sys, kill_points, spikewright.learn.train
 operations = kill_points.run_until(-1, [*argv, out + "-whole"])
 print(*(kill_points.run_until(moment, [*argv, out]) for moment in (operations - 3, operations // 3)))
 """
-    env = {**os.environ, "PYTHONPATH": str(Path(kill_points.__file__).parent), "OMP_NUM_THREADS": "1"}
+    places = [str(Path(kill_points.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, env=env)
     assert done.stdout.split()[-2:] == ["-1", "-1"], done.stderr[-2000:]
     # First while the state of the second epoch was written, then while the next training started.

@@ -87,6 +87,8 @@ class StreamFormat:
         1 .. 65536; with an error flag on top, a class must fit a result beat.
     loadable : bool
         The core is loaded at run time.
+    shape : (int, int), optional
+        Steps and axons of a sample of the network, where it is known.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class StreamFormat:
     output_bytes: int
     classes: int
     loadable: bool = False
+    shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name, high in (("axon_bits", 16), ("value_bits", 16), ("output_bytes", 8), ("classes", 1 << 16)):
@@ -131,7 +134,16 @@ class StreamFormat:
             raise InputError("manifest entry stream must be an object with the widths of the streams, not missing")
         names = ("axon_bits", "value_bits", "input_bytes", "output_bytes", "classes")
         loadable = "load" in manifest
-        result = cls(**{name: entry.get(name) for name in names}, loadable=loadable)  # type: ignore[arg-type]
+        shape = manifest.get("sample")
+        if shape is not None:
+            numbers = shape if isinstance(shape, list) else []
+            if len(numbers) != 2 or not all(type(value) is int and value > 0 for value in numbers):
+                raise InputError(f"manifest entry sample must be [steps, axons], not {shape!r:.60}")
+        result = cls(
+            **{name: entry.get(name) for name in names},  # type: ignore[arg-type]
+            loadable=loadable,
+            shape=None if shape is None else (shape[0], shape[1]),
+        )
         _check("mark_bit", entry.get("mark_bit"), result.mark_bit, result.mark_bit)
         return result
 
@@ -161,11 +173,15 @@ def encode(counts: npt.ArrayLike, stream: StreamFormat) -> bytes:
     Raises
     ------
     InputError
-        If the sample has no step, or axons or counts beyond the stream's widths.
+        If the sample has no step, is of another shape than those of the network, or has axons or counts beyond the
+        stream's widths.
     """
     array = np.asarray(counts)
     if array.ndim != 2 or array.shape[0] < 1 or not np.issubdtype(array.dtype, np.integer):
         raise InputError(f"counts must be integers (T, axons) of at least 1 step, not {array.dtype} {array.shape}")
+    if stream.shape is not None and array.shape != stream.shape:
+        steps, axons = stream.shape
+        raise InputError(f"counts must be ({steps} steps, {axons} axons), not {array.shape}")
     if array.shape[1] > 1 << stream.axon_bits:
         raise InputError(f"axons must be at most {1 << stream.axon_bits}, not {array.shape[1]}")
     high = (1 << stream.value_bits) - 1

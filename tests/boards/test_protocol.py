@@ -132,6 +132,19 @@ def test_format_comes_from_the_manifest() -> None:
     entry = {**SHD, "mark_bit": 13}
     assert StreamFormat.from_manifest({"stream": entry}) == StreamFormat(**SHD)
     assert StreamFormat.from_manifest({"stream": entry, "load": {}}) == StreamFormat(**SHD, loadable=True)
+    assert StreamFormat.from_manifest({"stream": entry, "sample": [100, 140]}) == StreamFormat(**SHD, shape=(100, 140))
+    for sample in ([100], [100, True], [0, 140], "100"):
+        with pytest.raises(InputError, match=r"^manifest entry sample must be \[steps, axons\], not "):
+            StreamFormat.from_manifest({"stream": entry, "sample": sample})
+
+
+def test_a_sample_in_another_order_is_an_error_that_shows_both_shapes() -> None:
+    form = StreamFormat(**SHD, shape=(100, 140))
+    assert encode(np.zeros((100, 140), dtype=np.uint8), form)
+    for shape in ((140, 100), (99, 140), (100, 20)):
+        with pytest.raises(InputError) as error:
+            encode(np.zeros(shape, dtype=np.uint8), form)
+        assert str(error.value) == f"counts must be (100 steps, 140 axons), not {shape}"
 
 
 @pytest.mark.parametrize(

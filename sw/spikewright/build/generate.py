@@ -133,6 +133,7 @@ def build(
             "target": target if loadable is None else None,
             "model_sha256": sha256(folder / MODEL),
             "layout_sha256": digest(core),
+            "sample": [network.timesteps, network.inputs],
             "network": [network.inputs, *(layer.neurons for layer in network.layers)],
             "removed": removed,
             "synapses": sum(layer.synapses for layer in network.layers),

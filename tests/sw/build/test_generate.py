@@ -54,6 +54,7 @@ def test_the_folder_holds_what_the_manifest_says(folder: Path, model: Path, spec
     assert manifest["model_sha256"] == sha256(model)
     assert manifest["lanes"] == 2
     assert manifest["network"] == [12, 9, 7, 5]
+    assert manifest["sample"] == [6, 12]
     assert manifest["synapses"] == sum(int(np.count_nonzero(layer.weights)) for layer in spec.layers)
     assert manifest["weights"] == 9 * 12 + 7 * (9 + 7) + 5 * 7 + 9 * 9 * spec.layers[0].recurrent - 7 * 7 * (
         not spec.layers[1].recurrent

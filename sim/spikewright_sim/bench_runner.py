@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
-from spikewright.support.caches import temporary_folder
 
 from spikewright.contract.errors import CheckFailed, ToolTrouble
+from spikewright.support.caches import temporary_folder
 from spikewright.support.environment import complaint, is_trouble, tool_environment
 
 from .dut import REFUSED, Dut, Progress

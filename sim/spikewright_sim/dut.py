@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from spikewright.support.caches import place_beside
 
 from spikewright import __version__
 from spikewright.build.generate import image_of, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import CoreSpec
+from spikewright.support.caches import place_beside
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright_hw.verilog import LOAD_IMAGE
 

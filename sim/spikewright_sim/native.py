@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from spikewright.support.caches import temporary_folder
 
 from spikewright.contract.errors import CheckFailed, ToolTrouble
 from spikewright.contract.integers import check_samples
 from spikewright.contract.layout import CoreSpec
 from spikewright.integer.reference import Trace
 from spikewright.predict.cycles import CycleModel, SampleCycles
+from spikewright.support.caches import temporary_folder
 from spikewright.support.environment import complaint, tool_environment
 from spikewright.support.files import atomic_path
 

@@ -12,10 +12,9 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from spikewright.support.caches import place_beside
-
 from spikewright.build.generate import MODEL, open_build
 from spikewright.contract.errors import InputError, ToolTrouble
+from spikewright.support.caches import place_beside
 from spikewright.support.environment import tool_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spikewright.support.caches import writable
 
 from random_networks import random_network
 from spikewright import caches
 from spikewright.build.generate import Loadable, build
 from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.integer.file import save_model
+from spikewright.support.caches import writable
 from spikewright_sim.dut import Dut, beats
 
 STREAM = {"axon_bits": 3, "value_bits": 2, "mark_bit": 5}

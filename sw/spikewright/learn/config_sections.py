@@ -183,7 +183,8 @@ class TrainingConfig:
         for item in dataclasses.fields(self):
             require_finite(getattr(self, item.name), item.name)
         require(1 <= self.epochs <= 1_000_000, "epochs", "1 .. 1000000", self.epochs)
-        require(1 <= self.batch <= 1 << 16, "batch", "1 .. 65536", self.batch)
+        # A batch norm over one sample is not defined, so batches of one are left out.
+        require(2 <= self.batch <= 1 << 16, "batch", "2 .. 65536", self.batch)
         require(0 <= self.seed < 1 << 31, "seed", "0 .. 2147483647", self.seed)
         require(self.lr > 0, "lr", "above 0", self.lr)
         for name in ("lr_delays", "weight_decay", "lam", "lam_step", "sigma", "rate_penalty", "clip"):

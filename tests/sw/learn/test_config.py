@@ -98,6 +98,7 @@ def test_settings_of_lists():
         ({"epochs": "many"}, "--set epochs must be a value such as 50, not 'many'"),
         ({"epochs": "2.5"}, "training.epochs must be an integer, not 2.5"),
         ({"epochs": "0"}, "training.epochs must be 1 .. 1000000, not 0"),
+        ({"batch": "1"}, "training.batch must be 2 .. 65536, not 1"),
         ({"lr": "nan"}, "training.lr must be finite, not nan"),
         ({"schedule": "linear"}, "training.schedule must be one of none, cosine, onecycle, not 'linear'"),
         ({"network.layers.0.tau": "0.5"}, "network.layers.0.tau must be at least 1 step, not 0.5"),

@@ -137,14 +137,23 @@ def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: di
 
 def _trouble(results: Path, log: str) -> str | None:
     """What stopped a bench that is not about the core: the machine's limits, or that it did not even start."""
-    if not results.is_file():
+    failures = _failures(results)
+    if failures is None:
         of_core = any(line.startswith("%Error") and not is_trouble(line) for line in log.splitlines())
         return None if of_core else complaint(log.splitlines())
-    for failure in ElementTree.parse(results).iter("failure"):
-        kind = getattr(builtins, failure.get("error_type") or failure.get("type") or "", None)
+    for failure in failures:
+        kind = getattr(builtins, failure.get("type", ""), None)
         if isinstance(kind, type) and issubclass(kind, (OSError, MemoryError, ImportError)):
             return f"{failure.get('type')}: {failure.get('message')}"
     return None
+
+
+def _failures(results: Path) -> list[ElementTree.Element] | None:
+    """Of the bench; None if it was not even told how it ended, or only half."""
+    try:
+        return list(ElementTree.parse(results).iter("failure"))
+    except (OSError, ElementTree.ParseError):
+        return None
 
 
 @contextmanager

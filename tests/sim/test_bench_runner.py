@@ -56,6 +56,7 @@ def test_variables_of_the_users_own_bench_are_not_those_of_ours(
     [
         ("echo 'cannot find libpython'; exit 1", "cannot find libpython"),
         ("kill -9 $$", "it says nothing"),
+        ("""echo 'OSError: No space left'; echo '<testsu' > "$COCOTB_RESULTS_FILE\"""", "OSError: No space left"),
         ("echo '%Error: write: No space left on device'", "%Error: write: No space left on device"),
         (f"""echo '{RESULTS.format(kind="OSError")}' > "$COCOTB_RESULTS_FILE\"""", "OSError: why"),
         (f"""echo '{RESULTS.format(kind="ImportError")}' > "$COCOTB_RESULTS_FILE\"""", "ImportError: why"),

@@ -140,6 +140,10 @@ class _Proximal(torch.optim.Optimizer):
         for group in state_dict["param_groups"]:
             if missing := sorted(own - group.keys()):
                 raise InputError(f"state must be that of {type(self).__name__}, not one without {', '.join(missing)}")
+        kept = {"step", "shadow", "written"} if "delta" in own else set()
+        for index, state in state_dict["state"].items():
+            if missing := sorted(kept - state.keys()):
+                raise InputError(f"state of parameter {index} must have {', '.join(missing)}, not lack them")
         before = super().state_dict()
         regs = [group["reg"] for group in self.param_groups]
         lams = [reg.lam for reg in regs]
@@ -224,10 +228,10 @@ class LinBreg(_Proximal):
             if group["momentum"]:
                 updates = [self.state[p]["momentum"] for p in params]
                 torch._foreach_mul_(updates, group["momentum"])
-                torch._foreach_add_(updates, grads, alpha=(1 - group["momentum"]) * group["lr"])
+                torch._foreach_add_(updates, grads, alpha=(1 - group["momentum"]) * float(group["lr"]))
                 torch._foreach_sub_(shadows, updates)
             else:
-                torch._foreach_add_(shadows, grads, alpha=-group["lr"])
+                torch._foreach_add_(shadows, grads, alpha=-float(group["lr"]))
             for p in params:
                 self.state[p]["step"] += 1
                 self._write(group, p)
@@ -294,7 +298,7 @@ class AdaBreg(_Proximal):
                 state = self.state[p]
                 state["step"] += 1
                 correction = math.sqrt(1 - beta2 ** state["step"])
-                rate = group["lr"] / (1 - beta1 ** state["step"])
+                rate = float(group["lr"]) / (1 - beta1 ** state["step"])
                 shadow.addcdiv_(mean, square.sqrt().div_(correction).add_(group["eps"]), value=-rate)
                 self._write(group, p)
         return loss
@@ -327,7 +331,8 @@ class ProxSGD(_Proximal):
         for index, group in enumerate(self.param_groups):
             params, grads = self._active(index)
             for p, grad in zip(params, grads, strict=True):
-                p.copy_(group["reg"].prox(p - group["lr"] * grad, group["lr"]))
+                lr = float(group["lr"])
+                p.copy_(group["reg"].prox(p - lr * grad, lr))
         return loss
 
 

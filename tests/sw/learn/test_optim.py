@@ -249,6 +249,26 @@ def test_a_state_of_another_optimizer_is_refused():
         AdaBreg([p]).load_state_dict(torch.optim.Adam([p]).state_dict())
 
 
+def test_a_state_that_lacks_something_is_refused_before_a_step():
+    p = torch.nn.Parameter(torch.ones(2))
+    p.grad = torch.ones(2)
+    optimizer = AdaBreg([p], reg=L1(0.1))
+    optimizer.step()
+    state = optimizer.state_dict()
+    del state["state"][0]["written"]
+    with pytest.raises(InputError, match=r"^state of parameter 0 must have written, not lack them$"):
+        AdaBreg([p], reg=L1(0.1)).load_state_dict(state)
+
+
+@pytest.mark.parametrize("kind", [LinBreg, AdaBreg, ProxSGD])
+def test_a_learning_rate_may_be_a_tensor(kind):
+    numbers, tensors = (torch.nn.Parameter(torch.ones(2, 3)) for _ in range(2))
+    for p, lr in ((numbers, 0.5), (tensors, torch.tensor(0.5))):
+        p.grad = torch.ones(2, 3)
+        kind([p], lr=lr, reg=L1(0.1)).step()
+    assert torch.equal(numbers, tensors)
+
+
 @pytest.mark.parametrize("kind", [LinBreg, AdaBreg, ProxSGD])
 @pytest.mark.parametrize("reg", [None, L1(0.1), PositiveL1(0.1), GroupL1L2(0.1)])
 def test_complex_parameters_are_refused_by_name(kind, reg):

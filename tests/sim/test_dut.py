@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
-from spikewright import caches
 from spikewright.build.generate import Loadable, build
 from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.integer.file import save_model
+from spikewright.support import caches
 from spikewright.support.caches import writable
 from spikewright_sim.dut import Dut, beats
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from spikewright.contract.errors import InputError
-from spikewright.report.compose import plots
+from spikewright.report import plots
 from spikewright.report.figures import Figure, Panel, Point, Series
 from spikewright.report.plots import draw
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spikewright import caches
+from spikewright.support import caches
 from spikewright.support.caches import bases, cache_base, cache_folder, place_beside, temporary_folder, writable
 
 NOWHERE = "/proc/nope"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from numba.core import caching
 
-from spikewright import caches
+from spikewright.support import caches
 from spikewright.support.compiled import _Locator, compiled
 
 

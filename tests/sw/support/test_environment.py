@@ -52,7 +52,7 @@ def test_caches_of_tools_are_where_they_can_be_written(tmp_path: Path, monkeypat
         assert Path(env["XDG_CACHE_HOME"]) == tmp_path / "tmp" / f"spikewright-{os.getuid()}"
         assert "YOWASP_CACHE_DIR" not in env
     monkeypatch.setenv("YOWASP_CACHE_DIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr("spikewright.environment.cache_base", lambda *tools: None)
+    monkeypatch.setattr("spikewright.support.environment.cache_base", lambda *tools: None)
     with tool_environment(tmp_path) as env:
         assert env["XDG_CACHE_HOME"] == env["TMPDIR"]
         assert Path(env["YOWASP_CACHE_DIR"]) == tmp_path / "tmp"

@@ -14,8 +14,8 @@ from spikewright.cli import main as cli
 from spikewright.contract.errors import InputError
 from spikewright.learn.config import load_config
 from spikewright.learn.train import train
+from spikewright.sweep import run as sweep
 from spikewright.sweep.run import Grid
-from spikewright.sweep.run import run as sweep
 from tiny_training import write_all
 
 

@@ -405,9 +405,7 @@ def test_outputs_that_cannot_be_written(made: Made, tmp_path: Path) -> None:
     assert refused(tmp_path, "quantize", made.checkpoint, "-o", below, "--data", made.data) == wanted
     assert refused(tmp_path, "generate", made.model, "-o", below) == wanted
     assert refused(tmp_path, "data", "synth", below, "--samples-per-class", 2) == wanted
-    assert refused(tmp_path, "train", made.config, "--data", made.data, "--out", below) == (
-        f"cannot write {below / 'config.json'}: Not a directory"
-    )
+    assert refused(tmp_path, "train", made.config, "--data", made.data, "--out", below) == wanted
     assert refused(tmp_path, "generate", made.model, "-o", file) == f"output {file} must be a folder, not a file"
 
 

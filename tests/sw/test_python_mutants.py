@@ -19,10 +19,10 @@ def test_a_mutant_differs_in_its_place(module: str) -> None:
 def test_functions_that_are_compiled_have_mutants_too() -> None:
     functions = [
         number
-        for number, line in enumerate(source("predict.cycles_parallel").read_text().splitlines(), 1)
-        if "def run_parallel" in line
+        for number, line in enumerate(source("predict.stages").read_text().splitlines(), 1)
+        if "def offer" in line
     ]
-    assert sum(mutant.line > functions[0] for mutant in all_mutants("predict.cycles_parallel")) > 500
+    assert sum(mutant.line > functions[0] for mutant in all_mutants("predict.stages")) > 500
 
 
 def test_an_unknown_module_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,28 +21,23 @@ from spikewright.contract.integers import IntArray
 from spikewright.contract.layout import CoreSpec
 from spikewright.predict.cycles_parallel import run_parallel
 from spikewright.predict.cycles_shared import run_shared
-from spikewright.predict.stages import (
-    _ACCEPTED,
-    _AXON_BASE,
-    _CLASSES,
-    _COLUMNS,
-    _ENTRIES,
-    _FIRST,
-    _GIVEN_RUNS,
-    _INPUTS,
-    _KEPT,
-    _LANE_BASE,
-    _LANES,
-    _LONG_AGO,
-    _MARGIN,
-    _NEVER,
-    _PROGRAM_BASE,
-    _RECURRENT,
-    _ROWS,
-    _ROWS_SENT,
-    _SPIKE_BASE,
-    _SPIKING,
+from spikewright.predict.records import (
+    ENTRY,
+    GATE,
+    LANE,
+    LAYER,
+    LONG_AGO,
+    NEVER,
+    PIPELINE,
+    RUN,
+    SERIALIZER,
+    TOKEN,
+    Sample,
+    State,
+    Wiring,
+    records,
 )
+from spikewright.predict.stages import MARGIN
 
 
 @dataclass(frozen=True)
@@ -90,67 +85,22 @@ class CycleModel:
         self._network = core.network
         self._images = core.layers
         self._run = run_parallel if core.engine is None else run_shared
-        self._lanes_before = np.cumsum([0, *(image.lanes for image in core.layers)])
-        layers, runs, run_lanes, run_lengths = [], [np.zeros(1, dtype=np.int64)], [], []
-        program: list[tuple[int, int, int]] = []
-        members: list[int] = []
-        axon_base = 0
-        for image, lane_base in zip(core.layers, self._lanes_before.tolist(), strict=False):
-            spec = image.spec
-            lengths = image.lengths
-            axon, lane = np.nonzero(lengths)
-            runs.append(runs[-1][-1] + np.cumsum(np.bincount(axon, minlength=spec.axons)))
-            run_lanes.append(lane)
-            run_lengths.append(lengths[axon, lane])
-            entries = image.program
-            layer = {
-                _LANES: image.lanes,
-                _ROWS: image.rows,
-                _INPUTS: spec.inputs,
-                _SPIKING: not spec.readout,
-                _RECURRENT: spec.recurrent,
-                _AXON_BASE: axon_base,
-                _LANE_BASE: lane_base,
-                _PROGRAM_BASE: len(program),
-                _ENTRIES: len(entries),
-                _CLASSES: spec.neurons,
-            }
-            layers.append([int(layer.get(column, 0)) for column in range(_COLUMNS)])
-            for entry in entries:
-                program.append((entry.delay, entry.row, len(members)))
-                members += entry.lanes
-            axon_base += spec.axons
-        program.append((0, 0, len(members)))
+        self._wiring = _wiring(core)
         count = len(core.layers)
         most = max(image.rows for image in core.layers)
         positions = max(image.rows * image.lanes for image in core.layers)
-        self._layers = np.array(layers, dtype=np.int64)
-        self._wiring = (
-            np.concatenate(runs),
-            np.concatenate(run_lanes),
-            np.concatenate(run_lengths),
-            np.array(program, dtype=np.int64),
-            np.array(members, dtype=np.int64),
+        lanes = self._wiring.layers[-1].lane_base + core.layers[-1].lanes
+        self._state = State(
+            gate=records(GATE, 1),
+            pipelines=records(PIPELINE, count, first=NEVER),
+            marked=np.full(count, LONG_AGO, dtype=np.int64),
+            serializers=records(SERIALIZER, count, rows=0),
+            delays=records(SERIALIZER, count),
+            lanes=records(LANE, lanes, given=0),
+            rows_left=np.zeros((count, 2 * most + 4), dtype=np.int64),
+            tokens=records(TOKEN, positions + 1),
+            delayed=records(TOKEN, positions + 1),
         )
-        cycles = np.full((count, 6), _LONG_AGO, dtype=np.int64)
-        cycles[:, _ROWS_SENT] = 0
-        cycles[:, _FIRST] = _NEVER
-        count_lanes = int(self._lanes_before[-1]) if core.engine is None else core.engine.lanes
-        lanes = np.full((count_lanes, 4), _LONG_AGO, dtype=np.int64)
-        lanes[:, _GIVEN_RUNS] = 0
-        self._state = (
-            np.full(5, _LONG_AGO, dtype=np.int64),
-            cycles,
-            np.full((count, 5), _LONG_AGO, dtype=np.int64),
-            np.full((count, 5), _LONG_AGO, dtype=np.int64),
-            lanes,
-            np.zeros((len(lanes), _KEPT), dtype=np.int64),
-            np.zeros((len(lanes), _KEPT), dtype=np.int64),
-            np.zeros((count, 2 * most + 4), dtype=np.int64),
-            np.zeros((positions + 1, 3), dtype=np.int64),
-            np.zeros((positions + 1, 3), dtype=np.int64),
-        )
-        self._room = core.queue_depth - _MARGIN
 
     def _check(self, values: npt.NDArray[np.integer], spikes: list[npt.NDArray[np.bool_]]) -> None:
         network = self._network
@@ -185,28 +135,61 @@ class CycleModel:
         self._check(values, spikes)
         step, axons = np.nonzero(values)
         beats = np.concatenate([[0], np.cumsum(np.bincount(step, minlength=steps))])
-        layers = self._layers.copy()
-        flat = []
-        base = 0
-        for of_layer, image, layer in zip(spikes, self._images, layers, strict=False):
-            by_position = np.zeros((steps, image.rows * image.lanes), dtype=np.bool_)
-            by_position[:, : image.spec.neurons] = of_layer[:, image.order]
-            layer[_SPIKE_BASE] = base
-            flat.append(by_position.reshape(-1))
-            base += by_position.size
-        began = np.zeros((len(layers), steps), dtype=np.int64)
-        integrating = np.zeros(len(layers), dtype=np.int64)
-        done = self._run(
-            start,
-            beats,
-            axons,
-            np.concatenate([*flat, np.zeros(0, dtype=np.bool_)]),
-            layers,
-            *self._wiring,
-            *self._state,
-            self._room,
-            began,
-            integrating,
+        by_position = [np.zeros(0, dtype=np.bool_)]
+        for of_layer, image in zip(spikes, self._images, strict=False):
+            grid = np.zeros((steps, image.rows * image.lanes), dtype=np.bool_)
+            grid[:, : image.spec.neurons] = of_layer[:, image.order]
+            by_position.append(grid.reshape(-1))
+        sample = Sample(
+            start=start,
+            beats=beats,
+            axons=axons,
+            spikes=np.concatenate(by_position),
+            began=np.zeros((len(self._images), steps), dtype=np.int64),
+            integrating=np.zeros(len(self._images), dtype=np.int64),
         )
-        accepted = int(self._state[0][_ACCEPTED])
-        return SampleCycles(start=start, accepted=accepted, steps=began + 2, integrating=integrating, done=done)
+        done = self._run(self._wiring, self._state, sample)
+        return SampleCycles(
+            start=start,
+            accepted=int(self._state.gate[0].accepted),
+            steps=sample.began + 2,
+            integrating=sample.integrating,
+            done=done,
+        )
+
+
+def _wiring(core: CoreSpec) -> Wiring:
+    layers = records(LAYER, len(core.layers))
+    first_runs, runs = [np.zeros(1, dtype=np.int64)], []
+    program: list[tuple[int, int, int]] = []
+    members: list[int] = []
+    axon_base = lane_base = spike_base = 0
+    for index, image in enumerate(core.layers):
+        spec = image.spec
+        axon, lane = np.nonzero(image.lengths)
+        first_runs.append(first_runs[-1][-1] + np.cumsum(np.bincount(axon, minlength=spec.axons)))
+        of_layer = records(RUN, len(axon))
+        of_layer.lane, of_layer.length = lane, image.lengths[axon, lane]
+        runs.append(of_layer)
+        own = core.engine is None
+        layer = layers[index]
+        layer.lanes, layer.rows, layer.inputs, layer.classes = image.lanes, image.rows, spec.inputs, spec.neurons
+        layer.spiking, layer.recurrent = not spec.readout, spec.recurrent
+        layer.axon_base, layer.lane_base, layer.spike_base = axon_base, lane_base if own else 0, spike_base
+        layer.program_base, layer.entries = len(program), len(image.program)
+        layer.pipeline, layer.feed = (index, index - 1) if own else (0, 0)
+        for entry in image.program:
+            program.append((entry.delay, entry.row, len(members)))
+            members += entry.lanes
+        axon_base += spec.axons
+        lane_base += image.lanes
+        spike_base += core.network.timesteps * image.rows * image.lanes
+    program.append((0, 0, len(members)))
+    return Wiring(
+        layers=layers,
+        first_runs=np.concatenate(first_runs),
+        runs=np.concatenate(runs).view(np.recarray),
+        program=np.array(program, dtype=ENTRY).view(np.recarray),
+        members=np.array(members, dtype=np.int64),
+        room=core.queue_depth - MARGIN,
+    )

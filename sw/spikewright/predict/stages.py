@@ -2,84 +2,69 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import numpy.typing as npt
 
-from spikewright.contract.integers import IntArray
+from spikewright.predict.records import KEPT, LONG_AGO, NEVER, Record, Sample, State, Wiring
 from spikewright.support.compiled import compiled
 
-_LONG_AGO = -(10**12)
-_NEVER = 10**12
-_KEPT = 128  # entries of a queue that are remembered; more than any queue holds, and a power of two
-
 # Latencies of `spikewright_hw`.
-_FETCH = 4  # RowFetch.LATENCY
-_MARGIN = 7  # RowFetch.MARGIN
-_ROOM = 3  # cycles from an entry that leaves a queue to the event that takes its place
-_PAUSE = 4  # Lane.PAUSE
-_STARTED = 6  # from the mark that leaves the queue of a lane to the first cycle in which its step can begin
-_GAP = 4  # StepJoin.GAP
-_GROUP = 8  # BitSerializer.GROUP
-
-# Columns of the integers of a layer.
-_LANES, _ROWS, _INPUTS, _SPIKING, _RECURRENT, _CLASSES = range(6)
-_AXON_BASE, _LANE_BASE, _SPIKE_BASE, _PROGRAM_BASE, _ENTRIES, _COLUMNS = range(6, 12)
-# Columns of the cycles of a layer: an event was last taken; a mark was; the last step began; the lanes were cleared;
-# the first run of the sample left its queue; rows that its serializer was ever given.
-_TAKEN, _MARKED, _BEGAN, _CLEARED, _FIRST, _ROWS_SENT = range(6)
-# Columns of the cycles of a serializer: a row left its queue; a group was taken; a bit was; the last two were given.
-_ROW, _TOOK, _BIT, _GIVEN, _GIVEN_BEFORE = range(5)
-# Columns of the cycles of the input gate.
-_ACCEPTED, _CHECKED, _CHECKED_BEFORE, _POPPED, _POPPED_BEFORE = range(5)
-# Columns of the cycles of a lane: an entry left its queue; it may take the next; entries that it was ever given.
-_LOADED, _FREE, _GIVEN_RUNS = range(3)
+FETCH = 4  # RowFetch.LATENCY
+MARGIN = 7  # RowFetch.MARGIN
+ROOM = 3  # cycles from an entry that leaves a queue to the event that takes its place
+PAUSE = 4  # Lane.PAUSE
+STARTED = 6  # from the mark that leaves the queue of a lane to the first cycle in which its step can begin
+GAP = 4  # StepJoin.GAP
+GROUP = 8  # BitSerializer.GROUP
 
 
 @compiled
-def _offer(serializer: IntArray, kind: int, pushed: int, grouped: bool) -> int:
+def offer(serializer: Record, kind: int, pushed: int, grouped: bool) -> int:
     """First cycle in which a `BitSerializer` offers its next position.
 
     `kind` is 2 for the first of a row, 1 for the first of a group, 0 for others. A row leaves the memory one cycle
     after it was pushed, and as the one before is taken.
     """
     if kind == 2:
-        row = max(pushed + 1, serializer[_ROW]) + 1
+        row = max(pushed + 1, serializer.row) + 1
         if grouped:
-            row = max(row, serializer[_TOOK])
-            took = max(row + 1, serializer[_BIT])
+            row = max(row, serializer.took)
+            took = max(row + 1, serializer.bit)
         else:
-            row = took = max(row, serializer[_BIT])
-        serializer[_ROW] = row
-        serializer[_TOOK] = took
+            row = took = max(row, serializer.bit)
+        serializer.row = row
+        serializer.took = took
         bit = took + 1
     elif kind == 1:
-        serializer[_TOOK] = serializer[_BIT]
-        bit = serializer[_BIT] + 1
+        serializer.took = serializer.bit
+        bit = serializer.bit + 1
     else:
-        bit = serializer[_BIT] + 1
-    bit = max(bit, serializer[_GIVEN_BEFORE] + 1)
-    serializer[_BIT] = bit
-    return int(max(bit, serializer[_GIVEN]) + 1)
+        bit = serializer.bit + 1
+    bit = max(bit, serializer.given_before + 1)
+    serializer.bit = bit
+    return int(max(bit, serializer.given) + 1)
 
 
 @compiled
-def _give(serializer: IntArray, cycle: int) -> None:
-    serializer[_GIVEN_BEFORE] = serializer[_GIVEN]
-    serializer[_GIVEN] = cycle
+def give(serializer: Record, cycle: int) -> None:
+    """A `BitSerializer` hands over what it offered."""
+    serializer.given_before = serializer.given
+    serializer.given = cycle
 
 
 @compiled
-def _accept(gate: IntArray, start: int) -> int:
+def accept(gate: Record, start: int) -> int:
     """First cycle in which `InputGuard` offers the next beat, which was waiting: through two queues of two."""
-    gate[_ACCEPTED] = max(start, gate[_ACCEPTED] + 1, gate[_CHECKED_BEFORE] + 1)
-    checked = max(gate[_ACCEPTED] + 1, gate[_CHECKED] + 1, gate[_POPPED_BEFORE] + 1)
-    gate[_CHECKED_BEFORE] = gate[_CHECKED]
-    gate[_CHECKED] = checked
-    return int(max(checked, gate[_POPPED]) + 1)
+    gate.accepted = max(start, gate.accepted + 1, gate.checked_before + 1)
+    checked = max(gate.accepted + 1, gate.checked + 1, gate.popped_before + 1)
+    gate.checked_before = gate.checked
+    gate.checked = checked
+    return int(max(checked, gate.popped) + 1)
 
 
 @compiled
-def _has_room(cycle: int, lanes: IntArray, pushed: IntArray, left: IntArray, most: int) -> int:
+def has_room(cycle: int, lanes: npt.NDArray[Any], most: int) -> int:
     """First cycle from `cycle` on in which `RowFetch` takes an event.
 
     Two cycles before, no queue must have held more than `most` entries.
@@ -87,84 +72,174 @@ def _has_room(cycle: int, lanes: IntArray, pushed: IntArray, left: IntArray, mos
     waiting = True
     while waiting:
         waiting = False
-        for lane in range(len(lanes)):
-            given = lanes[lane, _GIVEN_RUNS]
-            while given > 0 and pushed[lane, (given - 1) & (_KEPT - 1)] > cycle - _ROOM:
+        for number in range(len(lanes)):
+            lane = lanes[number]
+            given = lane.given
+            while given > 0 and lane.pushed[(given - 1) & (KEPT - 1)] > cycle - ROOM:
                 given -= 1
             if given > most:
-                cycle_left = left[lane, (given - most - 1) & (_KEPT - 1)]
-                if cycle_left > cycle - _ROOM:
-                    cycle = cycle_left + _ROOM
+                cycle_left = lane.left[(given - most - 1) & (KEPT - 1)]
+                if cycle_left > cycle - ROOM:
+                    cycle = cycle_left + ROOM
                     waiting = True
     return cycle
 
 
 @compiled
-def _push(lane: IntArray, pushed: IntArray, left: IntArray, cycle: int, earliest: int, length: int) -> int:
+def push(lane: Record, cycle: int, earliest: int, length: int) -> int:
     """Give a lane a run; returns the cycle in which it leaves its queue, `earliest` or later."""
-    given = lane[_GIVEN_RUNS] & (_KEPT - 1)
-    fetched = max(cycle + 1, lane[_LOADED])
-    loaded = max(fetched + 1, lane[_FREE], earliest)
-    pushed[given] = cycle
-    left[given] = fetched
-    lane[_LOADED] = loaded
-    lane[_FREE] = loaded + length
-    lane[_GIVEN_RUNS] += 1
+    given = lane.given & (KEPT - 1)
+    fetched = max(cycle + 1, lane.loaded)
+    loaded = max(fetched + 1, lane.free, earliest)
+    lane.pushed[given] = cycle
+    lane.left[given] = fetched
+    lane.loaded = loaded
+    lane.free = loaded + length
+    lane.given += 1
     return int(loaded)
 
 
 @compiled
-def _feed(tokens: IntArray, layer: IntArray, began: int, t: int, spikes: npt.NDArray[np.bool_]) -> int:
-    """Write (axon or -1 for a mark, kind, pushed) of the step's tokens; returns how many rows and marks there are."""
-    lanes = layer[_LANES]
-    positions = lanes * layer[_ROWS]
-    base = layer[_SPIKE_BASE] + t * positions
-    count = rows = 0
-    for row in range(layer[_ROWS]):
+def write_spikes(wiring: Wiring, state: State, sample: Sample, t: int, k: int) -> None:
+    """Write the tokens of step t for layer k: the spikes of the layer before, and the mark."""
+    layer = wiring.layers[k - 1]
+    began = sample.began[k - 1, t]
+    lanes = layer.lanes
+    base = layer.spike_base + t * lanes * layer.rows
+    count = 0
+    for row in range(layer.rows):
         kind = 2
         for lane in range(lanes):
-            if kind == 0 and lane % _GROUP == 0:
+            if kind == 0 and lane % GROUP == 0:
                 kind = 1
-            if spikes[base + row * lanes + lane]:
-                tokens[count] = (row * lanes + lane, kind, began + 2 + row)
+            if sample.spikes[base + row * lanes + lane]:
+                token = state.tokens[count]
+                token.axon = row * lanes + lane
+                token.kind = kind
+                token.pushed = began + 2 + row
                 count += 1
-                rows += kind == 2
                 kind = 0
-    tokens[count] = (-1, 2, began + 2 + layer[_ROWS])
-    return rows + 1
+    token = state.tokens[count]
+    token.axon = -1
+    token.kind = 2
+    token.pushed = began + 2 + layer.rows
 
 
 @compiled
-def _delayed(
-    tokens: IntArray,
-    layer: IntArray,
-    marked: int,
-    t: int,
-    began: IntArray,
-    spikes: npt.NDArray[np.bool_],
-    program: IntArray,
-    members: IntArray,
-) -> None:
-    """Write the tokens of the delayed spikes of step t, see `_feed`; `began` is when the steps before did."""
-    lanes, rows = layer[_LANES], layer[_ROWS]
+def write_delayed(wiring: Wiring, state: State, sample: Sample, t: int, k: int) -> None:
+    """Write the tokens of the delayed spikes of step t of layer k, and their mark."""
+    layer = wiring.layers[k]
+    lanes, rows = layer.lanes, layer.rows
     count = group = 0
-    passed = marked
+    passed = state.marked[k]
     if t > 0:
-        for entry in range(layer[_PROGRAM_BASE], layer[_PROGRAM_BASE] + layer[_ENTRIES]):
-            delay, row = program[entry, 0], program[entry, 1]
+        for number in range(layer.program_base, layer.program_base + layer.entries):
+            entry = wiring.program[number]
             passed += 1
-            if delay >= t:
+            if entry.delay >= t:
                 continue
-            step = t - 1 - delay
-            passed = max(passed, began[step] + rows + 3)
+            step = t - 1 - entry.delay
+            passed = max(passed, sample.began[k, step] + rows + 3)
             kind = 2
-            for member in range(program[entry, 2], program[entry + 1, 2]):
-                position = row * lanes + members[member]
-                if kind == 0 and members[member] // _GROUP != group:
+            for member in range(entry.member, wiring.program[number + 1].member):
+                lane = wiring.members[member]
+                position = entry.row * lanes + lane
+                if kind == 0 and lane // GROUP != group:
                     kind = 1
-                if spikes[layer[_SPIKE_BASE] + step * lanes * rows + position]:
-                    tokens[count] = (position, kind, passed + 3)
+                if sample.spikes[layer.spike_base + step * lanes * rows + position]:
+                    token = state.delayed[count]
+                    token.axon = position
+                    token.kind = kind
+                    token.pushed = passed + 3
                     count += 1
                     kind = 0
-                    group = members[member] // _GROUP
-    tokens[count] = (-1, 2, passed + 4)
+                    group = lane // GROUP
+    token = state.delayed[count]
+    token.axon = -1
+    token.kind = 2
+    token.pushed = passed + 4
+
+
+@compiled
+def integrate(wiring: Wiring, state: State, k: int, axon: int, taken: int) -> None:
+    """Give the lanes of layer k the runs of an event that was taken."""
+    layer = wiring.layers[k]
+    pipeline = state.pipelines[layer.pipeline]
+    index = layer.axon_base + axon
+    for number in range(wiring.first_runs[index], wiring.first_runs[index + 1]):
+        run = wiring.runs[number]
+        loaded = push(state.lanes[layer.lane_base + run.lane], taken + FETCH, LONG_AGO, run.length)
+        pipeline.first = min(pipeline.first, loaded)
+
+
+@compiled
+def take_step(wiring: Wiring, state: State, sample: Sample, t: int, k: int, turn: int) -> int:
+    """Take all events of step t of layer k; returns the cycle in which its mark is taken.
+
+    Always the first to be there of the next event from before and the next delayed one; the mark of the delayed ones
+    from cycle `turn` on, and only then that of the step.
+    """
+    layer = wiring.layers[k]
+    pipeline = state.pipelines[layer.pipeline]
+    lanes = state.lanes[layer.lane_base : layer.lane_base + layer.lanes]
+    feed = state.serializers[layer.feed]
+    delays = state.delays[k]
+    tokens, delayed = state.tokens, state.delayed
+    grouped = layer.lanes > GROUP
+    feed_grouped = k > 0 and wiring.layers[k - 1].lanes > GROUP
+    if k > 0:
+        write_spikes(wiring, state, sample, t, k)
+    before = sample.beats[t] if k == 0 else 0
+    offered = due = NEVER
+    waiting = -1
+    complete = LONG_AGO
+    late = 0
+    if layer.recurrent:
+        write_delayed(wiring, state, sample, t, k)
+        due = offer(delays, 2, delayed[0].pushed, grouped)
+    while True:
+        if offered == NEVER:
+            # The next event from before, or the mark.
+            if k == 0:
+                waiting = sample.axons[before] if before < sample.beats[t + 1] else -1
+                offered = accept(state.gate[0], sample.start)
+            else:
+                token = tokens[before]
+                waiting = token.axon
+                if token.kind == 2:
+                    rows_left = state.rows_left[layer.feed]
+                    rows_left[feed.rows % len(rows_left)] = max(token.pushed + 1, feed.row)
+                    feed.rows += 1
+                offered = offer(feed, token.kind, token.pushed, feed_grouped)
+        if due != NEVER and delayed[late].axon < 0:
+            due = max(due, turn)
+            complete = due + 1
+            give(delays, due)
+            due = NEVER
+            continue
+        taken = NEVER
+        axon = -1
+        if waiting >= 0:
+            taken = has_room(max(pipeline.taken + 1, offered), lanes, wiring.room)
+            axon = waiting
+        if due != NEVER and not (waiting >= 0 and taken < due):
+            taken = has_room(max(pipeline.taken + 1, due), lanes, wiring.room)
+            axon = layer.inputs + delayed[late].axon
+            give(delays, taken)
+            late += 1
+            due = offer(delays, delayed[late].kind, delayed[late].pushed, grouped)
+        else:
+            if waiting < 0:
+                taken = has_room(max(pipeline.taken + 1, offered, complete), lanes, wiring.room)
+            if k == 0:
+                state.gate[0].popped_before = state.gate[0].popped
+                state.gate[0].popped = taken
+            else:
+                give(feed, taken)
+            before += 1
+            offered = NEVER
+        pipeline.taken = taken
+        if axon < 0:
+            state.marked[k] = taken
+            return int(taken)
+        integrate(wiring, state, k, axon, taken)

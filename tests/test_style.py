@@ -1,5 +1,6 @@
 """Style of the whole repository: lint, types, and nothing of the machine it was written on."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,27 @@ def test_text_ends_with_a_newline() -> None:
     text = [path for path in tracked() if path.suffix in (".py", ".md", ".toml", ".v", ".txt") and path.stat().st_size]
     assert text
     assert not [path.relative_to(ROOT) for path in text if not path.read_bytes().endswith(b"\n")]
+
+
+def test_few_parameters() -> None:
+    """What takes more than eight things together is given a record of those that belong together."""
+    many = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for room in ("hw/spikewright_hw", "sw/spikewright/layout", "sw/spikewright/predict")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and parameters(node.args) > 8
+    ]
+    assert not many
+
+
+def parameters(arguments: ast.arguments) -> int:
+    """How many there are, but for `self` and `cls`."""
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return sum(name.arg not in ("self", "cls") for name in named)
+
+
+def test_parameters_are_counted() -> None:
+    function = ast.parse("def f(self, a, /, b, c=1, *rest, d, e=2, **others): ...").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert parameters(function.args) == 5

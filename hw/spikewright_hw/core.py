@@ -11,13 +11,12 @@ from amaranth.lib.wiring import In, Out
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec
 
+from .engines import engine_of
 from .guard import InputGuard
-from .layer import ReadoutLayer, SpikingLayer
 from .layouts import event
 from .loader import Loader, SampleGate, fingerprint
 from .reset import ResetRegister, add_parts
 from .rom import LoadTarget
-from .shared import SharedEngine
 
 
 class Core(wiring.Component):
@@ -45,21 +44,13 @@ class Core(wiring.Component):
         self._spec = spec
         network = spec.network
         self.guard = InputGuard(network)
-        self.layers: list[Any] = []
-        if spec.engine is None:
-            self.layers = [SpikingLayer(spec, index) for index in range(len(network.layers) - 1)]
-            self.layers.append(ReadoutLayer(spec))
-            traces = [layer.signature.members["trace"] for layer in self.layers]
-            self._last: Any = self.layers[-1]
-        else:
-            self._last = SharedEngine(spec)
-            traces = [self._last.signature.members[f"trace{index}"] for index in range(len(network.layers))]
+        self._engine = engine_of(spec)
         super().__init__(
             {
                 "reset": In(1),
                 "events": In(stream.Signature(event(network.inputs, network.value_bits))),
-                "results": self._last.signature.members["results"],
-                **{f"trace{index}": trace for index, trace in enumerate(traces)},
+                "results": Out(self._engine.results.signature),
+                **{f"trace{index}": Out(trace.signature) for index, trace in enumerate(self._engine.traces)},
             }
         )
 
@@ -74,34 +65,26 @@ class Core(wiring.Component):
     @property
     def targets(self) -> list[LoadTarget]:
         """What is loaded at run time, in the order of the load image."""
-        parts = self.layers or [self._last]
-        return [target for part in parts for target in part.targets] if self._spec.loadable else []
+        return self._engine.targets if self._spec.loadable else []
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        # A branch for each layer: one register for all lanes of all layers would have to reach the whole device.
-        branches = [ResetRegister() for _layer in self.layers or [self._last]]
+        engine = self._engine
+        # A branch for each part: one register for all lanes of all layers would have to reach the whole device.
+        branches = [ResetRegister() for _part in engine.parts]
         for index, branch in enumerate(branches):
             m.submodules[f"branch{index}"] = branch
             m.d.comb += branch.i.eq(self.reset)
         add_parts(m, branches[0].o, guard=self.guard)
         wiring.connect(m, wiring.flipped(self.events), self.guard.i)
-        events = self.guard.o
-        if self._spec.engine is not None:
-            m.submodules.engine = engine = self._last
-            m.d.comb += engine.reset.eq(branches[0].o)
-            wiring.connect(m, events, engine.events)
-            for index in range(len(self._spec.layers)):
-                name = f"trace{index}"
-                wiring.connect(m, getattr(engine, name), wiring.flipped(getattr(self, name)))
-        for index, layer in enumerate(self.layers):
-            m.submodules[f"layer{index}"] = layer
-            m.d.comb += layer.reset.eq(branches[index].o)
-            wiring.connect(m, events, layer.events)
-            wiring.connect(m, layer.trace, wiring.flipped(getattr(self, f"trace{index}")))
-            if index + 1 < len(self.layers):
-                events = layer.spikes
-        wiring.connect(m, self._last.results, wiring.flipped(self.results))
+        for branch, (name, part) in zip(branches, engine.parts.items(), strict=True):
+            m.submodules[name] = part
+            m.d.comb += part.reset.eq(branch.o)
+        wiring.connect(m, self.guard.o, engine.events)
+        engine.connect(m)
+        for index, trace in enumerate(engine.traces):
+            wiring.connect(m, trace, wiring.flipped(getattr(self, f"trace{index}")))
+        wiring.connect(m, engine.results, wiring.flipped(self.results))
         return m
 
 

@@ -50,7 +50,8 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
             }
             for image in spec.layers
         ],
-        "engine": asdict(spec.engine.capacity) if spec.engine and spec.engine.capacity else None,
+        "engine": None,
+        **{name: asdict(image.capacity) for name, image in spec.common.items() if image.capacity},
         "memories": [[target.name, target.width, target.depth] for target in targets],
     }
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.layout import SharedCore
 
 from .delay import DelayBuffer
 from .join import StepJoin
@@ -31,14 +31,12 @@ class SharedLane(Lane):
 
     Parameters
     ----------
-    core : CoreSpec
-        With an engine.
+    core : SharedCore
     others
         See `Lane`.
     """
 
-    def __init__(self, core: CoreSpec, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
-        assert core.engine is not None
+    def __init__(self, core: SharedCore, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
         self._core = core
         # Whose synapses or rows are issued, and up to three cycles later.
         self._stages = [Signal(range(len(core.layers)), name=f"layer{k}") for k in range(4)]
@@ -89,8 +87,7 @@ class TurnMerge(wiring.Component):
 
     Parameters
     ----------
-    core : CoreSpec
-        With an engine.
+    core : SharedCore
 
     Members
     -------
@@ -106,8 +103,7 @@ class TurnMerge(wiring.Component):
     layer : Out(range(layers))
     """
 
-    def __init__(self, core: CoreSpec) -> None:
-        assert core.engine is not None
+    def __init__(self, core: SharedCore) -> None:
         self._core = core
         network = core.network
         layers = len(core.layers)
@@ -205,8 +201,7 @@ class SharedEngine(wiring.Component):
 
     Parameters
     ----------
-    core : CoreSpec
-        With an engine.
+    core : SharedCore
 
     Members
     -------
@@ -218,8 +213,7 @@ class SharedEngine(wiring.Component):
         See `SynapsePath`, one per layer.
     """
 
-    def __init__(self, core: CoreSpec) -> None:
-        assert core.engine is not None
+    def __init__(self, core: SharedCore) -> None:
         network = core.network
         self._core = core
         self._bits = [core.state_bits(index) for index in range(len(core.layers))]

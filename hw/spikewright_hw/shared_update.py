@@ -9,7 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.layout import SharedCore
 
 from .arithmetic import leak
 from .layouts import by_layer, delayed
@@ -18,7 +18,7 @@ from .rom import Rom
 from .update import update_ports
 
 
-def engine_address(core: CoreSpec, layer: Any, row: Any) -> Any:
+def engine_address(core: SharedCore, layer: Any, row: Any) -> Any:
     """Of a row of a layer in the memories of the engine."""
     return row | by_layer(layer, core.row_bases)
 
@@ -31,14 +31,14 @@ class SharedUpdate(wiring.Component):
 
     Parameters
     ----------
-    core : CoreSpec
+    core : SharedCore
         With an engine.
     lane : int
     state_bits : int
     score_bits : int
     name : str
         Prefix of the memory image `<name>_neurons<lane>`: a word per row, `threshold` below `bias`; the rows of a
-        layer begin at `CoreSpec.row_bases`.
+        layer begin at `SharedCore.row_bases`.
 
     Members
     -------
@@ -50,8 +50,7 @@ class SharedUpdate(wiring.Component):
         See `NeuronUpdate` and `ReadoutUpdate`.
     """
 
-    def __init__(self, core: CoreSpec, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
-        assert core.engine is not None
+    def __init__(self, core: SharedCore, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
         self._core = core
         self._state_bits = state_bits
         self._score_bits = score_bits

@@ -88,10 +88,9 @@ class Dut:
     def settle(self) -> int:
         """Cycles in which a core surely finishes what it does after a result: a sweep, and a program of delays."""
         longest = 0
-        for layer in self.core.layers:
-            longest = max(
-                longest, (layer.rows if self.core.engine is None else self.core.engine_rows) + len(layer.program)
-            )
+        for index, layer in enumerate(self.core.layers):
+            _, swept, _ = self.core.membranes(index)
+            longest = max(longest, swept + len(layer.program))
         return longest + 64
 
     @property

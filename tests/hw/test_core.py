@@ -9,7 +9,8 @@ from core_bench import run
 from load_bench import Beats, play
 
 from random_networks import TAU_1_05, TAU_2, random_counts, random_network
-from spikewright.contract.layout import ENCODINGS, Encoding, Layers
+from spikewright.contract.layout import ENCODINGS, Encoding
+from spikewright.contract.names import Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.capacity import capacity_for, pack_into

@@ -26,7 +26,7 @@ def test_simulates_exactly(tmp_path: Path, spec: NetworkSpec, lanes: int, encodi
     assert made["encoding"] == {"engine": encoding}
     assert [name for name in made["images"] if "synapses" in name] == [f"engine_synapses{k}" for k in range(lanes)]
     _, core = open_build(tmp_path / "build")
-    assert core.engine is not None
+    assert core.common.keys() == {"engine"}
     counts = random_counts(lanes, spec, 3)
     result = simulate(tmp_path / "build", counts, np.zeros(3, dtype=np.int64), engine=engine, seed=lanes)
     assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])

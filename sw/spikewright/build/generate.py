@@ -16,7 +16,8 @@ from spikewright import __version__
 from spikewright.build.digest import digest
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
+from spikewright.contract.layout import CORES, ENCODINGS, LANES, CoreSpec, Encoding
+from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_model, save_model
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
@@ -229,15 +230,9 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
         memory = re.sub(r"\d*(_bits\d+)?$", "", name)
         bits[memory] = bits.get(memory, 0) + image["words"] * image["width"]
     for index, layer in enumerate(core.layers):
-        spec = layer.spec
-        state_bits = core.state_bits(index)
-        if core.engine is None:
-            bits[f"layer{index}_membranes"] = layer.rows * layer.lanes * state_bits
-        else:
-            # As wide as the widest.
-            words = core.engine_rows * layer.lanes
-            bits["engine_membranes"] = max(words * state_bits, bits.get("engine_membranes", 0))
-        if spec.delays is not None:
+        name, words, width = core.membranes(index)
+        bits[name] = words * width * layer.lanes
+        if layer.spec.delays is not None:
             bits[f"layer{index}_ring"] = layer.ring_words * layer.lanes
     return bits
 
@@ -308,7 +303,7 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
     for name in _STREAM:
         if type(stream.get(name)) is not int or not 0 < stream[name] < 1 << 16:
             raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be 1 .. 65535, not {stream.get(name)!r:.60}")
-    layers = manifest.get("layers", "parallel")
+    layers = manifest.get("layers", LAYERS[0])
     if layers not in LAYERS:
         raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
     core = _open_core(build_dir, manifest, None, layers, _encodings(build_dir, manifest))
@@ -360,7 +355,7 @@ def _open_core(
     if "load" not in manifest:
         if model is not None:
             raise InputError(f"{build_dir} must be made by `generate --weights loadable` to take another network")
-        memories = len(own.layers) if layers == "parallel" else 1
+        memories = len(CORES[layers].shares) or len(own.layers)
         if len(encoding) != memories:
             raise InputError(f"{build_dir / MANIFEST}: encoding must have {memories} entries, not {len(encoding)}")
         try:
@@ -371,9 +366,8 @@ def _open_core(
         capacity = Capacity.from_dict(manifest.get("capacity"))
     except InputError as error:
         raise InputError(f"{build_dir / MANIFEST}: {error}") from None
-    if (capacity.engine is not None) != (layers == "shared"):
-        having = "must have" if layers == "shared" else "must not have"
-        raise InputError(f"{build_dir / MANIFEST}: capacity of {layers} layers {having} an engine")
+    if capacity.kind != layers:
+        raise InputError(f"{build_dir / MANIFEST}: capacity must be of {layers} layers, not of {capacity.kind} ones")
     load = manifest["load"]
     if not isinstance(load, dict) or not isinstance(load.get("fingerprint"), str):
         raise InputError(f"{build_dir / MANIFEST}: load must be an object with a fingerprint, not {load!r:.60}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, thousands
 from spikewright.contract.errors import InputError
+from spikewright.contract.names import LAYERS
 from spikewright.support.progress import step
 
 LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.contract.layout`, which is not imported for `--help` alone.
@@ -49,8 +50,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
     parser.add_argument("--lanes", type=_lanes, metavar="N", help=f"1, 2, 4, ... or 64 (default: {DEFAULT_LANES})")
     parser.add_argument(
         "--layers",
-        choices=("parallel", "shared"),
-        default="parallel",
+        choices=LAYERS,
+        default=LAYERS[0],
         help="parallel: every layer has its lanes, all work at once; shared: they take turns on the same lanes, for "
         "small FPGAs (default: %(default)s)",
     )
@@ -107,10 +108,10 @@ def _removed(removed: dict[str, list[list[int]]]) -> str:
 
 def _check_options(args: argparse.Namespace) -> None:
     """Options that have no meaning are refused rather than ignored."""
-    shared = None if args.layers == "parallel" else args.layers
+    layers = None if args.layers == LAYERS[0] else args.layers
     building = {
         "lanes": args.lanes,
-        "layers": shared,
+        "layers": layers,
         "encoding": args.encoding,
         "target": args.target,
         "without-idle": args.without_idle or None,

@@ -6,17 +6,15 @@ Plain NumPy, like `spec`: `spikewright_hw` builds a core from this.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.integers import IntArray, run_addresses, signed_bits, unsigned_bits
+from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import LayerSpec, NetworkSpec
 
-Layers = Literal["parallel", "shared"]
-"""Whether every layer has lanes of its own, or all take turns on the same ones."""
-LAYERS: tuple[Layers, ...] = ("parallel", "shared")
 Encoding = Literal["absolute", "relative", "bitmap"]
 """How the memories of a layer tell the neuron of a synapse, see `LayerImage`."""
 ENCODINGS: tuple[Encoding, ...] = ("absolute", "relative", "bitmap")
@@ -247,6 +245,9 @@ class LayerImage:
 class CoreSpec:
     """A network laid out for a core of `lanes` lanes: what `spikewright_hw` builds and the cycle model predicts.
 
+    Always one of `CORES`, by how the layers work; what differs among these is in their methods, or found by their
+    `kind` in a table of the room that it belongs to.
+
     Parameters
     ----------
     network : NetworkSpec
@@ -256,9 +257,6 @@ class CoreSpec:
         One per layer of the network.
     queue_depth : int
         Runs that wait in front of a lane: 8 .. 64.
-    engine : LayerImage, optional
-        Where the layers take turns on the same lanes: the synapses of all of them, as those of one layer with the
-        axons of all. Which neuron a row means depends on the layer whose turn it is.
     score_capacity : int, optional
         Bits of a score where the memories are loaded at run time, as the `capacity` of the layers.
     """
@@ -267,8 +265,10 @@ class CoreSpec:
     lanes: int
     layers: tuple[LayerImage, ...]
     queue_depth: int = 16
-    engine: LayerImage | None = None
     score_capacity: int | None = None
+    kind: ClassVar[Layers]
+    shares: ClassVar[tuple[str, ...]] = ()
+    """Fields for memories of no single layer, named as in `memories`."""
 
     def __post_init__(self) -> None:
         if self.lanes not in LANES:
@@ -279,9 +279,97 @@ class CoreSpec:
     @property
     def memories(self) -> dict[str, LayerImage]:
         """Whose synapses lie in which row and synapse memories, by the prefix of their names."""
-        if self.engine is not None:
-            return {"engine": self.engine}
+        raise NotImplementedError
+
+    @property
+    def common(self) -> dict[str, LayerImage]:
+        """Those of `memories` that are of no single layer; if there are any, layers have none."""
+        return {name: self.memories[name] for name in self.shares}
+
+    @property
+    def pipelines(self) -> list[int]:
+        """By layer, the number of the lanes, with what feeds them and what joins their steps, that work for it."""
+        raise NotImplementedError
+
+    def synapses(self, index: int, lane: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Axon, row and weight of all synapses of a layer in a lane, see `LayerImage.synapses`."""
+        raise NotImplementedError
+
+    def membranes(self, index: int) -> tuple[str, int, int]:
+        """Name, words and width of the memory, one in every lane, of the membranes of a layer."""
+        raise NotImplementedError
+
+    @property
+    def loadable(self) -> bool:
+        """Memories are loaded at run time."""
+        return self.score_capacity is not None
+
+    def state_bits(self, index: int) -> int:
+        """Width of a membrane of a layer."""
+        image = self.layers[index]
+        return image.capacity.state_bits if image.capacity else image.spec.bounds(self.network.timesteps).state_bits
+
+    @property
+    def score_bits(self) -> int:
+        """Width of a score, and of the class, which travels in the place of one."""
+        if self.score_capacity is not None:
+            return self.score_capacity
+        return max(signed_bits(*self.network.score_bounds), unsigned_bits(self.network.classes - 1) + 1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParallelCore(CoreSpec):
+    """A core whose layers have lanes of their own, all at work at once, see `CoreSpec`."""
+
+    kind: ClassVar[Layers] = "parallel"
+
+    @property
+    def memories(self) -> dict[str, LayerImage]:
         return {f"layer{index}": image for index, image in enumerate(self.layers)}
+
+    @property
+    def pipelines(self) -> list[int]:
+        return list(range(len(self.layers)))
+
+    def synapses(self, index: int, lane: int) -> tuple[IntArray, IntArray, IntArray]:
+        return self.layers[index].synapses(lane)
+
+    def membranes(self, index: int) -> tuple[str, int, int]:
+        return f"layer{index}_membranes", self.layers[index].rows, self.state_bits(index)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SharedCore(CoreSpec):
+    """A core whose layers take turns on the same lanes, its engine, see `CoreSpec`.
+
+    Parameters
+    ----------
+    engine : LayerImage
+        The synapses of all layers, as those of one layer with the axons of all. Which neuron a row means depends on
+        the layer whose turn it is.
+    """
+
+    engine: LayerImage
+    kind: ClassVar[Layers] = "shared"
+    shares: ClassVar[tuple[str, ...]] = ("engine",)
+
+    @property
+    def memories(self) -> dict[str, LayerImage]:
+        return {"engine": self.engine}
+
+    @property
+    def pipelines(self) -> list[int]:
+        return [0] * len(self.layers)
+
+    def synapses(self, index: int, lane: int) -> tuple[IntArray, IntArray, IntArray]:
+        axon, row, weight = self.engine.synapses(lane)
+        base = self.axon_bases[index]
+        own = (axon >= base) & (axon < base + self.layers[index].spec.axons)
+        return axon[own] - base, row[own], weight[own]
+
+    def membranes(self, index: int) -> tuple[str, int, int]:
+        # As wide as the widest.
+        return "engine_membranes", self.engine_rows, max(map(self.state_bits, range(len(self.layers))))
 
     @property
     def axon_bases(self) -> list[int]:
@@ -305,19 +393,6 @@ class CoreSpec:
         """Words of a memory of the engine with a word per row."""
         return max(base + image.rows for base, image in zip(self.row_bases, self.layers, strict=True))
 
-    @property
-    def loadable(self) -> bool:
-        """Memories are loaded at run time."""
-        return self.score_capacity is not None
 
-    def state_bits(self, index: int) -> int:
-        """Width of a membrane of a layer."""
-        image = self.layers[index]
-        return image.capacity.state_bits if image.capacity else image.spec.bounds(self.network.timesteps).state_bits
-
-    @property
-    def score_bits(self) -> int:
-        """Width of a score, and of the class, which travels in the place of one."""
-        if self.score_capacity is not None:
-            return self.score_capacity
-        return max(signed_bits(*self.network.score_bounds), unsigned_bits(self.network.classes - 1) + 1)
+CORES: dict[Layers, type[CoreSpec]] = dict(zip(LAYERS, (ParallelCore, SharedCore), strict=True))
+"""The types of cores, by their `kind`."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from math import ceil
 from typing import Any
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import signed_bits, unsigned_bits
-from spikewright.contract.layout import LANES, CoreSpec, LayerCapacity, LayerImage, Layers
+from spikewright.contract.layout import CORES, LANES, CoreSpec, LayerCapacity, LayerImage, ParallelCore, SharedCore
+from spikewright.contract.names import Layers
 from spikewright.contract.network import MAX_DELAY, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
 _MOST_BITS = 64
+_COMMON = tuple(dict.fromkeys(name for core in CORES.values() for name in core.shares))
 _THINGS = {
     "synapses": "synapses of a lane",
     "run": "synapses of an axon in a lane",
@@ -34,23 +36,31 @@ class Capacity:
     ----------
     layers : tuple of LayerCapacity
     score_bits : int
-    engine : LayerCapacity, optional
-        Of the lanes that the layers share, if they do. A layer then has 0 of all but `entries`, `delay`, `state_bits`.
+    kind : "parallel" or "shared"
+        Of the core.
+    common : dict
+        Of memories of no single layer, by the names of `CoreSpec.common`. A layer then has 0 of all but `entries`,
+        `delay`, `state_bits`.
     """
 
     layers: tuple[LayerCapacity, ...]
     score_bits: int
-    engine: LayerCapacity | None = None
+    kind: Layers = "parallel"
+    common: Mapping[str, LayerCapacity] = field(default_factory=dict)
 
     @property
     def named(self) -> dict[str, LayerCapacity]:
         """All of them."""
-        named = {f"layer {index}": layer for index, layer in enumerate(self.layers)}
-        return named if self.engine is None else {"engine": self.engine, **named}
+        return {**self.common, **{f"layer {index}": layer for index, layer in enumerate(self.layers)}}
+
+    @property
+    def offset_bits(self) -> list[int]:
+        """Of the memories of the core, in their order."""
+        return [limit.offset_bits for limit in (self.common.values() or self.layers)]
 
     def as_dict(self) -> dict[str, Any]:
-        engine = {} if self.engine is None else {"engine": asdict(self.engine)}
-        return {"layers": [asdict(layer) for layer in self.layers], "score_bits": self.score_bits, **engine}
+        common = {name: asdict(limit) for name, limit in self.common.items()}
+        return {"layers": [asdict(layer) for layer in self.layers], "score_bits": self.score_bits, **common}
 
     @classmethod
     def from_dict(cls, value: Any) -> Capacity:
@@ -65,15 +75,19 @@ class Capacity:
         if not isinstance(layers, list) or not layers or not all(isinstance(layer, dict) for layer in layers):
             raise InputError(f"capacity must be an object with a list of layers, not {value!r:.60}")
         checked = [_checked(f"layer {index}", layer) for index, layer in enumerate(layers)]
-        engine = value.get("engine")
-        if engine is not None and not isinstance(engine, dict):
-            raise InputError(f"capacity of engine must be an object, not {engine!r:.60}")
+        names = tuple(name for name in _COMMON if value.get(name) is not None)
+        for name in names:
+            if not isinstance(value[name], dict):
+                raise InputError(f"capacity of {name} must be an object, not {value[name]!r:.60}")
         _check("capacity: score_bits", value.get("score_bits"), _MOST_BITS)
-        return cls(tuple(checked), value["score_bits"], None if engine is None else _checked("engine", engine))
+        kinds = [kind for kind, core in CORES.items() if core.shares == names]
+        if not kinds:
+            raise InputError(f"capacity must be that of layers that are {' or '.join(CORES)}, not with {names}")
+        return cls(tuple(checked), value["score_bits"], kinds[0], {name: _checked(name, value[name]) for name in names})
 
 
 def _checked(where: str, values: dict[str, Any]) -> LayerCapacity:
-    names = [field.name for field in fields(LayerCapacity)]
+    names = [each.name for each in fields(LayerCapacity)]
     for name in names:
         _check(f"capacity of {where}: {name}", values.get(name), _MOST.get(name, _MOST_BITS))
     if values["lanes"] not in LANES:
@@ -108,18 +122,18 @@ def capacity_for(
     of_layers = [max(several) for several in zip(*(layer_lanes(network, lanes) for network in networks), strict=True)]
     cores = [pack(network, lanes, layers=layers, encoding="absolute", of_layers=of_layers) for network in networks]
     # Shorter offsets take more words: the same for all, before these are counted.
-    of_cores = [[core.engine] if core.engine else core.layers for core in cores]
+    of_cores = [core.memories.values() for core in cores]
     offset_bits = [max(image.offset_bits for image in several) for several in zip(*of_cores, strict=True)]
     cores = [
         pack(network, lanes, layers=layers, encoding="absolute", of_layers=of_layers, offset_bits=offset_bits)
         for network in networks
     ]
     needs = [_measure(core, offset_bits, 1 + margin) for core in cores]
-    engines = [need.engine for need in needs if need.engine]
     return Capacity(
         tuple(map(_largest, zip(*(need.layers for need in needs), strict=True))),
         max(need.score_bits for need in needs),
-        _largest(engines) if engines else None,
+        layers,
+        {name: _largest([need.common[name] for need in needs]) for name in needs[0].common},
     )
 
 
@@ -127,52 +141,77 @@ def _largest(several: Sequence[LayerCapacity]) -> LayerCapacity:
     return LayerCapacity(*(max(values) for values in zip(*map(astuple, several), strict=True)))
 
 
-def _measure(core: CoreSpec, offset_bits: Sequence[int], factor: float) -> Capacity:
-    network = core.network
+@dataclass(frozen=True)
+class _Growth:
+    """What a network needs, times a factor."""
 
-    def grown(number: int, most: int) -> int:
-        return max(number, min(ceil(number * factor), most))
+    network: NetworkSpec
+    factor: float
 
-    def bits(low: int, high: int) -> int:
-        return signed_bits(ceil(abs(low) * factor) * (-1 if low < 0 else 1), ceil(max(high, 0) * factor))
+    def number(self, number: int, most: int) -> int:
+        return max(number, min(ceil(number * self.factor), most))
 
-    def of_layer(image: LayerImage, offset: int) -> LayerCapacity:
+    def bits(self, low: int, high: int) -> int:
+        return signed_bits(ceil(abs(low) * self.factor) * (-1 if low < 0 else 1), ceil(max(high, 0) * self.factor))
+
+    def layer(self, image: LayerImage, offset: int) -> LayerCapacity:
         spec = image.spec
-        bounds = spec.bounds(network.timesteps)
-        delay = 0 if spec.delays is None else int(spec.delays.max())
+        threshold = None if spec.threshold is None else ceil(int(spec.threshold.max()) * self.factor)
         return LayerCapacity(
             lanes=image.lanes,
-            synapses=grown(max(map(len, image.data)), image.rows * spec.axons),
-            run=grown(int(image.lengths.max(initial=0)), image.rows),
-            entries=grown(len(image.program), spec.neurons),
-            delay=grown(delay, MAX_DELAY),
-            threshold_bits=0 if spec.threshold is None else unsigned_bits(ceil(int(spec.threshold.max()) * factor)),
-            bias_bits=bits(int(spec.bias.min()), int(spec.bias.max())),
-            state_bits=bits(*bounds.membrane),
+            synapses=self.number(max(map(len, image.data)), image.rows * spec.axons),
+            run=self.number(int(image.lengths.max(initial=0)), image.rows),
+            entries=self.number(len(image.program), spec.neurons),
+            delay=self.number(0 if spec.delays is None else int(spec.delays.max()), MAX_DELAY),
+            threshold_bits=0 if threshold is None else unsigned_bits(threshold),
+            bias_bits=self.bits(int(spec.bias.min()), int(spec.bias.max())),
+            state_bits=self.bits(*spec.bounds(self.network.timesteps).membrane),
             offset_bits=offset,
         )
 
-    score = max(bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
-    if core.engine is None:
-        return Capacity(tuple(map(of_layer, core.layers, offset_bits)), score)
-    layers = [of_layer(image, 0) for image in core.layers]
+
+_Capacities = tuple[list[LayerCapacity], dict[str, LayerCapacity]]
+
+
+def _parallel(core: ParallelCore, growth: _Growth, offset_bits: Sequence[int]) -> _Capacities:
+    return list(map(growth.layer, core.layers, offset_bits)), {}
+
+
+def _shared(core: SharedCore, growth: _Growth, offset_bits: Sequence[int]) -> _Capacities:
+    layers = [growth.layer(image, 0) for image in core.layers]
+    most = sum(image.rows * image.spec.axons for image in core.layers)
     engine = replace(
         _largest(layers),
-        synapses=grown(max(map(len, core.engine.data)), sum(image.rows * image.spec.axons for image in core.layers)),
-        run=grown(int(core.engine.lengths.max(initial=0)), core.engine.rows),
+        synapses=growth.number(max(map(len, core.engine.data)), most),
+        run=growth.number(int(core.engine.lengths.max(initial=0)), core.engine.rows),
         entries=0,
         delay=0,
         offset_bits=offset_bits[0],
     )
-    common = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0}
-    return Capacity(tuple(replace(layer, **common) for layer in layers), score, engine)
+    of_engine = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0}
+    return [replace(layer, **of_engine) for layer in layers], {"engine": engine}
+
+
+_MEASURES: dict[Layers, Callable[[Any, _Growth, Sequence[int]], _Capacities]] = {
+    "parallel": _parallel,
+    "shared": _shared,
+}
+
+
+def _measure(core: CoreSpec, offset_bits: Sequence[int], factor: float) -> Capacity:
+    network = core.network
+    growth = _Growth(network, factor)
+    layers, common = _MEASURES[core.kind](core, growth, offset_bits)
+    score = max(growth.bits(*network.score_bounds), unsigned_bits(network.classes - 1) + 1)
+    return Capacity(tuple(layers), score, core.kind, common)
 
 
 def capacity_of(core: CoreSpec) -> Capacity:
     """What a core by `pack_into` can be loaded with."""
     assert core.score_capacity is not None
-    engine = core.engine.capacity if core.engine else None
-    return Capacity(tuple(image.capacity for image in core.layers if image.capacity), core.score_capacity, engine)
+    layers = tuple(image.capacity for image in core.layers if image.capacity)
+    common = {name: image.capacity for name, image in core.common.items() if image.capacity}
+    return Capacity(layers, core.score_capacity, core.kind, common)
 
 
 def check_shape(network: NetworkSpec, like: NetworkSpec) -> None:
@@ -211,10 +250,9 @@ def pack_into(network: NetworkSpec, lanes: int, capacity: Capacity) -> CoreSpec:
     """
     if len(capacity.layers) != len(network.layers):
         raise InputError(f"capacity must have {len(network.layers)} layers, not {len(capacity.layers)}")
-    offset_bits = [layer.offset_bits for layer in ([capacity.engine] if capacity.engine else capacity.layers)]
+    offset_bits = capacity.offset_bits
     of_layers = [layer.lanes for layer in capacity.layers]
-    layers: Layers = "shared" if capacity.engine else "parallel"
-    core = pack(network, lanes, layers=layers, encoding="absolute", of_layers=of_layers, offset_bits=offset_bits)
+    core = pack(network, lanes, layers=capacity.kind, encoding="absolute", of_layers=of_layers, offset_bits=offset_bits)
     needs = _measure(core, offset_bits, 1)
     for where, limit in capacity.named.items():
         need = needs.named[where]
@@ -224,5 +262,7 @@ def pack_into(network: NetworkSpec, lanes: int, capacity: Capacity) -> CoreSpec:
     if needs.score_bits > capacity.score_bits:
         raise InputError(f"bits of a score must be at most {capacity.score_bits}, not {needs.score_bits}")
     images = tuple(replace(image, capacity=limit) for image, limit in zip(core.layers, capacity.layers, strict=True))
-    engine = replace(core.engine, capacity=capacity.engine) if core.engine else None
-    return replace(core, layers=images, engine=engine, score_capacity=capacity.score_bits)
+    common: dict[str, Any] = {
+        name: replace(image, capacity=capacity.common[name]) for name, image in core.common.items()
+    }
+    return replace(core, layers=images, score_capacity=capacity.score_bits, **common)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,17 @@ import numpy.typing as npt
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray, run_addresses
-from spikewright.contract.layout import BITMAP_ROWS, ENCODINGS, LANES, CoreSpec, Encoding, LayerImage, Layers
+from spikewright.contract.layout import (
+    BITMAP_ROWS,
+    ENCODINGS,
+    LANES,
+    CoreSpec,
+    Encoding,
+    LayerImage,
+    ParallelCore,
+    SharedCore,
+)
+from spikewright.contract.names import Layers
 from spikewright.contract.network import RATE_UNIT, LayerSpec, NetworkSpec
 from spikewright.layout.encodings import encode
 from spikewright.layout.price import price_of
@@ -243,39 +253,50 @@ def pack(
         raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     # Many lanes with short runs drift apart by more of them.
     queue_depth = 32 if lanes >= 8 else 16
-    images: list[LayerImage] = []
-    feed = np.arange(network.inputs)
     of_layers = of_layers or layer_lanes(network, lanes)
-    engine_bits: int | None = None
-    if layers == "shared":
-        of_layers = [max(of_layers)] * len(of_layers)
-        engine_bits, offset_bits = offset_bits[0] if offset_bits else None, None
-    bits: Sequence[int | None] = offset_bits or [None] * len(of_layers)
     chosen: list[str] = [encoding] * len(of_layers) if isinstance(encoding, str) else list(encoding)
-    engine_encoding = chosen[0]
-    if layers == "shared":
-        # These memories are only a step on the way to those of the engine.
-        chosen = ["absolute"] * len(of_layers)
-    for index, (spec, of_layer, of_offset, of_encoding) in enumerate(
-        zip(network.layers, of_layers, bits, chosen, strict=True)
-    ):
-        image = _pack_layer(spec, of_layer, feed, of_encoding, f"layer {index}", queue_depth, target, of_offset)
-        images.append(image)
-        feed = image.order
-    return CoreSpec(
-        network=network,
-        lanes=lanes,
-        layers=tuple(images),
-        queue_depth=queue_depth,
-        engine=_pack_engine(images, engine_encoding, queue_depth, target, engine_bits) if layers == "shared" else None,
-    )
+    bits: list[int | None] = list(offset_bits) if offset_bits else [None] * len(of_layers)
+    return _PACKERS[layers](network, _Plan(lanes, queue_depth, target, list(of_layers), chosen, bits))
 
 
-def _pack_engine(
-    images: list[LayerImage], encoding: str, queue_depth: int, target: str, offset_bits: int | None
-) -> LayerImage:
+@dataclass(frozen=True)
+class _Plan:
+    """How to pack a network; `encodings` and `offset_bits` are those of the memories of the core, in their order."""
+
+    lanes: int
+    queue_depth: int
+    target: str
+    of_layers: Sequence[int]
+    encodings: Sequence[str]
+    offset_bits: Sequence[int | None]
+
+    def images(self, network: NetworkSpec) -> tuple[LayerImage, ...]:
+        """Of every layer, in memories of its own."""
+        images: list[LayerImage] = []
+        feed = np.arange(network.inputs)
+        for index, lanes in enumerate(self.of_layers):
+            images.append(self.image(network.layers[index], lanes, feed, f"layer {index}", index))
+            feed = images[-1].order
+        return tuple(images)
+
+    def image(self, spec: LayerSpec, lanes: int, feed: IntArray, name: str, memory: int) -> LayerImage:
+        """One of them."""
+        encoding, offset_bits = self.encodings[memory], self.offset_bits[memory]
+        return _pack_layer(spec, lanes, feed, encoding, name, self.queue_depth, self.target, offset_bits)
+
+
+def _pack_parallel(network: NetworkSpec, plan: _Plan) -> CoreSpec:
+    return ParallelCore(network=network, lanes=plan.lanes, layers=plan.images(network), queue_depth=plan.queue_depth)
+
+
+def _pack_shared(network: NetworkSpec, plan: _Plan) -> CoreSpec:
     """The synapses of all layers in the memories of the lanes they share, layer after layer."""
-    lanes = images[0].lanes
+    count = len(network.layers)
+    lanes = max(plan.of_layers)
+    # These memories are only a step on the way to those of the engine.
+    images = replace(
+        plan, of_layers=[lanes] * count, encodings=["absolute"] * count, offset_bits=[None] * count
+    ).images(network)
     rows = max(image.rows for image in images)
     weights = np.zeros((rows * lanes, sum(image.spec.axons for image in images)), dtype=np.int64)
     axon = 0
@@ -296,7 +317,11 @@ def _pack_engine(
         weight_bits=max(image.spec.weight_bits for image in images),
         value_bits=max(image.spec.value_bits for image in images),
     )
-    return _pack_layer(together, lanes, np.arange(axon), encoding, "engine", queue_depth, target, offset_bits)
+    engine = plan.image(together, lanes, np.arange(axon), "engine", 0)
+    return SharedCore(network=network, lanes=plan.lanes, layers=images, queue_depth=plan.queue_depth, engine=engine)
+
+
+_PACKERS: dict[Layers, Callable[[NetworkSpec, _Plan], CoreSpec]] = {"parallel": _pack_parallel, "shared": _pack_shared}
 
 
 def _pack_layer(
@@ -361,15 +386,12 @@ def unpack(core: CoreSpec) -> NetworkSpec:
     """
     layers = []
     feed = np.arange(core.network.inputs)
-    for image, base in zip(core.layers, core.axon_bases, strict=True):
+    for index, image in enumerate(core.layers):
         spec = image.spec
         weights = np.zeros((spec.neurons, spec.axons), dtype=np.int64)
         axons = np.concatenate([feed, spec.inputs + image.order]) if spec.recurrent else feed
         for lane in range(image.lanes):
-            axon, row, weight = (image if core.engine is None else core.engine).synapses(lane)
-            if core.engine is not None:
-                own = (axon >= base) & (axon < base + spec.axons)
-                axon, row, weight = axon[own] - base, row[own], weight[own]
+            axon, row, weight = core.synapses(index, lane)
             weights[image.order[row * image.lanes + lane], axons[axon]] = weight
         layers.append(replace(spec, weights=weights))
         feed = image.order

@@ -19,8 +19,7 @@ import numpy.typing as npt
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
 from spikewright.contract.layout import CoreSpec
-from spikewright.predict.cycles_parallel import run_parallel
-from spikewright.predict.cycles_shared import run_shared
+from spikewright.predict.engines import ENGINES
 from spikewright.predict.records import (
     ENTRY,
     GATE,
@@ -84,12 +83,12 @@ class CycleModel:
     def __init__(self, core: CoreSpec) -> None:
         self._network = core.network
         self._images = core.layers
-        self._run = run_parallel if core.engine is None else run_shared
+        self._run = ENGINES[core.kind].run
         self._wiring = _wiring(core)
         count = len(core.layers)
         most = max(image.rows for image in core.layers)
         positions = max(image.rows * image.lanes for image in core.layers)
-        lanes = self._wiring.layers[-1].lane_base + core.layers[-1].lanes
+        lanes = int((self._wiring.layers.lane_base + self._wiring.layers.lanes).max())
         self._state = State(
             gate=records(GATE, 1),
             pipelines=records(PIPELINE, count, first=NEVER),
@@ -163,6 +162,7 @@ def _wiring(core: CoreSpec) -> Wiring:
     first_runs, runs = [np.zeros(1, dtype=np.int64)], []
     program: list[tuple[int, int, int]] = []
     members: list[int] = []
+    lane_bases: dict[int, int] = {}
     axon_base = lane_base = spike_base = 0
     for index, image in enumerate(core.layers):
         spec = image.spec
@@ -171,13 +171,13 @@ def _wiring(core: CoreSpec) -> Wiring:
         of_layer = records(RUN, len(axon))
         of_layer.lane, of_layer.length = lane, image.lengths[axon, lane]
         runs.append(of_layer)
-        own = core.engine is None
         layer = layers[index]
         layer.lanes, layer.rows, layer.inputs, layer.classes = image.lanes, image.rows, spec.inputs, spec.neurons
         layer.spiking, layer.recurrent = not spec.readout, spec.recurrent
-        layer.axon_base, layer.lane_base, layer.spike_base = axon_base, lane_base if own else 0, spike_base
+        layer.pipeline, layer.feed = core.pipelines[index], core.pipelines[max(0, index - 1)]
+        layer.lane_base = lane_bases.setdefault(core.pipelines[index], lane_base)
+        layer.axon_base, layer.spike_base = axon_base, spike_base
         layer.program_base, layer.entries = len(program), len(image.program)
-        layer.pipeline, layer.feed = (index, index - 1) if own else (0, 0)
         for entry in image.program:
             program.append((entry.delay, entry.row, len(members)))
             members += entry.lanes

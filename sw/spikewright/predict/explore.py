@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import BITMAP_ROWS, ENCODINGS, LANES, LAYERS, CoreSpec, Encoding, Layers
+from spikewright.contract.layout import BITMAP_ROWS, ENCODINGS, LANES, CoreSpec, Encoding
+from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import SpikeData
 from spikewright.integer.reference import IntegerNetwork, Trace

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from spikewright.contract.integers import signed_bits, unsigned_bits
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.layout import SharedCore
 from spikewright.layout.price import Memory
 from spikewright.predict.logic import _delay, _logic, _run_bits, _serializer, _widths, delay_memories
 
 
-def _engine_widths(core: CoreSpec) -> tuple[int, int, int]:
+def _engine_widths(core: SharedCore) -> tuple[int, int, int]:
     """Bits of a membrane, of the threshold and bias of a neuron, and of a score: enough for all layers."""
     specs = [image.spec for image in core.layers]
     biases = [int(bound) for spec in specs for bound in (spec.bias.min(), spec.bias.max())]
@@ -18,10 +18,9 @@ def _engine_widths(core: CoreSpec) -> tuple[int, int, int]:
     return max(state for state, _, _ in widths), constants, widths[-1][2]
 
 
-def engine_memories(core: CoreSpec) -> list[Memory]:
+def engine_memories(core: SharedCore) -> list[Memory]:
     """All memories of a core with an engine; those that only a trace reads are left out."""
     image = core.engine
-    assert image is not None
     state, constants, score = _engine_widths(core)
     lanes, rows = image.lanes, core.engine_rows
     width = image.synapse_bits
@@ -41,10 +40,9 @@ def engine_memories(core: CoreSpec) -> list[Memory]:
     return found
 
 
-def engine(core: CoreSpec) -> tuple[float, float]:
+def engine(core: SharedCore) -> list[tuple[float, float]]:
     """LUTs and flip-flops that an engine describes, memories left out."""
     image = core.engine
-    assert image is not None
     specs = [layer.spec for layer in core.layers]
     state, constants, _ = widths = _engine_widths(core)
     # Lanes, join and decision; the lanes of the engine have no leak of their own.
@@ -68,4 +66,4 @@ def engine(core: CoreSpec) -> tuple[float, float]:
         if of_layer.spec.recurrent:
             delay_luts, delay_ffs = _delay(of_layer, event)
             luts, ffs = luts + delay_luts, ffs + delay_ffs
-    return luts, ffs
+    return [(luts, ffs)]

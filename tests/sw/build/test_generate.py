@@ -426,7 +426,7 @@ def test_shared_lanes_are_loadable(model: Path, other: Path, tmp_path: Path) -> 
     made = build(model, tmp_path / "build", lanes=2, layers="shared", loadable=Loadable(0.0, [other]))
     assert {name.partition("_")[0] for name in made["load"]["memories"]} == {"engine", "layer1"}
     manifest, core = open_build(tmp_path / "build", other)
-    assert core.engine is not None
+    assert core.common.keys() == {"engine"}
     assert capacity_of(core).as_dict() == manifest["capacity"]
     write_image(model, tmp_path / "build", tmp_path / "own.bin")
     assert (tmp_path / "own.bin").read_bytes() == (tmp_path / "build" / "weights.bin").read_bytes()
@@ -440,7 +440,7 @@ def test_shared_lanes_are_loadable(model: Path, other: Path, tmp_path: Path) -> 
     path.write_text(json.dumps({**json.loads(path.read_text()), "layers": "parallel"}))
     with pytest.raises(InputError) as error:
         open_build(tmp_path / "build")
-    assert str(error.value) == f"{path}: capacity of parallel layers must not have an engine"
+    assert str(error.value) == f"{path}: capacity must be of parallel layers, not of shared ones"
 
 
 @pytest.mark.parametrize(

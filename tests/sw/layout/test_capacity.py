@@ -7,7 +7,8 @@ import pytest
 
 from random_networks import TAU_2, random_network
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import LAYERS, LayerCapacity, Layers
+from spikewright.contract.layout import LayerCapacity
+from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.layout.pack import pack, unpack
@@ -58,7 +59,7 @@ def test_every_network_fits_a_capacity_for_all(layers: Layers) -> None:
         core = pack_into(spec, 4, capacity)
         assert [image.lanes for image in core.layers] == [layer.lanes for layer in capacity.layers]
         assert capacity_of(core) == capacity
-        for image in [core.engine] if core.engine else core.layers:
+        for image in core.memories.values():
             assert image.offset_bits >= int((image.starts - image.bases[:, None]).max()).bit_length()
         for got, expected in zip(unpack(core).layers, spec.layers, strict=True):
             np.testing.assert_array_equal(got.weights, expected.weights)
@@ -68,15 +69,16 @@ def test_what_layers_that_share_lanes_have_in_common_is_of_the_engine() -> None:
     spec = network()
     fixed = pack(spec, 4, layers="shared", encoding="absolute")
     exact, half, huge = (capacity_for([spec], 4, margin, "shared") for margin in (0, 0.5, 100))
-    assert fixed.engine and exact.engine and half.engine and huge.engine
-    assert exact.engine.synapses == max(map(len, fixed.engine.data))
-    assert exact.engine.run == fixed.engine.lengths.max()
-    assert exact.engine.offset_bits == fixed.engine.offset_bits
-    assert exact.engine.state_bits == max(fixed.state_bits(index) for index in range(3))
-    assert exact.engine.threshold_bits == max(image.threshold_bits for image in fixed.layers)
-    assert exact.engine.bias_bits == max(image.bias_bits for image in fixed.layers)
-    assert half.engine.synapses == -(-3 * exact.engine.synapses // 2)
-    assert huge.engine.synapses == sum(image.rows * image.spec.axons for image in fixed.layers)
+    engine = fixed.common["engine"]
+    exact_engine, half_engine, huge_engine = (each.common["engine"] for each in (exact, half, huge))
+    assert exact_engine.synapses == max(map(len, engine.data))
+    assert exact_engine.run == engine.lengths.max()
+    assert exact_engine.offset_bits == engine.offset_bits
+    assert exact_engine.state_bits == max(fixed.state_bits(index) for index in range(3))
+    assert exact_engine.threshold_bits == max(image.threshold_bits for image in fixed.layers)
+    assert exact_engine.bias_bits == max(image.bias_bits for image in fixed.layers)
+    assert half_engine.synapses == -(-3 * exact_engine.synapses // 2)
+    assert huge_engine.synapses == sum(image.rows * image.spec.axons for image in fixed.layers)
     for index, (layer, image) in enumerate(zip(exact.layers, fixed.layers, strict=True)):
         assert (layer.synapses, layer.run, layer.threshold_bits, layer.bias_bits, layer.offset_bits) == (0,) * 5
         assert layer.entries == len(image.program)
@@ -97,10 +99,10 @@ def test_what_layers_that_share_lanes_have_in_common_is_of_the_engine() -> None:
 def test_what_does_not_fit_shared_lanes_is_named(where: str, changes: dict[str, int], message: str) -> None:
     spec = network()
     capacity = capacity_for([spec], 4, layers="shared")
-    assert capacity.engine is not None
     first, second, last = capacity.layers
     if where == "engine":
-        limit, smaller = capacity.engine, replace(capacity, engine=replace(capacity.engine, **changes))
+        limit = capacity.common["engine"]
+        smaller = replace(capacity, common={"engine": replace(limit, **changes)})
     else:
         limit, smaller = second, replace(capacity, layers=(first, replace(second, **changes), last))
     with pytest.raises(InputError) as error:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
-from spikewright.contract.layout import ENCODINGS, Encoding
+from spikewright.contract.layout import ENCODINGS, Encoding, SharedCore
 from spikewright.layout.pack import pack, unpack
 
 
@@ -13,8 +13,8 @@ from spikewright.layout.pack import pack, unpack
 def test_the_engine_holds_the_synapses_of_all_layers(lanes: int, encoding: Encoding) -> None:
     network = random_network(lanes, (12, 21, 9, 5), recurrent=(True, False))
     core = pack(network, lanes, layers="shared", encoding=encoding)
+    assert isinstance(core, SharedCore)
     engine = core.engine
-    assert engine is not None
     assert engine.encoding == encoding
     assert core.memories == {"engine": engine}
     assert {image.lanes for image in core.layers} == {lanes}
@@ -31,7 +31,7 @@ def test_the_engine_holds_the_synapses_of_all_layers(lanes: int, encoding: Encod
 def test_weights_of_the_engine_are_those_of_the_layers_by_position() -> None:
     network = random_network(3, (12, 21, 9, 5), recurrent=(True, False))
     core = pack(network, 4, layers="shared")
-    assert core.engine is not None
+    assert isinstance(core, SharedCore)
     feed = np.arange(network.inputs)
     for base, image in zip(core.axon_bases, core.layers, strict=True):
         spec = image.spec
@@ -44,6 +44,7 @@ def test_weights_of_the_engine_are_those_of_the_layers_by_position() -> None:
 
 def test_rows_of_a_layer_join_their_base_without_a_carry() -> None:
     core = pack(random_network(4, (6, 3, 40, 18, 5)), 1, layers="shared")
+    assert isinstance(core, SharedCore)
     taken: set[int] = set()
     for base, image in zip(core.row_bases, core.layers, strict=True):
         rows = {base | row for row in range(image.rows)}

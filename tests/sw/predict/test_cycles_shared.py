@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from random_networks import random_counts, random_network
-from spikewright.contract.layout import Layers
+from spikewright.contract.names import Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import pack

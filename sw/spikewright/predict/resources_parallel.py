@@ -1,0 +1,35 @@
+"""What layers with lanes of their own take of an FPGA, see `resources`."""
+
+from __future__ import annotations
+
+from spikewright.contract.layout import CoreSpec
+from spikewright.layout.price import Memory
+from spikewright.predict.logic import _logic, _run_bits, _widths, delay_memories
+
+
+def layer_memories(core: CoreSpec) -> list[Memory]:
+    """All memories of `core`, by layer; those that only a trace reads vanish in synthesis and are left out."""
+    found: list[Memory] = []
+    for index, image in enumerate(core.layers):
+        name = f"layer{index}"
+        spec = image.spec
+        state, constants, score = _widths(core, index)
+        row = image.row_bits + image.lanes + 3
+        found.append(Memory(f"{name}_rows", spec.axons, image.pointer_bits, writable=False))
+        width = image.synapse_bits
+        found += [Memory(f"{name}_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
+        found.append(Memory(f"{name}_neurons", image.rows, constants, False, image.lanes))
+        found.append(Memory(f"{name}_membranes", image.rows, state, True, image.lanes))
+        found.append(Memory(f"{name}_queues", core.queue_depth, _run_bits(image), True, image.lanes))
+        if spec.readout:
+            found.append(Memory(f"{name}_scores", image.rows, score, True, image.lanes))
+        else:
+            found.append(Memory(f"{name}_spikes", image.rows, 1, True, image.lanes))
+            found.append(Memory(f"{name}_serializer", 2 * image.rows + 2, row, True))
+        found += delay_memories(name, image)
+    return found
+
+
+def layers(core: CoreSpec) -> list[tuple[float, float]]:
+    """LUTs and flip-flops that each layer describes, memories left out."""
+    return [_logic(core, image, _widths(core, index)) for index, image in enumerate(core.layers)]

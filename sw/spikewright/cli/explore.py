@@ -18,6 +18,7 @@ from spikewright.cli.base import (
     percent,
     thousands,
 )
+from spikewright.contract.names import unusual
 from spikewright.support.progress import step
 
 BOARDS = (
@@ -127,8 +128,8 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     for point in points:
         if point["encoding"] != "auto" and not point["front"]:
             continue
-        shared = " shared" if point["layers"] == "shared" else ""
-        label = f"{point['weight_bits']} bits, {point['lanes']:>2} lanes{shared}"
+        unusually = "".join(f" {word}" for word in unusual(point["layers"]))
+        label = f"{point['weight_bits']} bits, {point['lanes']:>2} lanes{unusually}"
         if point["encoding"] != "auto":
             label += f", {point['encoding']}"
         text = (

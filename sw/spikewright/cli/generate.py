@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, thousands
 from spikewright.contract.errors import InputError
-from spikewright.contract.names import LAYERS
+from spikewright.contract.names import LAYERS, LAYERS_HELP, unusual
 from spikewright.support.progress import step
 
 LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.contract.layout`, which is not imported for `--help` alone.
@@ -52,8 +52,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "--layers",
         choices=LAYERS,
         default=LAYERS[0],
-        help="parallel: every layer has its lanes, all work at once; shared: they take turns on the same lanes, for "
-        "small FPGAs (default: %(default)s)",
+        help=f"{'; '.join(f'{name}: {text}' for name, text in LAYERS_HELP.items())} (default: %(default)s)",
     )
     parser.add_argument(
         "--encoding",
@@ -108,10 +107,9 @@ def _removed(removed: dict[str, list[list[int]]]) -> str:
 
 def _check_options(args: argparse.Namespace) -> None:
     """Options that have no meaning are refused rather than ignored."""
-    layers = None if args.layers == LAYERS[0] else args.layers
     building = {
         "lanes": args.lanes,
-        "layers": layers,
+        "layers": unusual(args.layers) or None,
         "encoding": args.encoding,
         "target": args.target,
         "without-idle": args.without_idle or None,
@@ -189,7 +187,7 @@ def run(args: argparse.Namespace) -> Outcome:
     bits = manifest["memory_bits"]
     rows = [
         ("network", "-".join(map(str, manifest["network"]))),
-        ("lanes", str(manifest["lanes"]) + (", shared by all layers" if args.layers == "shared" else "")),
+        ("lanes", "".join([str(manifest["lanes"]), *(f", {word} by all layers" for word in unusual(args.layers))])),
         *((("removed", _removed(manifest["removed"])),) if args.without_idle else ()),
         ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
         ("memory", f"{thousands(sum(bits.values()))} bits"),

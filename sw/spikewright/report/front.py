@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikewright.contract.names import unusual
 from spikewright.report.plots import _SETTINGS, INK, Drawing, prepare_matplotlib
 from spikewright.support.files import atomic_dir, write_json, write_manifest
 
@@ -98,7 +99,7 @@ def draw_front(report: dict[str, Any]) -> Drawing:
 def _label(report: dict[str, Any], minus_bits: int, layers: str) -> str:
     bits = -minus_bits
     accuracy = next(point["accuracy"] for point in report["points"] if point["weight_bits"] == bits)
-    return f"{bits} bits ({100 * accuracy:.1f} %){', shared' if layers == 'shared' else ''}"
+    return f"{bits} bits ({100 * accuracy:.1f} %){''.join(f', {word}' for word in unusual(layers))}"
 
 
 def write(out: Path, report: dict[str, Any]) -> None:

@@ -7,23 +7,23 @@ from spikewright.contract.layout import CoreSpec, LayerImage
 from spikewright.layout.price import Memory, walk_of
 
 
-def _widths(core: CoreSpec, index: int) -> tuple[int, int, int]:
+def widths_of(core: CoreSpec, index: int) -> tuple[int, int, int]:
     """Bits of a membrane, of the threshold and bias of a neuron, and of a score (0 where there is none)."""
     image = core.layers[index]
     return core.state_bits(index), image.bias_bits + image.threshold_bits, core.score_bits if image.spec.readout else 0
 
 
-def _run_bits(image: LayerImage) -> int:
+def run_bits(image: LayerImage) -> int:
     """Width of an entry of a lane's queue."""
-    return image.start_bits + image.extent_bits + _lane_value_bits(image) + 1
+    return image.start_bits + image.extent_bits + lane_value_bits(image) + 1
 
 
-def _lane_value_bits(image: LayerImage) -> int:
+def lane_value_bits(image: LayerImage) -> int:
     """Of an event, in a lane: none where it is always 1."""
     return image.spec.value_bits if image.spec.value_bits > 1 else 0
 
 
-def _ring_entry_bits(image: LayerImage) -> int:
+def ring_entry_bits(image: LayerImage) -> int:
     """Width of an entry of the program of delays."""
     return unsigned_bits(image.ring_words - 1) + unsigned_bits(image.slots - 1) + image.row_bits + image.lanes
 
@@ -34,17 +34,17 @@ def delay_memories(name: str, image: LayerImage) -> list[Memory]:
         return []
     entries = len(image.program)
     return [
-        Memory(f"{name}_delays", entries, _ring_entry_bits(image), False),
+        Memory(f"{name}_delays", entries, ring_entry_bits(image), False),
         Memory(f"{name}_ring", image.ring_words, image.lanes, True),
         Memory(f"{name}_delayed", entries + 1, image.row_bits + image.lanes + 1, True),
     ]
 
 
-def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> tuple[float, float]:
-    """Of a layer with `widths` as by `_widths`."""
+def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> tuple[float, float]:
+    """Of a layer with `widths` as by `widths_of`."""
     spec = image.spec
     state, constants, score = widths
-    row, start, length, value = image.row_bits, image.start_bits, image.length_bits, _lane_value_bits(image)
+    row, start, length, value = image.row_bits, image.start_bits, image.length_bits, lane_value_bits(image)
     product = spec.weight_bits + value
     adders = max(0, (spec.decay.multiplier ^ 3 * spec.decay.multiplier).bit_count() - 1)
     queue = 3 * unsigned_bits(core.queue_depth - 1) + 2
@@ -72,7 +72,7 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
     lane_luts += walk_luts
     lane_ffs += walk_ffs
     # The row of an event, for every lane.
-    lane_ffs += image.offset_bits + image.extent_bits + _run_bits(image) + 2
+    lane_ffs += image.offset_bits + image.extent_bits + run_bits(image) + 2
     lane_luts += image.extent_bits / 3 + 2 + (start if image.offset_bits else 0)
     luts = image.lanes * lane_luts
     ffs = image.lanes * lane_ffs + start
@@ -86,24 +86,24 @@ def _logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> t
         ffs += 3 * unsigned_bits(spec.neurons - 1) + 2 * score + 9
         luts += score * (2 + image.lanes / 2) + 30
         return luts, ffs
-    serializer_luts, serializer_ffs = _serializer(image, 2 * image.rows + 2)
+    serializer_luts, serializer_ffs = serializer_logic(image, 2 * image.rows + 2)
     luts, ffs = luts + serializer_luts, ffs + serializer_ffs
     if spec.recurrent:
-        delay_luts, delay_ffs = _delay(image, event)
+        delay_luts, delay_ffs = delay_logic(image, event)
         luts, ffs = luts + delay_luts, ffs + delay_ffs
     return luts, ffs
 
 
-def _delay(image: LayerImage, event: int) -> tuple[float, float]:
+def delay_logic(image: LayerImage, event: int) -> tuple[float, float]:
     """LUTs and flip-flops of the delays of a layer with events of so many bits, memories left out."""
-    luts, ffs = _serializer(image, len(image.program) + 1)
+    luts, ffs = serializer_logic(image, len(image.program) + 1)
     ring = unsigned_bits(image.ring_words - 1)
     luts += 5 * ring + 2 * image.lanes + 3 * unsigned_bits(len(image.program)) + 60 + 2 * event
-    ffs += 3 * ring + _ring_entry_bits(image) + 3 * image.lanes + 4 * image.row_bits + 40
+    ffs += 3 * ring + ring_entry_bits(image) + 3 * image.lanes + 4 * image.row_bits + 40
     return luts, ffs
 
 
-def _serializer(image: LayerImage, depth: int) -> tuple[float, float]:
+def serializer_logic(image: LayerImage, depth: int) -> tuple[float, float]:
     """LUTs and flip-flops of a serializer of rows of spikes, memory left out."""
     width = min(image.lanes, 8)
     event = unsigned_bits(image.rows * image.lanes - 1) + 4

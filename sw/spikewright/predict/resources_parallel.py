@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikewright.contract.layout import CoreSpec
 from spikewright.layout.price import Memory
-from spikewright.predict.logic import _logic, _run_bits, _widths, delay_memories
+from spikewright.predict.logic import delay_memories, lanes_logic, run_bits, widths_of
 
 
 def layer_memories(core: CoreSpec) -> list[Memory]:
@@ -13,14 +13,14 @@ def layer_memories(core: CoreSpec) -> list[Memory]:
     for index, image in enumerate(core.layers):
         name = f"layer{index}"
         spec = image.spec
-        state, constants, score = _widths(core, index)
+        state, constants, score = widths_of(core, index)
         row = image.row_bits + image.lanes + 3
         found.append(Memory(f"{name}_rows", spec.axons, image.pointer_bits, writable=False))
         width = image.synapse_bits
         found += [Memory(f"{name}_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
         found.append(Memory(f"{name}_neurons", image.rows, constants, False, image.lanes))
         found.append(Memory(f"{name}_membranes", image.rows, state, True, image.lanes))
-        found.append(Memory(f"{name}_queues", core.queue_depth, _run_bits(image), True, image.lanes))
+        found.append(Memory(f"{name}_queues", core.queue_depth, run_bits(image), True, image.lanes))
         if spec.readout:
             found.append(Memory(f"{name}_scores", image.rows, score, True, image.lanes))
         else:
@@ -32,4 +32,4 @@ def layer_memories(core: CoreSpec) -> list[Memory]:
 
 def layers(core: CoreSpec) -> list[tuple[float, float]]:
     """LUTs and flip-flops that each layer describes, memories left out."""
-    return [_logic(core, image, _widths(core, index)) for index, image in enumerate(core.layers)]
+    return [lanes_logic(core, image, widths_of(core, index)) for index, image in enumerate(core.layers)]

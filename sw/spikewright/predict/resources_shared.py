@@ -5,7 +5,7 @@ from __future__ import annotations
 from spikewright.contract.integers import signed_bits, unsigned_bits
 from spikewright.contract.layout import SharedCore
 from spikewright.layout.price import Memory
-from spikewright.predict.logic import _delay, _logic, _run_bits, _serializer, _widths, delay_memories
+from spikewright.predict.logic import delay_logic, delay_memories, lanes_logic, run_bits, serializer_logic, widths_of
 
 
 def _engine_widths(core: SharedCore) -> tuple[int, int, int]:
@@ -13,7 +13,7 @@ def _engine_widths(core: SharedCore) -> tuple[int, int, int]:
     specs = [image.spec for image in core.layers]
     biases = [int(bound) for spec in specs for bound in (spec.bias.min(), spec.bias.max())]
     thresholds = [int(spec.threshold.max()) for spec in specs if spec.threshold is not None]
-    widths = [_widths(core, index) for index in range(len(specs))]
+    widths = [widths_of(core, index) for index in range(len(specs))]
     constants = signed_bits(min(biases), max(biases)) + unsigned_bits(max(thresholds, default=1))
     return max(state for state, _, _ in widths), constants, widths[-1][2]
 
@@ -29,7 +29,7 @@ def engine_memories(core: SharedCore) -> list[Memory]:
     found += [
         Memory("engine_neurons", rows, constants, False, lanes),
         Memory("engine_membranes", rows, state, True, lanes),
-        Memory("engine_queues", core.queue_depth, _run_bits(image), True, lanes),
+        Memory("engine_queues", core.queue_depth, run_bits(image), True, lanes),
         Memory("engine_scores", core.layers[-1].rows, score, True, lanes),
     ]
     if core.layers[1:]:
@@ -46,7 +46,7 @@ def engine(core: SharedCore) -> list[tuple[float, float]]:
     specs = [layer.spec for layer in core.layers]
     state, constants, _ = widths = _engine_widths(core)
     # Lanes, join and decision; the lanes of the engine have no leak of their own.
-    luts, ffs = _logic(core, image, widths)
+    luts, ffs = lanes_logic(core, image, widths)
     layer = unsigned_bits(len(specs) - 1)
     decays = {spec.decay for spec in specs}
     adders = sum(max(0, (decay.multiplier ^ 3 * decay.multiplier).bit_count() - 1) for decay in decays)
@@ -57,13 +57,13 @@ def engine(core: SharedCore) -> list[tuple[float, float]]:
     luts += image.lanes * lane_luts
     ffs += image.lanes * lane_ffs
     if core.layers[1:]:
-        serializer_luts, serializer_ffs = _serializer(image, image.rows + 1)
+        serializer_luts, serializer_ffs = serializer_logic(image, image.rows + 1)
         luts, ffs = luts + serializer_luts, ffs + serializer_ffs
     # The source of an event, and its number.
     event = unsigned_bits(image.spec.axons - 1) + image.spec.value_bits + 3
     luts += 3 * event
     for of_layer in core.layers:
         if of_layer.spec.recurrent:
-            delay_luts, delay_ffs = _delay(of_layer, event)
+            delay_luts, delay_ffs = delay_logic(of_layer, event)
             luts, ffs = luts + delay_luts, ffs + delay_ffs
     return [(luts, ffs)]

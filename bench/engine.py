@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikewright.contract.layout import ENCODINGS
+from spikewright.contract.encoding import encoding_names
 from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import load, load_split
 from spikewright.integer.rates import SAMPLES, measured
@@ -139,7 +139,7 @@ def measure(
                     / limit,
                     **{
                         f"{name}_of_limit": sum(of_layer[name].bits for of_layer in stored) / limit
-                        for name in ENCODINGS
+                        for name in encoding_names()
                     },
                     "encodings": [image.encoding for image in core.layers],
                 }

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from random_networks import random_counts, random_network, shuffled_network
 from spikewright.build.generate import Loadable, build
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import ENCODINGS, LANES
+from spikewright.contract.encoding import encoding_names
+from spikewright.contract.layout import LANES
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.integer.reference import IntegerNetwork
@@ -116,7 +117,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
     if "margin" in variant:
         variant["others"] = draw(st.integers(0, 2))
     else:
-        variant["encoding"] = draw(st.sampled_from(["auto", *ENCODINGS]))
+        variant["encoding"] = draw(st.sampled_from(["auto", *encoding_names()]))
     allowed = [lanes for lanes in LANES if lanes <= most_lanes]
     lanes = draw(st.sampled_from([lanes for number, lanes in enumerate(allowed) for _ in range(number, len(allowed))]))
     return Case(

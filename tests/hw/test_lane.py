@@ -8,7 +8,8 @@ import pytest
 from component_bench import Beat, play
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import ENCODINGS, Encoding, LayerImage
+from spikewright.contract.encoding import encoding_names
+from spikewright.contract.layout import LayerImage
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
@@ -20,7 +21,7 @@ NEVER = 1 << 24
 
 def image(
     weights: list[list[int]],
-    encoding: Encoding = "absolute",
+    encoding: str = "absolute",
     *,
     lanes: int = 1,
     value_bits: int = 3,
@@ -62,7 +63,7 @@ def runs(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> lis
     ]
 
 
-encodings = pytest.mark.parametrize("encoding", ENCODINGS)
+encodings = pytest.mark.parametrize("encoding", encoding_names())
 MARK, LAST = (0, 0, 0, 1), (1, 0, 0, 1)
 
 
@@ -133,7 +134,7 @@ def sums(layer: LayerImage, events: list[tuple[int, int]], lane: int = 0) -> lis
 
 @encodings
 @pytest.mark.parametrize("lengths", [[], [1], [5], [1, 1, 1], [3, 1, 4]])
-def test_run_of_n_synapses_takes_n_cycles_without_a_gap(lengths: list[int], encoding: Encoding) -> None:
+def test_run_of_n_synapses_takes_n_cycles_without_a_gap(lengths: list[int], encoding: str) -> None:
     table = [[1 if neuron < length else 0 for length in lengths or [0]] for neuron in range(6)]
     layer = image(table, encoding)
     events = [(axon, 1) for axon in range(len(lengths))]
@@ -175,7 +176,7 @@ def test_room_leaves_the_margin() -> None:
 
 @encodings
 @pytest.mark.parametrize("distance", [1, 2, 3, 4])
-def test_synapses_of_the_same_neuron_close_behind_each_other(distance: int, encoding: Encoding) -> None:
+def test_synapses_of_the_same_neuron_close_behind_each_other(distance: int, encoding: str) -> None:
     """Runs of `distance` synapses, again and again: neuron 0 is hit every `distance` cycles, and swept right after."""
     layer = image([[3 + neuron] if neuron < distance else [0] for neuron in range(5)], encoding)
     events = [(0, 1 + k % 7) for k in range(12)]
@@ -208,7 +209,7 @@ def test_extreme_weights_and_values(value_bits: int, weight_shift: int) -> None:
 
 
 @encodings
-def test_image_has_a_word_per_synapse_weight_above_what_tells_the_row(encoding: Encoding) -> None:
+def test_image_has_a_word_per_synapse_weight_above_what_tells_the_row(encoding: str) -> None:
     layer = image([[5, 0], [0, 0], [-3, 7], [0, -1], [0, 9]], encoding)
     lane = Lane(layer, lane=0, state_bits=BITS, queue_depth=8, name="layer0")
     row = {int(neuron): row for row, neuron in enumerate(layer.order)}
@@ -234,7 +235,7 @@ def test_the_distance_of_neighbours_takes_no_bits() -> None:
 
 @encodings
 @pytest.mark.parametrize("rows", [1, 2, 33, 64])
-def test_lanes_of_one_to_many_rows(rows: int, encoding: Encoding) -> None:
+def test_lanes_of_one_to_many_rows(rows: int, encoding: str) -> None:
     """The first and the last row alone, all, and every third."""
     table = [[neuron == 0, neuron == rows - 1, 1 + neuron, (neuron % 3 == 1) * neuron] for neuron in range(rows)]
     layer = image([[int(weight) for weight in of_neuron] for of_neuron in table], encoding)
@@ -246,7 +247,7 @@ def test_lanes_of_one_to_many_rows(rows: int, encoding: Encoding) -> None:
 
 @encodings
 @pytest.mark.parametrize("seed", range(4))
-def test_random_steps_equal_the_equations(seed: int, encoding: Encoding) -> None:
+def test_random_steps_equal_the_equations(seed: int, encoding: str) -> None:
     rng = random.Random(seed)
     lanes = (1, 2, 4, 2)[seed]
     neurons = rng.randint(lanes, 6 * lanes)

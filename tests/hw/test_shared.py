@@ -5,17 +5,16 @@ from test_core import check
 
 from random_networks import TAU_2, random_network
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import Encoding
 from spikewright.contract.network import NetworkSpec
 
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(2, "relative"), (16, "bitmap")])
-def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: Encoding) -> None:
+def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: str) -> None:
     check(random_network(lanes), lanes, lanes, layers="shared", encoding=encoding)
 
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(1, "bitmap"), (8, "relative")])
-def test_layers_with_different_rules(lanes: int, encoding: Encoding) -> None:
+def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
     """Each rule holds in its own layer only: leak, reset, widths, fractional bits; the last row of one is alone."""
     network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2)
     changes = (

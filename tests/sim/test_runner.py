@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build.generate import build, open_build
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import Encoding
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.file import load_model, save_model
 from spikewright_sim.dut import Engine
@@ -23,7 +22,7 @@ from strategies import Case, cases, describe
 NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "4"))
 
 
-def made(folder: Path, spec: NetworkSpec, lanes: int, encoding: Encoding = "absolute") -> Path:
+def made(folder: Path, spec: NetworkSpec, lanes: int, encoding: str = "absolute") -> Path:
     save_model(folder / "model.safetensors", spec)
     build(folder / "model.safetensors", folder / "build", lanes=lanes, encoding=encoding)
     return folder / "build"
@@ -59,7 +58,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, npt.NDArray[np
 
 @pytest.mark.parametrize(("encoding", "engine"), [("relative", "cocotb"), ("bitmap", "cocotb"), ("bitmap", "native")])
 def test_every_encoding_simulates_exactly_and_a_flipped_bit_of_it_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: Encoding, engine: Engine
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, engine: Engine
 ) -> None:
     for name in ("COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "MAKEFLAGS"):
         monkeypatch.setenv(name, "of_another_project")  # changes nothing

@@ -7,7 +7,6 @@ import pytest
 
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build.generate import build, open_build
-from spikewright.contract.layout import Encoding
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import save_model
 from spikewright_sim.dut import Engine
@@ -20,7 +19,7 @@ PLAIN = random_network(12, (20, 30, 6), recurrent=(False,), density=0.3, timeste
 @pytest.mark.parametrize(
     ("spec", "lanes", "encoding", "engine"), [(DEEP, 4, "bitmap", "cocotb"), (PLAIN, 2, "relative", "native")]
 )
-def test_simulates_exactly(tmp_path: Path, spec: NetworkSpec, lanes: int, encoding: Encoding, engine: Engine) -> None:
+def test_simulates_exactly(tmp_path: Path, spec: NetworkSpec, lanes: int, encoding: str, engine: Engine) -> None:
     save_model(tmp_path / "model.safetensors", spec)
     made = build(tmp_path / "model.safetensors", tmp_path / "build", lanes=lanes, layers="shared", encoding=encoding)
     assert made["encoding"] == {"engine": encoding}

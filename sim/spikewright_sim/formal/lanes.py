@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import CoreSpec, Encoding
+from spikewright.contract.layout import CoreSpec
 from spikewright.contract.network import LayerSpec, NetworkSpec, Reset
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
@@ -38,7 +38,7 @@ class AnyWords(wiring.Component):
         return m
 
 
-def small_core(*, reset: Reset = "hard", lanes: int = 1, encoding: Encoding = "absolute") -> CoreSpec:
+def small_core(*, reset: Reset = "hard", lanes: int = 1, encoding: str = "absolute") -> CoreSpec:
     """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4."""
     # The second axon has no synapse with the first neuron: that is a distance of one bit.
     layer = LayerSpec(
@@ -65,7 +65,7 @@ def small_core(*, reset: Reset = "hard", lanes: int = 1, encoding: Encoding = "a
     return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes, encoding=encoding)
 
 
-def lane(*, encoding: Encoding = "absolute") -> Stage:
+def lane(*, encoding: str = "absolute") -> Stage:
     """`Lane`: walks exactly the stored runs, each synapse once and in order, adding each to its membrane."""
     core = small_core(encoding=encoding)
     image = core.layers[0]

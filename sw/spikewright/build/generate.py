@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from spikewright import __version__
 from spikewright.build.digest import digest
+from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import CORES, ENCODINGS, LANES, CoreSpec, Encoding
+from spikewright.contract.layout import CORES, LANES, CoreSpec
 from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_model, save_model
@@ -54,7 +55,7 @@ def build(
     lanes: int = 8,
     *,
     layers: Layers = "parallel",
-    encoding: Encoding | Literal["auto"] = "auto",
+    encoding: str = "auto",
     target: str | None = None,
     without_idle: bool = False,
     loadable: Loadable | None = None,
@@ -71,7 +72,8 @@ def build(
         One of `LANES`.
     layers : "parallel" or "shared"
         Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
-    encoding : "auto", "absolute", "relative" or "bitmap"
+    encoding : str
+        "auto", or one of `encoding_names()`.
         How the memories tell the neurons of the synapses, see `pack`. A core that is loaded at run time has "absolute".
     target : str, optional
         Family of devices that encodings and memories are chosen for, a key of `FAMILIES`; "ecp5" by default. The
@@ -101,8 +103,8 @@ def build(
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     if layers not in LAYERS:
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
-    if encoding not in ("auto", *ENCODINGS):
-        raise InputError(f"encoding must be auto or one of {', '.join(ENCODINGS)}, not {encoding!r}")
+    if encoding not in ("auto", *encoding_names()):
+        raise InputError(f"encoding must be auto or one of {', '.join(encoding_names())}, not {encoding!r}")
     if target is not None and target not in FAMILIES:
         raise InputError(f"target must be one of {', '.join(FAMILIES)}, not {target!r}")
     if target is not None and loadable is not None:
@@ -336,20 +338,20 @@ def _made_otherwise(build_dir: Path, manifest: dict[str, Any]) -> InputError:
     )
 
 
-def _encodings(build_dir: Path, manifest: dict[str, Any]) -> list[Encoding]:
+def _encodings(build_dir: Path, manifest: dict[str, Any]) -> list[str]:
     """Of the memories of a core, in their order."""
     chosen = manifest.get("encoding")
     if not isinstance(chosen, dict):
         raise InputError(f"{build_dir / MANIFEST}: encoding must be an object, not {chosen!r:.60}")
     for where, encoding in chosen.items():
-        if encoding not in ENCODINGS:
-            allowed = ", ".join(ENCODINGS)
+        if encoding not in encoding_names():
+            allowed = ", ".join(encoding_names())
             raise InputError(f"{build_dir / MANIFEST}: encoding.{where} must be one of {allowed}, not {encoding!r:.60}")
     return list(chosen.values())
 
 
 def _open_core(
-    build_dir: Path, manifest: dict[str, Any], model: Path | str | None, layers: Layers, encoding: list[Encoding]
+    build_dir: Path, manifest: dict[str, Any], model: Path | str | None, layers: Layers, encoding: list[str]
 ) -> CoreSpec:
     own = load_model(build_dir / MODEL)
     if "load" not in manifest:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, thousands
+from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import LAYERS, LAYERS_HELP, unusual
 from spikewright.support.progress import step
@@ -56,7 +57,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument(
         "--encoding",
-        choices=("auto", "absolute", "relative", "bitmap"),
+        choices=("auto", *encoding_names()),
         help="how memories tell the neuron of a synapse: its row within the lane, the distance from the synapse "
         "before, or a bit for every row; auto: for each layer what takes the least (default: auto)",
     )

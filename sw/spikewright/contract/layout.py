@@ -6,20 +6,15 @@ Plain NumPy, like `spec`: `spikewright_hw` builds a core from this.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.encoding import Encoding, encoding_named
 from spikewright.contract.integers import IntArray, run_addresses, signed_bits, unsigned_bits
 from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import LayerSpec, NetworkSpec
-
-Encoding = Literal["absolute", "relative", "bitmap"]
-"""How the memories of a layer tell the neuron of a synapse, see `LayerImage`."""
-ENCODINGS: tuple[Encoding, ...] = ("absolute", "relative", "bitmap")
-BITMAP_ROWS = 64
-"""Most rows of a lane with a bitmap: each is a bit in the logic that finds the next synapse."""
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -82,12 +77,8 @@ class LayerImage:
 
     Compressed sparse rows by presynaptic axon, one memory per lane: the synapses of axon a in lane l, its run, are
     `data[l][start : start + length]` with `start = starts[a, l]` and `length = lengths[a, l]`, by rising row of the
-    neuron within the lane. Runs lie in any order; words between them are 0 and are never read. What tells the rows is
-    the `encoding`:
-
-    - absolute: `indices[l][...]` are the rows.
-    - relative: they count the rows that are skipped since the synapse before, or since the start of the lane.
-    - bitmap: `bitmaps[a, l]` has a bit for every row, in place of the length; `indices` are 0 and not stored.
+    neuron within the lane. Runs lie in any order; words between them are 0 and are never read. How `indices[l][...]`
+    and `extents[a, l]` tell the rows is the `encoding`, see `Encoding`.
 
     Parameters
     ----------
@@ -100,9 +91,10 @@ class LayerImage:
         An empty run starts where the first run of its axon does.
     indices, data : per lane, (words of the lane,) integers
         What tells the row, and weight (never 0 within a run).
-    encoding : "absolute", "relative" or "bitmap"
-    bitmaps : (axons, lanes, rows) bool, optional
-        Only of that encoding.
+    encoding : str
+        One of `encoding_names()`.
+    extents : (axons, lanes) integers, optional
+        What the pointer to a run tells of its synapses; without it, the length.
     capacity : LayerCapacity, optional
         Of memories that are loaded at run time; without it, all sizes are those of the contents.
     """
@@ -114,8 +106,8 @@ class LayerImage:
     lengths: IntArray
     indices: tuple[IntArray, ...]
     data: tuple[IntArray, ...]
-    encoding: Encoding = "absolute"
-    bitmaps: npt.NDArray[np.bool_] | None = None
+    encoding: str = "absolute"
+    extents: npt.NDArray[Any] | None = None
     capacity: LayerCapacity | None = None
 
     @property
@@ -131,30 +123,29 @@ class LayerImage:
 
     def synapses(self, lane: int) -> tuple[IntArray, IntArray, IntArray]:
         """Axon, row and weight of all synapses of a lane, axon by axon, as the hardware reads them."""
-        bitmaps = None if self.bitmaps is None else self.bitmaps[:, lane]
-        lengths = self.lengths[:, lane] if bitmaps is None else bitmaps.sum(axis=1)
+        extents = self._extents[:, lane]
+        lengths = self._encoding.lengths(extents)
         words = run_addresses(self.starts[:, lane], lengths)
-        axon, row = np.repeat(np.arange(len(lengths)), lengths), self.indices[lane][words]
-        if bitmaps is not None:
-            axon, row = np.nonzero(bitmaps)
-        if self.encoding == "relative":
-            row = np.cumsum(row + 1)
-            # Every run starts anew.
-            row -= np.repeat(np.append(0, row)[np.cumsum(lengths) - lengths], lengths) + 1
-        return axon, row, self.data[lane][words]
+        row = self._encoding.decode(extents, self.indices[lane][words], self.rows)
+        return np.repeat(np.arange(len(lengths)), lengths), row, self.data[lane][words]
 
     def extent(self, axon: int, lane: int) -> int:
-        """What the pointer to a run tells of its synapses: their number, or a bit for every row, row 0 lowest."""
-        if self.bitmaps is None:
-            return int(self.lengths[axon, lane])
-        return sum(1 << row for row in np.flatnonzero(self.bitmaps[axon, lane]).tolist())
+        """What the pointer to a run tells of its synapses."""
+        return int(self._extents[axon, lane])
+
+    @property
+    def _encoding(self) -> Encoding:
+        return encoding_named(self.encoding)
+
+    @property
+    def _extents(self) -> npt.NDArray[Any]:
+        return self.lengths if self.extents is None else self.extents
 
     @property
     def index_bits(self) -> int:
         """Width of what tells the row in a word of the synapse memory."""
-        if self.encoding == "absolute":
-            return self.row_bits
-        return max((int(indices.max(initial=0)).bit_length() for indices in self.indices), default=0)
+        highest = max((int(indices.max(initial=0)) for indices in self.indices), default=0)
+        return self._encoding.index_bits(self.rows, highest)
 
     @property
     def synapse_bits(self) -> int:
@@ -164,7 +155,7 @@ class LayerImage:
     @property
     def extent_bits(self) -> int:
         """Width of an `extent`."""
-        return self.rows if self.encoding == "bitmap" else self.length_bits
+        return self._encoding.extent_bits(self.rows, self.length_bits)
 
     @property
     def row_bits(self) -> int:
@@ -204,7 +195,7 @@ class LayerImage:
 
     @property
     def pointer_bits(self) -> int:
-        """Width of what points at the runs of an axon: its base; for every lane an offset, and a length or bitmap."""
+        """Width of what points at the runs of an axon: its base; for every lane an offset and an extent."""
         return self.start_bits + self.lanes * (self.offset_bits + self.extent_bits)
 
     @property

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.integers import IntArray, unsigned_bits
-from spikewright.contract.layout import ENCODINGS, Encoding, LayerImage
+from spikewright.contract.layout import LayerImage
 from spikewright.support.compiled import compiled
 
 _AHEAD = 512
@@ -149,11 +151,11 @@ class Stored:
     Parameters
     ----------
     rows : (words, width)
-        Row memory: the pointers, and bitmaps where these tell the neurons.
+        Row memory: the pointers.
     lanes : tuple of (words, width)
         Synapse memories.
     run : int
-        Bits of a run that waits for its lane: its address, and its number of synapses or bitmap.
+        Bits of a run that waits for its lane: its address and its extent.
     """
 
     rows: tuple[int, int]
@@ -171,22 +173,27 @@ class Encoded:
 
     Parameters
     ----------
+    encoding : str
     starts : (axons, lanes) integers
     indices : (synapses,) integers
         By axon, lane and row.
+    extents : (axons, lanes) integers
+    index_bits : int
     stored : Stored
     """
 
-    encoding: Encoding
+    encoding: str
     starts: IntArray
     indices: IntArray
+    extents: npt.NDArray[Any]
+    index_bits: int
     stored: Stored
 
 
 def encode(
     present: npt.NDArray[np.bool_],
     weight_bits: int,
-    among: Sequence[Encoding] = ENCODINGS,
+    among: Sequence[str] | None = None,
     offset_bits: int | None = None,
 ) -> list[Encoded]:
     """The positions of synapses in several encodings.
@@ -196,40 +203,31 @@ def encode(
     present : (axons, lanes, rows) bool
         Where there are synapses.
     weight_bits : int
-    among : sequence
+    among : sequence of str, optional
+        Otherwise all that such lanes can have.
     offset_bits : int, optional
         See `Placement.starts`.
     """
     axons, lanes, rows = present.shape
     lengths = present.sum(axis=2)
     placement = Placement(lengths)
-    _, _, row = np.nonzero(present)
-    skipped = _skipped(present)
     found = []
-    for encoding in among:
-        indices = {"absolute": row, "relative": skipped}.get(encoding, np.zeros_like(row))
-        index_bits = unsigned_bits(rows - 1) if encoding == "absolute" else int(indices.max(initial=0)).bit_length()
+    for name in encoding_names() if among is None else among:
+        encoding = encoding_named(name)
+        indices = encoding.encode(present)
+        index_bits = encoding.index_bits(rows, int(indices.max(initial=0)))
         width = index_bits + weight_bits
         starts = placement.starts(width, offset_bits)
         ends = _ends(lengths, starts)
-        extent = rows if encoding == "bitmap" else unsigned_bits(int(lengths.max(initial=0)))
+        extent = encoding.extent_bits(rows, unsigned_bits(int(lengths.max(initial=0))))
         address = _address_bits(ends)
         pointer = address + lanes * (_offset_bits(starts) + extent)
         stored = Stored((axons, pointer), tuple((words, width) for words in ends.tolist()), address + extent)
-        found.append(Encoded(encoding, starts, indices, stored))
+        found.append(Encoded(name, starts, indices, encoding.extents(present), index_bits, stored))
     return found
 
 
-def _skipped(present: npt.NDArray[np.bool_]) -> IntArray:
-    """(synapses,): rows between a synapse and the one before of its run, or the start of the lane."""
-    axon, lane, row = np.nonzero(present)
-    before = np.append(-1, row[:-1])
-    before[np.append(True, (axon[1:] != axon[:-1]) | (lane[1:] != lane[:-1]))[: len(row)]] = -1
-    skipped: IntArray = row - before[: len(row)] - 1
-    return skipped
-
-
-def encodings(image: LayerImage) -> dict[Encoding, Stored]:
+def encodings(image: LayerImage) -> dict[str, Stored]:
     """What the synapses of a layer take in every encoding, whichever they are stored in."""
     present = np.zeros((image.spec.axons, image.lanes, image.rows), dtype=np.bool_)
     for lane in range(image.lanes):

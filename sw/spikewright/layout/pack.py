@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.decay import Decay
+from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray, run_addresses
-from spikewright.contract.layout import (
-    BITMAP_ROWS,
-    ENCODINGS,
-    LANES,
-    CoreSpec,
-    Encoding,
-    LayerImage,
-    ParallelCore,
-    SharedCore,
-)
+from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
 from spikewright.contract.network import RATE_UNIT, LayerSpec, NetworkSpec
 from spikewright.layout.encodings import encode
@@ -220,7 +211,7 @@ def pack(
     lanes: int = 8,
     *,
     layers: Layers = "parallel",
-    encoding: Encoding | Literal["auto"] | Sequence[Encoding] = "auto",
+    encoding: str | Sequence[str] = "auto",
     of_layers: Sequence[int] | None = None,
     offset_bits: Sequence[int] | None = None,
     target: str = "ecp5",
@@ -247,7 +238,7 @@ def pack(
     ValueError
         If `lanes` is not supported.
     InputError
-        If a lane has too many rows for a bitmap.
+        If an encoding is not known, or a layer cannot have it.
     """
     if lanes not in LANES:
         raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
@@ -340,10 +331,12 @@ def _pack_layer(
     complete = np.pad(weights, ((0, rows * lanes - spec.neurons), (0, 0)))
     grid = complete.reshape(rows, lanes, spec.axons).transpose(2, 1, 0)  # (axons, lanes, rows)
     present = grid != 0
-    if encoding == "bitmap" and rows > BITMAP_ROWS:
-        raise InputError(f"{name}: rows of a lane must be at most {BITMAP_ROWS} for bitmaps, not {rows}")
-    possible = [one for one in ENCODINGS if one != "bitmap" or rows <= BITMAP_ROWS]
-    among = possible if encoding == "auto" else [one for one in possible if one == encoding]
+    if encoding == "auto":
+        among = [one for one in encoding_names() if encoding_named(one).refusal(rows) is None]
+    else:
+        among = [encoding]
+        if (refusal := encoding_named(encoding).refusal(rows)) is not None:
+            raise InputError(f"{name}: {refusal}")
     lengths = present.sum(axis=2)
     chosen = min(
         encode(present, spec.weight_bits, among, offset_bits),
@@ -368,7 +361,7 @@ def _pack_layer(
         indices=tuple(indices),
         data=tuple(data),
         encoding=chosen.encoding,
-        bitmaps=present if chosen.encoding == "bitmap" else None,
+        extents=chosen.extents,
     )
 
 

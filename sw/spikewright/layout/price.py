@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
+from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import IntArray, unsigned_bits
-from spikewright.contract.layout import Encoding
 from spikewright.layout.encodings import Encoded, Stored
 
 
@@ -231,17 +231,6 @@ _TABLE = 0.8
 """LUTs of a table, as a share of one for 16 bits: words repeat, and some bits hardly change."""
 
 
-def walk_of(encoding: Encoding, rows: int, length_bits: int, index_bits: int) -> tuple[int, int]:
-    """LUTs and flip-flops of the walk of a lane beyond those of rows that are stored as such."""
-    row = unsigned_bits(rows - 1)
-    if encoding == "bitmap":
-        # Choose, decrement, clear, find; the bits themselves twice, what is found, no row of the synapse.
-        return 4 * rows - 2 * length_bits, 2 * rows + 2 + row - length_bits
-    if encoding == "relative":
-        return 2 * row, index_bits + 2
-    return 0, 0
-
-
 def price_of(encoded: Encoded, lengths: IntArray, rows: int, queue_depth: int, family: str) -> float:
     """What an encoding takes in a family of devices, in LUTs: memories, queues and walks of a layer.
 
@@ -258,7 +247,7 @@ def price_of(encoded: Encoded, lengths: IntArray, rows: int, queue_depth: int, f
     stored = encoded.stored
     lanes = len(stored.lanes)
     queues = place_all([Memory("", queue_depth, stored.run, writable=True, count=lanes)], FAMILIES[family])
-    index_bits = int(encoded.indices.max(initial=0)).bit_length()
-    luts, _ = walk_of(encoded.encoding, rows, unsigned_bits(int(lengths.max(initial=0))), index_bits)
+    length_bits = unsigned_bits(int(lengths.max(initial=0)))
+    luts, _ = encoding_named(encoded.encoding).walk_cost(rows, length_bits, encoded.index_bits)
     in_memories = price(place_stored(stored, family), FAMILIES[family]) + price(queues, FAMILIES[family])
     return in_memories + FAMILIES[family].lut_factor * lanes * luts

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
+from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import BITMAP_ROWS, ENCODINGS, LANES, CoreSpec, Encoding
+from spikewright.contract.layout import LANES, CoreSpec
 from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import SpikeData
@@ -56,7 +57,7 @@ class Design:
     resources: Resources
     fits: bool
     layers: Layers = "parallel"
-    encoding: Encoding | Literal["auto"] = "auto"
+    encoding: str = "auto"
 
     def costs(self) -> tuple[float, ...]:
         """What shall be small: cycles, block RAMs, LUTs, errors."""
@@ -124,16 +125,14 @@ def explore(
     return designs
 
 
-def _cores(
-    network: NetworkSpec, lanes: int, layers: Layers, target: str
-) -> Iterator[tuple[Encoding | Literal["auto"], CoreSpec]]:
+def _cores(network: NetworkSpec, lanes: int, layers: Layers, target: str) -> Iterator[tuple[str, CoreSpec]]:
     """One with the encodings that suit the target best, and one for each that all memories have and that has not."""
     core = pack(network, lanes, layers=layers, target=target)
     yield "auto", core
     chosen = {image.encoding for image in core.memories.values()}
     rows = max(image.rows for image in core.memories.values())
-    for encoding in ENCODINGS:
-        if chosen != {encoding} and (encoding != "bitmap" or rows <= BITMAP_ROWS):
+    for encoding in encoding_names():
+        if chosen != {encoding} and encoding_named(encoding).refusal(rows) is None:
             yield encoding, pack(network, lanes, layers=layers, encoding=encoding)
 
 

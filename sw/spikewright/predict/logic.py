@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec, LayerImage
-from spikewright.layout.price import Memory, walk_of
+from spikewright.layout.price import Memory
 
 
 def widths_of(core: CoreSpec, index: int) -> tuple[int, int, int]:
@@ -68,7 +69,7 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
     else:
         lane_ffs += constants // 2 + state
         lane_luts += state * (2 if spec.reset == "soft" else 1)
-    walk_luts, walk_ffs = walk_of(image.encoding, image.rows, length, image.index_bits)
+    walk_luts, walk_ffs = encoding_named(image.encoding).walk_cost(image.rows, length, image.index_bits)
     lane_luts += walk_luts
     lane_ffs += walk_ffs
     # The row of an event, for every lane.

@@ -11,9 +11,9 @@ import pytest
 from random_networks import random_network
 from spikewright import __version__
 from spikewright.build.generate import Loadable, build, memory_bits, open_build, write_image
+from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
-from spikewright.contract.layout import ENCODINGS
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.layout.capacity import capacity_of
@@ -145,7 +145,7 @@ def test_the_encoding_of_every_layer_is_kept(model: Path, tmp_path: Path) -> Non
     for where, sizes in manifest["encodings"].items():
         assert sizes[manifest["encoding"][where]]["bits"] <= sizes["absolute"]["bits"]
     for layers, memories in (("parallel", ["layer0", "layer1", "layer2"]), ("shared", ["engine"])):
-        for encoding in ENCODINGS:
+        for encoding in encoding_names():
             folder = tmp_path / f"{layers}-{encoding}"
             manifest = build(model, folder, lanes=2, layers=layers, encoding=encoding)
             assert manifest["encoding"] == dict.fromkeys(memories, encoding)

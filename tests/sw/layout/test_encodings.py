@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
+from spikewright.contract.encoding import encoding_names
 from spikewright.contract.integers import IntArray
-from spikewright.contract.layout import ENCODINGS
 from spikewright.layout.encodings import Placement, encode, encodings
 from spikewright.layout.pack import pack
 
@@ -77,8 +77,8 @@ def test_placing_is_deterministic() -> None:
 def test_sizes_are_those_of_the_memories_whichever_the_encoding(lanes: int, density: float) -> None:
     network = random_network(lanes, (20, 40, 5), recurrent=(True,), density=density)
     expected = encodings(pack(network, lanes).layers[0])
-    assert tuple(expected) == ENCODINGS
-    for encoding in ENCODINGS:
+    assert tuple(expected) == encoding_names()
+    for encoding in encoding_names():
         image = pack(network, lanes, encoding=encoding).layers[0]
         assert encodings(image) == expected
         stored = expected[encoding]
@@ -95,7 +95,7 @@ def test_sizes_are_those_of_the_memories_whichever_the_encoding(lanes: int, dens
 def test_which_takes_the_fewest_bits_depends_on_rows_and_density(rows: int, density: float, best: str) -> None:
     present = np.random.default_rng(5).random((64, 2, rows)) < density
     found = encode(present, 8)
-    assert tuple(encoded.encoding for encoded in found) == ENCODINGS
+    assert tuple(encoded.encoding for encoded in found) == encoding_names()
     assert min(found, key=lambda encoded: encoded.stored.bits).encoding == best
 
 
@@ -108,7 +108,7 @@ def test_bits_of_an_example() -> None:
     # Five words: an address has three bits, a length two.
     assert found["absolute"].stored.rows == found["relative"].stored.rows == (2, 3 + 2)
     assert found["bitmap"].stored.rows == (2, 3 + 8)
-    assert [found[name].stored.lanes[0] for name in ENCODINGS] == [(5, 11), (5, 11), (5, 8)]
+    assert [found[name].stored.lanes[0] for name in encoding_names()] == [(5, 11), (5, 11), (5, 8)]
     assert found["absolute"].indices.tolist() == [0, 3, 4, 2, 7]
     assert found["relative"].indices.tolist() == [0, 2, 0, 2, 4]
     assert found["bitmap"].indices.tolist() == [0] * 5

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
-from spikewright.contract.layout import ENCODINGS, Encoding, SharedCore
+from spikewright.contract.encoding import encoding_names
+from spikewright.contract.layout import SharedCore
 from spikewright.layout.pack import pack, unpack
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", encoding_names())
 @pytest.mark.parametrize("lanes", [1, 4, 16])
-def test_the_engine_holds_the_synapses_of_all_layers(lanes: int, encoding: Encoding) -> None:
+def test_the_engine_holds_the_synapses_of_all_layers(lanes: int, encoding: str) -> None:
     network = random_network(lanes, (12, 21, 9, 5), recurrent=(True, False))
     core = pack(network, lanes, layers="shared", encoding=encoding)
     assert isinstance(core, SharedCore)

@@ -13,8 +13,8 @@ from PIL import Image
 from random_networks import random_counts, random_network
 from spikewright.cli.explore import BOARDS
 from spikewright.cli.main import main
+from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import ENCODINGS
 from spikewright.data.shd import SpikeData
 from spikewright.integer.file import save_model
 from spikewright.integer.reference import IntegerNetwork
@@ -90,7 +90,7 @@ def test_every_encoding_is_tried_once(neurons, missing):
     for layers in ("parallel", "shared"):
         core = pack(network, 1, layers=layers)
         uniform = {image.encoding for image in core.memories.values()}
-        expected = set(ENCODINGS) - missing - (uniform if len(uniform) == 1 else set())
+        expected = set(encoding_names()) - missing - (uniform if len(uniform) == 1 else set())
         found = [found.encoding for found in designs if found.layers == layers]
         assert found[0] == "auto"
         assert sorted(found[1:]) == sorted(expected)

@@ -43,7 +43,7 @@ class Lane(wiring.Component):
         Runs that wait.
     name : str
         Prefix of the memory image `<name>_synapses<lane>`: a word per synapse, what tells the neuron's row in the low
-        bits (see `LayerImage`), the weight (two's complement) above.
+        bits (see `Encoding`), the weight (two's complement) above.
 
     Members
     -------

@@ -26,9 +26,9 @@ def event(axons: int, value_bits: int = 1) -> data.StructLayout:
 def run(image: LayerImage) -> data.StructLayout:
     """A run of synapses from address `start` on, whose weights count `value` times.
 
-    `synapses` is their number, or with the encoding "bitmap" a bit for every row of the lane that has one. With `mark`
-    it ends a step, and `start` and `synapses` are the `last` and `error` of `MARK`. A value of one bit is always 1, and
-    left out: for all lanes it would be one register with wires across the whole device.
+    `synapses` is their extent, see `Encoding`: their number, or what stands for it. With `mark` it ends a step, and
+    `start` and `synapses` are the `last` and `error` of `MARK`. A value of one bit is always 1, and left out: for all
+    lanes it would be one register with wires across the whole device.
     """
     value_bits = image.spec.value_bits
     value = value_bits if value_bits > 1 else 0

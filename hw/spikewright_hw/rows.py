@@ -33,8 +33,8 @@ class RowFetch(wiring.Component):
     image : LayerImage
     name : str
         Prefix of the memory image `<name>_rows`: a word per axon, the `base` of its runs in the low bits; above it,
-        for every lane, lane 0 first, an `offset` below the number of `synapses`, or below a bit for every row of the
-        lane, row 0 first. A run starts at base + offset.
+        for every lane, lane 0 first, an `offset` below the extent of its `synapses`, see `run`. A run starts at
+        base + offset.
 
     Members
     -------

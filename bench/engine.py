@@ -42,8 +42,8 @@ from spikewright.data.shd import load, load_split
 from spikewright.integer.rates import SAMPLES, measured
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
-from spikewright.layout.encodings import encodings
 from spikewright.layout.pack import pack
+from spikewright.layout.placement import encodings
 from spikewright.layout.price import padded_bits
 from spikewright.learn.checkpoint import load_checkpoint
 from spikewright.predict.cycles import CycleModel

@@ -22,8 +22,8 @@ from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_model, save_model
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
-from spikewright.layout.encodings import encodings
 from spikewright.layout.pack import pack, prune
+from spikewright.layout.placement import encodings
 from spikewright.layout.price import FAMILIES, place_stored, split_widths
 from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, atomic_path, read_manifest, sha256, write_manifest

@@ -15,7 +15,7 @@ from spikewright.contract.integers import IntArray, run_addresses
 from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
 from spikewright.contract.network import RATE_UNIT, LayerSpec, NetworkSpec
-from spikewright.layout.encodings import encode
+from spikewright.layout.placement import encode
 from spikewright.layout.price import price_of
 
 _SHARES = 1 << 20

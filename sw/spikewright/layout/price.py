@@ -12,7 +12,7 @@ from functools import cache
 
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import IntArray, unsigned_bits
-from spikewright.layout.encodings import Encoded, Stored
+from spikewright.layout.placement import Encoded, Stored
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from spikewright.layout.encodings import Stored
+from spikewright.layout.placement import Stored
 from spikewright.layout.price import (
     DEVICES,
     FAMILIES,

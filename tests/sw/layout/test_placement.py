@@ -4,8 +4,8 @@ import pytest
 from random_networks import random_network
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.integers import IntArray
-from spikewright.layout.encodings import Placement, encode, encodings
 from spikewright.layout.pack import pack
+from spikewright.layout.placement import Placement, encode, encodings
 
 
 def random_lengths(seed: int, axons: int, lanes: int, rows: int, density: float) -> IntArray:

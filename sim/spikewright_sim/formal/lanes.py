@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.layout import CoreSpec, LayerImage
 from spikewright.contract.network import LayerSpec, NetworkSpec, Reset
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
@@ -65,6 +65,52 @@ def small_core(*, reset: Reset = "hard", lanes: int = 1, encoding: str = "absolu
     return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes, encoding=encoding)
 
 
+class _Counted:
+    """What a run of synapses means: its extent is their number, and an index the row."""
+
+    def following(self, left: Any) -> Any:
+        """What is left of an extent after a synapse."""
+        return left - 1
+
+    def single(self, left: Any) -> Any:
+        """No other synapse follows."""
+        return left <= 1
+
+    def row(self, stage: Stage, image: LayerImage, taken: Any, left: Any, index: Any) -> Any:
+        """Of a synapse, three cycles after it was the next one of what was `left`."""
+        return index
+
+
+class _Skipped(_Counted):
+    def row(self, stage: Stage, image: LayerImage, taken: Any, left: Any, index: Any) -> Any:
+        # The row after that of the synapse before; 0 at the start of a run.
+        row, least = Signal(image.row_bits), Signal(image.row_bits)
+        stage.m.d.sync += least.eq(Mux(stage.past(taken, 3), 0, row + 1))
+        stage.m.d.comb += row.eq(least + index)
+        return row
+
+
+class _Bits(_Counted):
+    """The lowest bit is that of the next synapse."""
+
+    def following(self, left: Any) -> Any:
+        return left & (left - 1)
+
+    def single(self, left: Any) -> Any:
+        return (left & (left - 1)) == 0
+
+    def row(self, stage: Stage, image: LayerImage, taken: Any, left: Any, index: Any) -> Any:
+        lowest = Signal(image.row_bits)
+        for number in reversed(range(image.rows)):
+            with stage.m.If(left[number]):
+                stage.m.d.comb += lowest.eq(number)
+        return stage.past(lowest, 3)
+
+
+_RUNS = {"absolute": _Counted(), "relative": _Skipped(), "bitmap": _Bits()}
+"""By encoding, and independent of what the product knows of it."""
+
+
 def lane(*, encoding: str = "absolute") -> Stage:
     """`Lane`: walks exactly the stored runs, each synapse once and in order, adding each to its membrane."""
     core = small_core(encoding=encoding)
@@ -89,34 +135,20 @@ def lane(*, encoding: str = "absolute") -> Stage:
     stage.assume(~offered | Mux(entry.mark, entry.synapses <= 1, entry.synapses != 0))
     left, where = Signal.like(Value.cast(entry.synapses)), Signal.like(Value.cast(entry.start))
     value = Signal(spec.value_bits)
-    bitmap = encoding == "bitmap"
-    # The lowest bit of a bitmap is that of the next synapse.
+    runs = _RUNS[encoding]
     with m.If(taken):
         m.d.sync += [left.eq(Mux(entry.mark, 0, entry.synapses)), where.eq(entry.start), value.eq(entry.value)]
     with m.Elif(left != 0):
-        m.d.sync += [left.eq(left & (left - 1) if bitmap else left - 1), where.eq(where + 1)]
+        m.d.sync += [left.eq(runs.following(left)), where.eq(where + 1)]
     walks = left != 0
-    single = (left & (left - 1)) == 0 if bitmap else left <= 1
-    stage.claim(~taken | single, "a run is walked to its end")
+    stage.claim(~taken | runs.single(left), "a run is walked to its end")
     stage.claim(stage.inner("walk", "busy") == walks, "what is walked is a run")
     stage.claim(~walks | ((rom.addr == where) & (stage.inner("value") == value)), "the next synapse of the run is read")
     # Three cycles later the synapse is added to its membrane; any one membrane is followed.
     synapse = data.View(data.StructLayout({"index": image.index_bits, "weight": signed(spec.weight_bits)}),
                         stage.past(Array(rom.words)[where], 3))  # fmt: skip
     synapse_row = Signal(image.row_bits)
-    if bitmap:
-        lowest = Signal(image.row_bits)
-        for number in reversed(range(image.rows)):
-            with m.If(left[number]):
-                m.d.comb += lowest.eq(number)
-        m.d.comb += synapse_row.eq(stage.past(lowest, 3))
-    elif encoding == "relative":
-        # The row after that of the synapse before; 0 at the start of a run.
-        least = Signal(image.row_bits)
-        m.d.sync += least.eq(Mux(stage.past(taken, 3), 0, synapse_row + 1))
-        m.d.comb += synapse_row.eq(least + synapse.index)
-    else:
-        m.d.comb += synapse_row.eq(synapse.index)
+    m.d.comb += synapse_row.eq(runs.row(stage, image, taken, left, synapse.index))
     added = stage.past(walks, 3)
     product = Signal(signed(WIDE))
     m.d.comb += product.eq((synapse.weight * stage.past(value, 3)) << spec.weight_shift)

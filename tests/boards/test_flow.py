@@ -11,8 +11,8 @@ from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.layout.pack import pack
 from spikewright.support.files import write_json, write_manifest
 from spikewright_boards import flow, tools
+from spikewright_boards.catalog import find, icebreaker
 from spikewright_boards.flow import TimingMissed, synthesize
-from spikewright_boards.top import BOARDS
 from spikewright_hw import rom
 from spikewright_hw.verilog import generate
 
@@ -142,8 +142,8 @@ def test_a_core_that_is_loaded_at_run_time(tmp_path: Path, monkeypatch: pytest.M
     with (build / "spikewright_core.v").open("a") as core:
         core.write(ram)
     # One large memory with a single port: what is left is not enough for the other, if that were larger.
-    ice40 = replace(flow.FAMILIES["ice40"], single_port=(1, 1 << 14, 16))
-    monkeypatch.setitem(flow.FAMILIES, "ice40", ice40)
+    device = replace(icebreaker.BOARD.device, single_port=(1, 1 << 14, 16))
+    monkeypatch.setattr(icebreaker, "BOARD", replace(icebreaker.BOARD, device=device))
     report = synthesize(build, "icebreaker", progress=silent)
     assert report["met"] is True
     assert (report["brams"], report["sprams"], report["available"]["sprams"]) == (3, 1, 4)
@@ -172,20 +172,19 @@ def test_a_core_that_is_loaded_at_run_time(tmp_path: Path, monkeypatch: pytest.M
 def test_the_largest_memories_have_a_single_port(
     memories: dict[str, tuple[int, int]], single_port: tuple[int, int, int], bits: int
 ) -> None:
-    family = replace(flow.FAMILIES["ice40"], single_port=single_port)
     load = {"memories": {name: {"words": words, "width": width} for name, (words, width) in memories.items()}}
-    assert flow._single_port_bits(family, Path("build"), {"load": load}) == bits
+    assert flow._single_port_bits(single_port, Path("build"), {"load": load}) == bits
 
 
 def test_memories_of_a_damaged_manifest() -> None:
-    family = flow.FAMILIES["ice40"]
+    large = find("icebreaker").device.single_port
     for memories, message in (
         (None, "build/manifest.json: load.memories must be an object, not None"),
         ({"a": {"words": 3}}, "build/manifest.json: load.memories.a must have words and width, not {'words': 3}"),
         ({"a": 3}, "build/manifest.json: load.memories.a must have words and width, not 3"),
     ):
         with pytest.raises(InputError) as caught:
-            flow._single_port_bits(family, Path("build"), {"load": {"memories": memories}})
+            flow._single_port_bits(large, Path("build"), {"load": {"memories": memories}})
         assert str(caught.value) == message
 
 
@@ -207,8 +206,7 @@ def test_a_memory_in_flip_flops_is_named(tmp_path: Path) -> None:
 def test_a_missed_clock_is_reported_with_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("yosys", "nextpnr-ice40", "icepack")
     # No block RAM of UP5K is that fast.
-    fast = replace(BOARDS["icebreaker"], oscillator_mhz=96, clock_mhz=96)
-    monkeypatch.setitem(BOARDS, "icebreaker", fast)
+    monkeypatch.setattr(icebreaker, "BOARD", replace(icebreaker.BOARD, oscillator_mhz=96, clock_mhz=96))
     build = write_core(tmp_path / "build")
     with pytest.raises(TimingMissed) as caught:
         synthesize(build, "icebreaker", out_dir=tmp_path / "out", progress=silent)
@@ -281,7 +279,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_requests(no_tools: None, tmp_path: Path) -> None:
     build = write_core(tmp_path / "build")
     for options, message in (
-        ({"board": "arty"}, "board must be one of ulx3s-85f, icebreaker, not 'arty'"),
+        ({"board": "arty"}, "board must be one of icebreaker, ulx3s-85f, not 'arty'"),
         ({"board": "icebreaker", "seed": -1}, "seed must be at least 0, not -1"),
         (
             {"board": "icebreaker", "clock_mhz": 24.0},

@@ -14,6 +14,7 @@ from typing import Any
 
 from spikewright import __version__
 from spikewright.build.digest import digest
+from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import unsigned_bits
@@ -24,7 +25,7 @@ from spikewright.integer.file import load_model, save_model
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.layout.pack import pack, prune
 from spikewright.layout.placement import encodings
-from spikewright.layout.price import FAMILIES, place_stored, split_widths
+from spikewright.layout.price import place_stored, split_widths
 from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, atomic_path, read_manifest, sha256, write_manifest
 
@@ -76,7 +77,7 @@ def build(
         "auto", or one of `encoding_names()`.
         How the memories tell the neurons of the synapses, see `pack`. A core that is loaded at run time has "absolute".
     target : str, optional
-        Family of devices that encodings and memories are chosen for, a key of `FAMILIES`; "ecp5" by default. The
+        Family of devices that encodings and memories are chosen for, one of `TARGETS`; "ecp5" by default. The
         Verilog is for any. None for a core that is loaded at run time, which leaves nothing to choose.
     without_idle : bool
         Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
@@ -105,8 +106,8 @@ def build(
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
     if encoding not in ("auto", *encoding_names()):
         raise InputError(f"encoding must be auto or one of {', '.join(encoding_names())}, not {encoding!r}")
-    if target is not None and target not in FAMILIES:
-        raise InputError(f"target must be one of {', '.join(FAMILIES)}, not {target!r}")
+    if target is not None and target not in TARGETS:
+        raise InputError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     if target is not None and loadable is not None:
         raise InputError(f"target must be left out for a core that is loaded at run time, and not be {target}")
     target = target or "ecp5"
@@ -246,7 +247,7 @@ def encoding_sizes(core: CoreSpec) -> dict[str, dict[str, dict[str, int]]]:
     """
     return {
         where: {
-            name: {"bits": stored.bits} | {f"{family}_brams": place_stored(stored, family).brams for family in FAMILIES}
+            name: {"bits": stored.bits} | {f"{family}_brams": place_stored(stored, family).brams for family in TARGETS}
             for name, stored in encodings(image).items()
         }
         for where, image in core.memories.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -121,6 +121,31 @@ def add_data(parser: Parser, *, default: str | None = None) -> None:
         "few recordings that are shipped, the same ones for every part"
         + ("" if default is None else f" (default: {default})"),
     )
+
+
+class _Boards:
+    """Names of all boards, looked for no sooner than they are needed: most commands know nothing of boards."""
+
+    def __iter__(self) -> Iterator[str]:
+        from spikewright_boards.catalog import names
+
+        return iter(names())
+
+
+def _board(text: str) -> str:
+    """Option type: the name of a board."""
+    if text not in (names := list(_Boards())):
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not {text!r}")
+    return text
+
+
+def add_board(parser: Parser, help: str, *, default: str | None = None) -> None:
+    """`--board`, which must be given unless there is a `default`."""
+    option = parser.add_argument(
+        "--board", type=_board, choices=_Boards(), required=default is None, default=default, metavar="BOARD"
+    )
+    # Set afterwards, as newer Pythons expand the help of an option when it is added.
+    option.help = help
 
 
 def add_split(parser: Parser) -> None:

@@ -10,6 +10,7 @@ from spikewright.cli.base import (
     Outcome,
     Parser,
     Subparsers,
+    add_board,
     add_command,
     add_data,
     add_split,
@@ -21,10 +22,7 @@ from spikewright.cli.base import (
 from spikewright.contract.names import unusual
 from spikewright.support.progress import step
 
-BOARDS = (
-    "ulx3s-85f",
-    "icebreaker",
-)  # Those of `spikewright.layout.price`, which `--help` does not import.
+BOARD = "ulx3s-85f"
 WIDTHS = (8, 6, 4)
 
 
@@ -55,7 +53,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="N",
         help="run the first so many, all if there are fewer (default: %(default)s)",
     )
-    parser.add_argument("--board", choices=BOARDS, default=BOARDS[0], help="target (default: %(default)s)")
+    add_board(parser, "target, one of %(choices)s (default: %(default)s)", default=BOARD)
     parser.add_argument(
         "--clock-mhz", type=megahertz, metavar="F", help="for microseconds (default: what the board is meant for)"
     )
@@ -73,11 +71,12 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.integer.file import is_model, load_info, load_model
     from spikewright.integer.recordings import binning_of, load, with_rates
     from spikewright.integer.rounding import quantize
-    from spikewright.layout.price import DEVICES
     from spikewright.learn.checkpoint import read_checkpoint
     from spikewright.predict.explore import explore, rows
     from spikewright.report.front import write
+    from spikewright_boards.catalog import find
 
+    board = find(args.board)
     if is_model(args.model):
         if args.weight_bits is not None:
             raise InputError("--weight-bits must be left out for an integer network, which has its own")
@@ -93,17 +92,16 @@ def run(args: argparse.Namespace) -> Outcome:
         }
     any_network = next(iter(networks.values()))
     data = load(args.data, args.split, any_network, binning, at_most=args.samples, model=args.model)
-    device = DEVICES[args.board]
-    clock = args.clock_mhz or device.clock_mhz
+    clock = args.clock_mhz or board.clock_mhz
     with step(f"Predicting cores for {len(data)} samples"):
-        points = rows(explore(networks, data, args.board), clock)
+        points = rows(explore(networks, data, board), clock)
     report: dict[str, Any] = {
         "model": str(args.model),
         "data": str(args.data),
         "split": args.split,
         "samples": len(data),
         "board": args.board,
-        "available": {name: getattr(device, name) for name in ("luts", "ffs", "brams", "dsps")},
+        "available": {name: getattr(board.device, name) for name in ("luts", "ffs", "brams", "dsps")},
         "clock_mhz": clock,
         "points": points,
     }

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, thousands
+from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import LAYERS, LAYERS_HELP, unusual
@@ -63,7 +64,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument(
         "--target",
-        choices=("ecp5", "ice40"),
+        choices=TARGETS,
         help="family of devices for whose block RAM encodings and memories are chosen; the Verilog is for any "
         "(default: ecp5)",
     )

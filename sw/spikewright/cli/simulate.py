@@ -17,6 +17,7 @@ from spikewright.cli.base import (
     percent,
     thousands,
 )
+from spikewright.contract.devices import FAMILIES
 from spikewright.support.progress import say
 
 SAMPLES = 20
@@ -56,7 +57,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     parser.add_argument("--scheduler", metavar="ADDRESS", help="native: simulate on the Dask cluster of this scheduler")
     parser.add_argument(
         "--netlist",
-        choices=("ecp5", "gowin", "ice40"),
+        choices=tuple(FAMILIES),
         help="simulate what yosys makes of the core for this family, instead of the core",
     )
     parser.add_argument(

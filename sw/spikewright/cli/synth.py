@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, integer, megahertz, thousands
+from spikewright.cli.base import (
+    Outcome,
+    Parser,
+    Subparsers,
+    add_board,
+    add_command,
+    integer,
+    megahertz,
+    thousands,
+)
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -20,7 +29,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         example="spikewright synth build --board ulx3s-85f",
     )
     parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
-    parser.add_argument("--board", required=True, metavar="BOARD", help="ulx3s-85f or icebreaker")
+    add_board(parser, "one of %(choices)s")
     parser.add_argument(
         "-o", "--out", type=Path, metavar="DIR", help="folder to make (default: synth-BOARD in BUILD_DIR)"
     )

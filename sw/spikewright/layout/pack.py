@@ -231,7 +231,7 @@ def pack(
     offset_bits : sequence of int, optional
         By layer, or the one of the lanes that they share; see `Placement.starts`.
     target : str
-        Family of devices, a key of `FAMILIES`.
+        Family of devices, one of `TARGETS`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Devices, and where the memories of a design go in them: block RAM, distributed RAM, tables of LUTs or registers.
+"""Where the memories of a design go in a device: block RAM, distributed RAM, tables of LUTs or registers.
 
 All follows from the geometry of a memory and from how yosys chooses among the shapes of a block RAM.
 """
@@ -10,82 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
+from spikewright.contract.devices import DEEP_ROM_WORDS, FAMILIES, Device, Family
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import IntArray, unsigned_bits
 from spikewright.layout.placement import Encoded, Stored
-
-
-@dataclass(frozen=True)
-class Family:
-    """Memories and logic of a family of devices.
-
-    Parameters
-    ----------
-    shapes : tuple of (words, width)
-        Of a block RAM.
-    block_cost : int
-        Price of a block RAM, in LUTs, at which yosys prefers other memory.
-    rom_cost : int
-        The same for read-only memories of more than 128 words.
-    distributed : bool
-        LUTs can be RAM: 16 words of 4 bits take six, two of them to write.
-    lut_factor, ff_factor : float
-        What optimization and carry chains make of the LUTs and flip-flops that are described. A LUT of iCE40 is a
-        logic cell, which many flip-flops have for themselves.
-    top_luts, top_ffs : int
-        Of the serial line and the lights around a core.
-    """
-
-    shapes: tuple[tuple[int, int], ...]
-    block_cost: int
-    rom_cost: int
-    distributed: bool
-    lut_factor: float
-    ff_factor: float
-    top_luts: int
-    top_ffs: int
-
-
-FAMILIES = {
-    "ecp5": Family(
-        shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-        block_cost=128,
-        rom_cost=4,
-        distributed=True,
-        lut_factor=1.42,
-        ff_factor=0.9,
-        top_luts=315,
-        top_ffs=219,
-    ),
-    "ice40": Family(
-        shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
-        block_cost=64,
-        rom_cost=64,
-        distributed=False,
-        lut_factor=1.68,
-        ff_factor=0.9,
-        top_luts=380,
-        top_ffs=212,
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Device:
-    """The FPGA of a board, and the clock its core runs at by default."""
-
-    family: str
-    luts: int
-    ffs: int
-    brams: int
-    dsps: int
-    clock_mhz: float
-
-
-DEVICES = {
-    "ulx3s-85f": Device("ecp5", luts=83640, ffs=83640, brams=208, dsps=156, clock_mhz=80),
-    "icebreaker": Device("ice40", luts=5280, ffs=5280, brams=30, dsps=8, clock_mhz=12),
-}
 
 
 @dataclass(frozen=True)
@@ -169,9 +97,8 @@ def _columns(words: int, width: int, family: Family) -> tuple[int, ...]:
 
 
 def price(resources: Resources, family: Family) -> int:
-    """Resources in LUTs: a block RAM is worth as many as there are of them for each block RAM of a device."""
-    per_block = min(device.luts // device.brams for device in DEVICES.values() if FAMILIES[device.family] is family)
-    return resources.luts + resources.brams * per_block
+    """Resources in LUTs, a block RAM as many as it is worth."""
+    return resources.luts + resources.brams * family.block_luts
 
 
 def place_all(memories: Iterable[Memory], family: Family) -> Resources:
@@ -210,7 +137,7 @@ def _padded(memory: Memory, family: Family) -> int:
 
 
 def _price(memory: Memory, family: Family) -> int:
-    return family.rom_cost if not memory.writable and memory.words > 128 else family.block_cost
+    return family.rom_cost if not memory.writable and memory.words > DEEP_ROM_WORDS else family.block_cost
 
 
 def _shape(memory: Memory, family: Family) -> tuple[tuple[int, int], int]:
@@ -242,7 +169,7 @@ def price_of(encoded: Encoded, lengths: IntArray, rows: int, queue_depth: int, f
         Neurons of a lane.
     queue_depth : int
     family : str
-        A key of `FAMILIES`.
+        One of `TARGETS`.
     """
     stored = encoded.stored
     lanes = len(stored.lanes)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from spikewright.contract.devices import Board
 from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import LANES, CoreSpec
@@ -21,7 +22,7 @@ from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import SpikeData
 from spikewright.integer.reference import IntegerNetwork, Trace
 from spikewright.layout.pack import pack
-from spikewright.layout.price import DEVICES, Resources
+from spikewright.layout.price import Resources
 from spikewright.predict.cycles import CycleModel
 from spikewright.predict.resources import estimate
 
@@ -80,7 +81,7 @@ def _dominates(a: Sequence[float], b: Sequence[float]) -> bool:
 def explore(
     networks: Mapping[int, NetworkSpec],
     data: SpikeData,
-    board: str,
+    board: Board,
     *,
     progress: Callable[[Design], None] = lambda design: None,
 ) -> list[Design]:
@@ -92,21 +93,17 @@ def explore(
         Integer networks by their weight bits.
     data : SpikeData
         At least one sample; all are counted.
-    board : str
-        A name of `DEVICES`.
+    board : Board
     progress : callable, optional
         Is given each design as it is found.
 
     Raises
     ------
     InputError
-        If the board is not known, there is no sample, or the samples do not fit the networks.
+        If there is no sample, or the samples do not fit the networks.
     """
-    if board not in DEVICES:
-        raise InputError(f"board must be one of {', '.join(DEVICES)}, not {board!r}")
     if not len(data):
         raise InputError("data must hold at least one sample, not 0")
-    device = DEVICES[board]
     designs = []
     for weight_bits, network in networks.items():
         traces = _run(network, data)
@@ -115,10 +112,10 @@ def explore(
         for layers in LAYERS if len(network.layers) > 1 else LAYERS[:1]:
             for lanes in lanes_of(network):
                 cycles: tuple[int, float, int] | None = None
-                for encoding, core in _cores(network, lanes, layers, device.family):
+                for encoding, core in _cores(network, lanes, layers, board.device.family):
                     resources = estimate(core, board)
                     cycles = cycles or _cycles(core, data, traces)
-                    fits = resources.fit(device)
+                    fits = resources.fit(board.device)
                     design = Design(weight_bits, lanes, accuracy, cycles, resources, fits, layers, encoding)
                     progress(design)
                     designs.append(design)

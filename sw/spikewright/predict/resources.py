@@ -8,22 +8,22 @@ calibrated against reports of synthesis (`tests/sw/predict/synthesized.json`).
 
 from __future__ import annotations
 
+from spikewright.contract.devices import Board
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec
-from spikewright.layout.price import DEVICES, FAMILIES, Memory, Resources, place_all
+from spikewright.layout.price import Memory, Resources, place_all
 from spikewright.predict.engines import ENGINES
 
 
-def estimate(core: CoreSpec, board: str) -> Resources:
+def estimate(core: CoreSpec, board: Board) -> Resources:
     """Resources of `core` with its board top, as the report of `spikewright synth` counts them.
 
     Parameters
     ----------
     core : CoreSpec
-    board : str
-        A name of `DEVICES`.
+    board : Board
     """
-    family = FAMILIES[DEVICES[board].family]
+    family = board.family
     engine = ENGINES[core.kind]
     stored = place_all([*engine.memories(core), *_top_memories(core, board)], family)
     described_luts, described_ffs = _guard(core)
@@ -42,12 +42,11 @@ def memories(core: CoreSpec) -> list[Memory]:
     return ENGINES[core.kind].memories(core)
 
 
-def _top_memories(core: CoreSpec, board: str) -> list[Memory]:
+def _top_memories(core: CoreSpec, board: Board) -> list[Memory]:
     """The queue of the serial line: input beats, in whole bytes, and their end."""
     network = core.network
     beat = 8 * ((unsigned_bits(network.inputs - 1) + network.value_bits) // 8 + 1) + 1
-    words = 1024 if DEVICES[board].family == "ecp5" else 256
-    return [Memory("bridge", words, beat, True)]
+    return [Memory("bridge", board.queue_depth, beat, True)]
 
 
 def _guard(core: CoreSpec) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import pytest
 from random_networks import random_network
 from spikewright import __version__
 from spikewright.build.generate import Loadable, build, memory_bits, open_build, write_image
+from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
@@ -18,7 +19,6 @@ from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.layout.capacity import capacity_of
 from spikewright.layout.pack import pack, prune
-from spikewright.layout.price import FAMILIES
 from spikewright.predict.cycles import CycleModel
 from spikewright.support.files import sha256
 
@@ -160,7 +160,7 @@ def test_memories_are_those_for_the_target(tmp_path: Path) -> None:
     network = random_network(2, (140, 32, 3), recurrent=(False,), density=0.4)
     save_model(tmp_path / "model.safetensors", network, {})
     names = {}
-    for target in FAMILIES:
+    for target in TARGETS:
         manifest = build(tmp_path / "model.safetensors", tmp_path / target, 1, encoding="absolute", target=target)
         assert manifest["target"] == target
         images = [(name, image) for name, image in manifest["images"].items() if name.startswith("layer0_synapses0")]

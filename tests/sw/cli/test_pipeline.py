@@ -553,6 +553,6 @@ def test_synth_reports_a_missed_clock(made: Made, monkeypatch: pytest.MonkeyPatc
 
 
 def test_synth_refuses(made: Made, tmp_path: Path) -> None:
-    wanted = "board must be one of ulx3s-85f, icebreaker, not 'arty'"
+    wanted = "argument --board: must be one of icebreaker, ulx3s-85f, not 'arty' (see `spikewright synth --help`)"
     assert refused(made.folder, "synth", made.build, "--board", "arty") == wanted
     assert "manifest.json" in refused(tmp_path, "synth", tmp_path, "--board", "icebreaker")

@@ -11,10 +11,10 @@ from spikewright.build.generate import build, memory_bits
 from spikewright.integer.file import save_model
 from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
-from spikewright.layout.price import DEVICES
 from spikewright.learn.checkpoint import load_checkpoint
 from spikewright.predict.resources import estimate, memories
 from spikewright.support.shipped import asset
+from spikewright_boards.catalog import find, names
 
 SYNTHESIZED = json.loads(Path(__file__).with_name("synthesized.json").read_text())
 TOLERANCE = 0.2
@@ -33,14 +33,14 @@ def core_of(network, case):
 @pytest.mark.parametrize("case", SYNTHESIZED, ids=name_of)
 def test_estimates_are_close_to_what_was_synthesized(case):
     network = quantize(load_checkpoint(asset(f"{case['checkpoint']}.safetensors")), weight_bits=case["weight_bits"])
-    found = estimate(core_of(network, case), case["board"])
+    found = estimate(core_of(network, case), find(case["board"]))
     for name in ("luts", "ffs", "brams"):
         assert getattr(found, name) == pytest.approx(case[name], rel=TOLERANCE), name
     assert found.dsps == case["dsps"]
 
 
 def test_there_is_something_to_compare_with():
-    assert {case["board"] for case in SYNTHESIZED} <= set(DEVICES)
+    assert {case["board"] for case in SYNTHESIZED} <= set(names())
     assert len(SYNTHESIZED) >= 1
 
 
@@ -62,6 +62,6 @@ def test_the_memories_are_those_of_the_generator(tmp_path, lanes, recurrent, lay
 
 def test_more_lanes_take_more_logic():
     network = random_network(1, (40, 64, 10))
-    luts = [estimate(pack(network, lanes, encoding="absolute"), "ulx3s-85f").luts for lanes in (1, 2, 4, 8, 16)]
+    luts = [estimate(pack(network, lanes, encoding="absolute"), find("ulx3s-85f")).luts for lanes in (1, 2, 4, 8, 16)]
     assert luts == sorted(luts)
     assert luts[-1] > 4 * luts[0]

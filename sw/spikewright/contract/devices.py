@@ -1,0 +1,284 @@
+"""Families of devices, and devices: the one place that describes them.
+
+A board is a file of `spikewright_boards.catalog`; what the prediction needs of it is a `Board`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEEP_ROM_WORDS = 128
+"""Read-only memories of more words are priced by `Family.rom_cost`, by the estimate and by the synthesis alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Netlist:
+    """How a core is synthesized to be simulated.
+
+    Parameters
+    ----------
+    options : str
+        Of yosys' synthesis command.
+    cells : str
+        Models of the family's cells in yosys' share folder.
+    memories : str
+        Where memories go.
+    block_rams : str
+        The cell of `cells` that is block RAM; or a file of `spikewright_sim`, if yosys has no model of it.
+    """
+
+    options: str
+    cells: str
+    memories: str
+    block_rams: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """How a core becomes a bitstream.
+
+    Parameters
+    ----------
+    options : str
+        Of yosys' synthesis command, besides those of the device.
+    block_rams : str
+        Description of the block RAM in yosys' share folder, where deep read-only memories shall use more of them than
+        yosys would; empty otherwise.
+    nextpnr, pack : str
+        Tools.
+    pack_options : tuple of str
+        Of the packer; the names of its input and output are put in for `{layout}` and `{bitstream}`.
+    route : tuple of str
+        Options of nextpnr's router.
+    constraints, layout : (option of nextpnr, suffix of the file)
+    bitstream : str
+        Suffix of the file.
+    luts, ffs, brams, dsps : str
+        Names in the report of nextpnr; an empty one is counted in the netlist.
+    sprams : str
+        Of the large memories with a single port, or empty.
+    """
+
+    options: str
+    block_rams: str
+    nextpnr: str
+    pack: str
+    pack_options: tuple[str, ...]
+    route: tuple[str, ...]
+    constraints: tuple[str, str]
+    layout: tuple[str, str]
+    bitstream: str
+    luts: str
+    ffs: str
+    brams: str
+    dsps: str
+    sprams: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Memories and logic of a family of devices, and how yosys is told of it.
+
+    Parameters
+    ----------
+    synth : str
+        Synthesis command of yosys.
+    netlist : Netlist
+    flow : Flow, optional
+        None where no board can have such a device.
+    shapes : tuple of (words, width)
+        Of a block RAM. Empty if nothing is known of what memories take: then the family is no target of `generate`.
+    block_luts : int
+        What a block RAM is worth, in LUTs, where encodings and memories are chosen: about as many as there are of them
+        for each block RAM of a device. It is a part of what is generated for the family, whatever its boards are.
+    block_cost : int
+        Price of a block RAM, in LUTs, at which yosys prefers other memory.
+    rom_cost : int
+        The same for read-only memories of more than `DEEP_ROM_WORDS`.
+    distributed : bool
+        LUTs can be RAM: 16 words of 4 bits take six, two of them to write.
+    lut_factor, ff_factor : float
+        What optimization and carry chains make of the LUTs and flip-flops that are described. A LUT of iCE40 is a
+        logic cell, which many flip-flops have for themselves.
+    top_luts, top_ffs : int
+        Of the serial line and the lights around a core.
+    """
+
+    synth: str
+    netlist: Netlist
+    flow: Flow | None = None
+    shapes: tuple[tuple[int, int], ...] = ()
+    block_luts: int = 0
+    block_cost: int = 0
+    rom_cost: int = 0
+    distributed: bool = False
+    lut_factor: float = 1.0
+    ff_factor: float = 1.0
+    top_luts: int = 0
+    top_ffs: int = 0
+
+
+# yosys has models of block RAM and multipliers for iCE40, but none for ECP5 and Gowin.
+FAMILIES: Mapping[str, Family] = {
+    "ecp5": Family(
+        synth="synth_ecp5",
+        shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+        block_luts=402,
+        block_cost=128,
+        rom_cost=4,
+        distributed=True,
+        lut_factor=1.42,
+        ff_factor=0.9,
+        top_luts=315,
+        top_ffs=219,
+        netlist=Netlist(
+            options="-nodsp",
+            cells="ecp5/cells_sim.v",
+            memories="block and distributed RAM",
+            block_rams="cells_ecp5.v",
+        ),
+        flow=Flow(
+            options="-abc9",
+            block_rams="lattice/brams_16kd.txt",
+            nextpnr="nextpnr-ecp5",
+            pack="ecppack",
+            pack_options=("--compress", "--input", "{layout}", "--bit", "{bitstream}"),
+            # router1 tears up the routes of cores with 16 lanes or more for ever; router2 takes a minute.
+            route=("--router", "router2"),
+            constraints=("--lpf", "lpf"),
+            layout=("--textcfg", "config"),
+            bitstream="bit",
+            luts="TRELLIS_COMB",
+            ffs="TRELLIS_FF",
+            brams="DP16KD",
+            dsps="MULT18X18D",
+        ),
+    ),
+    "gowin": Family(
+        synth="synth_gowin",
+        netlist=Netlist(
+            options="-nodsp -noiopads",
+            cells="gowin/cells_sim.v",
+            memories="block and distributed RAM",
+            block_rams="cells_gowin.v",
+        ),
+    ),
+    "ice40": Family(
+        synth="synth_ice40",
+        shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
+        block_luts=176,
+        block_cost=64,
+        rom_cost=64,
+        distributed=False,
+        lut_factor=1.68,
+        ff_factor=0.9,
+        top_luts=380,
+        top_ffs=212,
+        netlist=Netlist(
+            options="-device u -dsp",
+            cells="ice40/cells_sim.v",
+            memories="block RAM",
+            block_rams="SB_RAM40_4K",
+        ),
+        flow=Flow(
+            options="-abc9",
+            block_rams="",
+            nextpnr="nextpnr-ice40",
+            pack="icepack",
+            pack_options=("{layout}", "{bitstream}"),
+            route=(),
+            constraints=("--pcf", "pcf"),
+            layout=("--asc", "asc"),
+            bitstream="bin",
+            luts="ICESTORM_LC",
+            ffs="",
+            brams="ICESTORM_RAM",
+            dsps="ICESTORM_DSP",
+            sprams="ICESTORM_SPRAM",
+        ),
+    ),
+}
+
+TARGETS = tuple(name for name, family in FAMILIES.items() if family.shapes)
+"""Families that encodings and memories can be chosen for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """An FPGA.
+
+    Parameters
+    ----------
+    name : str
+        As its maker calls it.
+    family : str
+        A key of `FAMILIES`.
+    luts, ffs, brams, dsps : int
+        How many there are.
+    single_port : (memories, words, bits of a word)
+        Large memories with one port.
+    synth_options : str
+        Of yosys' synthesis command.
+    nextpnr_option : str
+        That names the device.
+    """
+
+    name: str
+    family: str
+    luts: int
+    ffs: int
+    brams: int
+    dsps: int
+    single_port: tuple[int, int, int] = (0, 1, 1)
+    synth_options: str = ""
+    nextpnr_option: str
+
+    def __post_init__(self) -> None:
+        if self.family not in TARGETS:
+            raise ValueError(f"family of {self.name} must be one of {', '.join(TARGETS)}, not {self.family!r}")
+
+
+DEVICES: Mapping[str, Device] = {
+    device.name: device
+    for device in (
+        Device(name="LFE5U-85F", family="ecp5", luts=83640, ffs=83640, brams=208, dsps=156, nextpnr_option="--85k"),
+        Device(
+            name="iCE40UP5K",
+            family="ice40",
+            luts=5280,
+            ffs=5280,
+            brams=30,
+            dsps=8,
+            single_port=(4, 1 << 14, 16),
+            synth_options="-device u -dsp",
+            nextpnr_option="--up5k",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """What the prediction needs of a board.
+
+    Parameters
+    ----------
+    name : str
+        As given on the command line.
+    device : Device
+    clock_mhz : float
+        Clock of the core by default.
+    queue_depth : int
+        Input beats that wait for the core; they fill one block RAM.
+    """
+
+    name: str
+    device: Device
+    clock_mhz: float
+    queue_depth: int
+
+    @property
+    def family(self) -> Family:
+        """Of the device."""
+        return FAMILIES[self.device.family]

@@ -195,5 +195,5 @@ class UartBridge(Component):
             self.out_of_range.eq(bridge.out_of_range),
         ]
         # Registered, as it fans out to the whole core; `init` covers the time right after configuration.
-        m.d.sync += self.core_reset.eq(ResetSignal() | receiver.line_break)
+        m.d.sync += self.core_reset.eq(ResetSignal(allow_reset_less=True) | receiver.line_break)
         return m

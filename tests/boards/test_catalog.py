@@ -1,0 +1,178 @@
+"""Every board is a file, and one more is known everywhere without another line."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hand_core import write_core
+from random_networks import random_network
+from spikewright.build.generate import build
+from spikewright.cli.main import main
+from spikewright.contract.devices import FAMILIES, TARGETS, Device
+from spikewright.contract.errors import InputError
+from spikewright.integer.file import save_model
+from spikewright_boards import catalog, tools
+from spikewright_boards.catalog import FullBoard, find, names
+
+ROOT = Path(__file__).parents[2]
+EXTRA = {
+    "tiny25f": {
+        "available": {"luts": 24288, "ffs": 24288, "brams": 56, "dsps": 28},
+        "clock": 40,
+        "synth": "synth_ecp5 -abc9 -top top",
+        "nextpnr": "--25k --package CABGA256 --speed 6 --router router2 --json top.json --lpf top.lpf",
+        "bitstream": "top.bit",
+    },
+    "plain-hx8k": {
+        "available": {"luts": 7680, "ffs": 7680, "brams": 32, "dsps": 0},
+        "clock": 12,
+        "synth": "synth_ice40 -device hx -abc9 -top top",
+        "nextpnr": "--hx8k --package ct256 --json top.json --pcf top.pcf",
+        "bitstream": "top.bin",
+    },
+}
+
+
+@pytest.fixture
+def extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The boards of the folder `extra`, known as long as a test runs."""
+    monkeypatch.setattr(catalog, "__path__", [*catalog.__path__, str(Path(__file__).with_name("extra"))])
+
+
+def test_names_are_those_of_the_files() -> None:
+    assert names() == ("icebreaker", "ulx3s-85f")
+    assert [find(name).name for name in names()] == list(names())
+
+
+def test_one_board_more_is_found(extra: None) -> None:
+    assert names() == ("icebreaker", "plain-hx8k", "tiny25f", "ulx3s-85f")
+    assert [find(name).name for name in names()] == list(names())
+
+
+@pytest.mark.parametrize("name", ["arty", "ulx3s_85f", "", "__init__"])
+def test_unknown_boards_are_refused(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        find(name)
+    assert str(caught.value) == f"board must be one of icebreaker, ulx3s-85f, not {name!r}"
+
+
+def test_boards_that_contradict_themselves_are_refused() -> None:
+    def device(family: str) -> Device:
+        return Device(name="X1", family=family, luts=1, ffs=1, brams=1, dsps=1, nextpnr_option="--x1")
+
+    def board(device: Device, **options: Any) -> FullBoard:
+        usual = {"name": "x", "clock_mhz": 12, "oscillator_mhz": 12, "queue_depth": 256, "nextpnr_options": ()}
+        return FullBoard(device=device, platform=lambda: None, **(usual | options))
+
+    for make, message in (
+        (lambda: device("gowin"), "family of X1 must be one of ecp5, ice40, not 'gowin'"),
+        (lambda: board(device("ice40"), pll=True), "pll of x must be False on ice40: only that of ECP5 is known"),
+        (lambda: board(device("ecp5"), clock_mhz=24), "clock_mhz of x must be its oscillator's 12, not 24"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            make()
+        assert str(caught.value) == message
+
+
+def test_a_block_ram_is_worth_what_it_always_was(extra: None) -> None:
+    """It is a part of what `generate` makes, whatever boards there are."""
+    assert {name: FAMILIES[name].block_luts for name in TARGETS} == {"ecp5": 402, "ice40": 176}
+
+
+@pytest.mark.parametrize("command", ["synth", "explore"])
+def test_commands_list_the_boards(extra: None, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert main([command, "--help"]) == 0
+    assert ", ".join(names()) in " ".join(capsys.readouterr().out.split())
+    files = ["x"] if command == "synth" else ["x", "--data", "y"]
+    assert main([command, *files, "--board", "arty"]) == 2
+    assert capsys.readouterr().err == (
+        f"spikewright: error: argument --board: must be one of {', '.join(names())}, not 'arty' "
+        f"(see `spikewright {command} --help`)\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(path, random_network(1, (140, 6, 20), weight_bits=5, value_bits=5, timesteps=100), {})
+    return path
+
+
+@pytest.mark.parametrize("name", list(EXTRA))
+def test_generate_for_its_family(extra: None, model: Path, tmp_path: Path, name: str) -> None:
+    manifest = build(model, tmp_path / "build", lanes=2, target=find(name).device.family)
+    assert manifest["target"] == find(name).device.family
+    assert [key for key in manifest["encodings"]["layer0"]["absolute"] if key.endswith("_brams")] == [
+        f"{family}_brams" for family in TARGETS
+    ]
+
+
+@pytest.mark.parametrize("name", list(EXTRA))
+def test_explore(extra: None, model: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["explore", str(model), "--data", "sample", "--samples", "1", "--board", name, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    expected = EXTRA[name]
+    assert (report["board"], report["available"]) == (name, expected["available"])
+    assert report["clock_mhz"] == expected["clock"]
+    assert all(point["luts"] > find(name).family.top_luts for point in report["points"])
+    # Events carry counts: each lane has a multiplier, if the device has any.
+    assert any(point["fits"] for point in report["points"]) == (expected["available"]["dsps"] > 0)
+
+
+def _fake(folder: Path, tool: str, prints: str, files: dict[str, Any]) -> None:
+    lines = [f"printf '%s' '{json.dumps(content)}' > {name}" for name, content in files.items()]
+    script = folder / f"yowasp-{tool}"
+    script.write_text("\n".join(["#!/bin/sh", *lines, prints, ""]))
+    script.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", list(EXTRA))
+def test_synth(
+    extra: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    expected, board = EXTRA[name], find(name)
+    flow, available = board.flow, expected["available"]
+    kinds = {flow.luts: "luts", flow.ffs: "ffs", flow.brams: "brams", flow.dsps: "dsps"}
+    layout = {
+        # nextpnr does not speak of what a device has none of.
+        "utilization": {
+            kind: {"used": 1, "available": available[key]} for kind, key in kinds.items() if kind and available[key]
+        },
+        "fmax": {"clk": {"achieved": 50.0, "constraint": expected["clock"]}},
+        "critical_paths": [],
+    }
+    netlist = {"modules": {"top": {"cells": {}}}}
+    _fake(tmp_path, "yosys", "cat yosys.ys", {"top.json": netlist, "memories.json": netlist})
+    _fake(tmp_path, flow.nextpnr, 'echo "$@"', {"nextpnr.json": layout, f"top.{flow.layout[1]}": {}})
+    _fake(tmp_path, flow.pack, 'echo "$@"', {expected["bitstream"]: "bits"})
+    monkeypatch.setattr(tools, "sysconfig", SimpleNamespace(get_path=lambda kind: str(tmp_path)))
+    build = write_core(tmp_path / "build")
+    assert main(["synth", str(build), "--board", name, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["board"], report["available"]) == (name, available)
+    assert (report["clock_mhz"], report["met"]) == (expected["clock"], True)
+    assert report["dsps"] == (1 if available["dsps"] else 0)
+    assert "sprams" not in report
+    out = build / f"synth-{name}"
+    assert report["bitstream"] == str(out / expected["bitstream"])
+    assert f"\n{expected['synth']} -run map_ram:\n" in (out / "yosys.log").read_text()
+    assert expected["nextpnr"] in (out / f"{flow.nextpnr}.log").read_text()
+
+
+def test_the_documents_tell_of_the_same_boards() -> None:
+    """Name, device and clock of every board, and no other one."""
+    page = (ROOT / "docs/boards.md").read_text()
+    table = re.findall(r"^\| `([\w-]+)` \| (\w+-?\w+)[^|]*\| ([\d.]+) MHz", page, re.M)
+    boards = [find(name) for name in names()]
+    expected = [(board.name, board.device.name, f"{board.clock_mhz:g}") for board in boards]
+    assert sorted(table) == expected
+    readme = (ROOT / "README.md").read_text().partition("\n## Boards\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w[\w-]*)` \|", readme, re.M)) == list(names())
+    for line in re.findall(r"^\| `--board` \|.*", (ROOT / "docs/cli.md").read_text(), re.M):
+        assert [name for name in re.findall(r"`([\w-]+)`", line) if name != "--board"] == list(names())
+    depths = re.findall(r"Beats wait in a queue in front of the core \(([^)]*)\)", page)
+    assert depths == [", ".join(f"{board.queue_depth} on `{board.name}`" for board in boards)]

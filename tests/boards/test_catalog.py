@@ -176,3 +176,8 @@ def test_the_documents_tell_of_the_same_boards() -> None:
         assert [name for name in re.findall(r"`([\w-]+)`", line) if name != "--board"] == list(names())
     depths = re.findall(r"Beats wait in a queue in front of the core \(([^)]*)\)", page)
     assert depths == [", ".join(f"{board.queue_depth} on `{board.name}`" for board in boards)]
+
+
+def test_the_documents_tell_of_the_same_families() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(synth[^`]+)` \| ([^|]+) \|", (ROOT / "docs/proof.md").read_text(), re.M)
+    assert rows == [(name, f"{of.synth} {of.netlist.options}", of.netlist.memories) for name, of in FAMILIES.items()]

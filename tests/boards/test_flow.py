@@ -31,6 +31,11 @@ def silent(line: str) -> None:
     pass
 
 
+def _figures(board: str) -> dict[str, int]:
+    """What the table of devices says, which nextpnr must say too."""
+    return {name: getattr(find(board).device, name) for name in ("luts", "ffs", "brams", "dsps")}
+
+
 @pytest.fixture(scope="module")
 def small_network(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The network of the baseline, on iCEBreaker."""
@@ -57,6 +62,7 @@ def test_the_network_meets_its_clock_and_keeps_its_memories(small_network: dict[
     report = small_network["report"]
     assert report["met"] is True
     assert report["fmax_mhz"] > report["clock_mhz"] == 12
+    assert report["available"] == {**_figures("icebreaker"), "sprams": find("icebreaker").device.single_port[0]}
     homes = {memory["name"]: memory["home"] for memory in report["memories"]}
     assert homes["bridge.bridge.queue.ram"] == "block RAM"
     assert homes["layer0.synapses.lane0.rom"] == "block RAM"
@@ -99,6 +105,7 @@ def test_ulx3s_bitstream_of_a_hand_written_core(tmp_path: Path) -> None:
     report = synthesize(build, "ulx3s-85f", clock_mhz=50, progress=silent)
     assert report["clock_mhz"] == 50
     assert report["met"] is True
+    assert report["available"] == _figures("ulx3s-85f")
     homes = {memory["name"]: (memory["home"], memory["blocks"]) for memory in report["memories"]}
     assert homes == {
         "bridge.bridge.queue.ram": ("block RAM", 1),

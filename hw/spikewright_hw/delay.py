@@ -34,10 +34,10 @@ class DelayBuffer(wiring.Component):
     Parameters
     ----------
     image : LayerImage
-        Of a recurrent layer.
+        The memories of a recurrent layer.
     name : str
-        Of the memory image `<name>_delays`: a word per entry of `LayerImage.program`, `offset` in the low bits, then
-        `delay`, `row` and `mask`; and of `<name>_delays_final`, the number of its last entry.
+        Prefix of two memory images. `<name>_delays` has a word per entry of `LayerImage.program`: `offset` in the low
+        bits, then `delay`, `row` and `mask`. `<name>_delays_final` is the number of its last entry.
     ahead : int
         Most steps that have been passed and are not complete.
 
@@ -132,7 +132,7 @@ class DelayBuffer(wiring.Component):
         lag = Signal(range(self._ahead + 2))
         age = Signal(range(self._slots + 1))
         m.d.sync += lag.eq(lag + self.mark - self.complete)
-        # Of the slot of the step that is sent, one longest delay ago.
+        # First word of the slot in which the rows of the step that is sent will be kept.
         base = Signal(unsigned_bits(self.depth - self._rows))
         with m.If(self.mark):
             m.d.sync += [

@@ -31,7 +31,7 @@ class StepJoin(wiring.Component):
     -------
     started : In(lanes)
     flags : In(MARK)
-        Of the step that the lanes have swept.
+        Flags of the step that the lanes have swept.
     room : In(1)
         The rows of a step and its mark can be taken.
     begin : Out(1)

@@ -54,10 +54,10 @@ class Lane(wiring.Component):
         Five cycles after a mark left the queue, and until `clear`.
     clear : In(1)
     flags : Out(MARK)
-        Of the last mark that left the queue.
+        Flags of the last mark that left the queue.
     row : In(range(rows))
     spike, v : Out
-        Of this row in the last sweep, one cycle later. A read-out has no `spike`.
+        What this row was given in the last sweep, one cycle later. A read-out has no `spike`.
     score_row, score : In and Out
         Likewise, of a read-out; only while it does not sweep.
     """

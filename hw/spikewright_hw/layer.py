@@ -35,9 +35,9 @@ class ScoreHold(wiring.Component):
     Members
     -------
     begin, final : In(1)
-        Of a join: a step begins; it is the last of a sample.
+        The join begins to read a step (`begin`), which is the last of a sample (`final`).
     taken : In(1)
-        Of a `ScoreSender`.
+        The `ScoreSender` has taken the scores.
     room, clear : Out(1)
         For the join and the lanes.
     """
@@ -65,7 +65,7 @@ class SynapsePath(wiring.Component):
     ----------
     core : CoreSpec
     index : int
-        Of the layer.
+        Number of the layer.
     state_bits : int
     score_bits : int
         Only used by a read-out.
@@ -84,7 +84,8 @@ class SynapsePath(wiring.Component):
     trace : Out
         See `trace_ports`: every row of every step.
     score_row, scores : In and Out
-        Of a read-out: a row, and the score of every lane one cycle later; only after the last step, until `clear`.
+        Only of a read-out: a row, and its score in every lane one cycle later. They are valid after the last
+        step, until `clear`.
     """
 
     def __init__(self, core: CoreSpec, index: int, *, state_bits: int, score_bits: int = 1) -> None:
@@ -160,7 +161,7 @@ class SpikingLayer(wiring.Component):
     ----------
     core : CoreSpec
     index : int
-        Of the layer.
+        Number of the layer.
 
     Members
     -------

@@ -1,4 +1,4 @@
-"""Payloads of the streams inside a core. Fields that a payload does not use in some beat are of no meaning there."""
+"""Payloads of the streams inside a core. A field that a beat does not use may have any value."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ReadoutUpdate(wiring.Component):
     score_row : In(range(rows))
         Only while no membrane is under way.
     score : Out(signed(score_bits))
-        Of the row of the cycle before.
+        Those of the row that was asked for in the cycle before.
     others
         See `NeuronUpdate`; no `spike`.
     """
@@ -129,10 +129,10 @@ class ScoreSender(wiring.Component):
     start : In(1)
         All scores are complete.
     error : In(1)
-        Of the sample; taken with `start`.
+        The sample was in error; read in the cycle of `start`.
     row : Out(range(rows))
     scores : In(signed(score_bits)).array(lanes)
-        Of the row of the cycle before.
+        Those of the row that was asked for in the cycle before.
     taken : Out(1)
         The class is taken.
     results : Out(stream.Signature(result(score_bits)))

@@ -55,7 +55,7 @@ class Rom(wiring.Component):
     Parameters
     ----------
     name : str
-        Of the image.
+        Name of the memory image.
     width : int
         Bits of a word.
     words : sequence of int

@@ -107,7 +107,8 @@ class RowFetch(wiring.Component):
                 runs.payload.start.eq(pointers.base + pointer.offset),
                 runs.payload.synapses.eq(pointer.synapses),
                 runs.payload.value.eq(found.value),
-                # Where there is no run, it is of no meaning, and a register of its own in every lane.
+                # Without a valid beat nobody reads this field. Setting it where a run is absent gives every lane a
+                # register of its own; if it were the mark alone, synthesis would merge them into one for all lanes.
                 runs.payload.mark.eq(found.mark | absent),
             ]
             with m.If(found.mark):

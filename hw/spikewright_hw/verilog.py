@@ -26,7 +26,8 @@ class Images:
     Parameters
     ----------
     split : callable, optional
-        Of words and width of a read-only memory: the widths of those that it is made of, the lowest bits first.
+        Called with the number of words and the width of a read-only memory; returns the widths of the memories that it
+        is split into, the lowest bits first.
     """
 
     split: Split = lambda words, width: [width]

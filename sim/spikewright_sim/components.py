@@ -114,7 +114,7 @@ def run_components(
     job : dict, JSON-ready
         For the bench, by component.
     seed : int
-        Of all that the bench draws.
+        Seed of every random number of the bench.
 
     Raises
     ------

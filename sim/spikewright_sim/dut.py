@@ -50,10 +50,10 @@ class Dut:
     Parameters
     ----------
     build_dir : Path
-        By `spikewright generate`.
+        Folder that `spikewright generate` made.
     core : CoreSpec
     stream : dict
-        Of the manifest: fields of the beats of input and output.
+        `stream` of the manifest: the fields of the beats of input and output.
     weights : bytes
         Load image; empty for a core that holds its network from the start.
     """

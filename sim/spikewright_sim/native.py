@@ -151,7 +151,7 @@ def run_native(
     executable : Path
     job : Job
     seed : int
-        Of the registers' contents before reset, of the reset in the middle of a sample, and of pauses.
+        Seed of what registers hold before reset, of the reset in the middle of a sample, and of pauses.
     first : int
         Number of the first sample, for messages.
     progress, advance : callables

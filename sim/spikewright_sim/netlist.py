@@ -36,7 +36,7 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     Parameters
     ----------
     build_dir : Path
-        By `spikewright generate`.
+        Folder that `spikewright generate` made.
     family : str
         A key of `FAMILIES`.
 

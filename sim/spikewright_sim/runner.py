@@ -50,17 +50,17 @@ def simulate(
     Parameters
     ----------
     build_dir : Path
-        By `spikewright generate`.
+        Folder that `spikewright generate` made.
     counts : (B, T, inputs) integers
     labels : (B,) integers
     engine : "cocotb" or "native"
     seed : int
-        Of the pauses, and of what registers hold before the reset.
+        Seed of the pauses, and of what registers hold before the reset.
     repeat : int
         Native only: how often all samples run back to back through the same core, without a reset. From 2 on, all of
         them do, else only the first few.
     model : Path, optional
-        Of a core that is loaded at run time: the network to load, instead of the one in the folder.
+        For a core that is loaded at run time: the network to load, instead of the one in the folder.
     image : Path, optional
         The load image, instead of one that is made of `model`, or the one in the folder.
     scheduler : str, optional

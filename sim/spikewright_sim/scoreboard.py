@@ -94,12 +94,12 @@ def compare(
     values : (B, T, inputs) integers
         Input.
     trace : Trace
-        Of the integer network, for `values`.
+        What the integer network did for `values`.
     seen : Recording
     output_bytes : int
-        Of an output beat.
+        Bytes of one output beat.
     names : list of str, optional
-        Of the samples, for messages.
+        Names of the samples, for messages.
     timed : int, optional
         The first so many samples (default: all) met no pause of input or output, so that their cycles are predicted.
     """

@@ -123,7 +123,7 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
     for age in range(slots):
         slot = (written + (row > own_row) + 2 * slots - 1 - age) % slots
         held = words[slot * rows + own_row].bit_select(own_lane, 1)
-        # What lies there before the first sample is of no meaning: no step of it is asked for.
+        # What lies there before the first sample does not matter: no entry asks for a step of it.
         known = age + late < passed
         stage.claim(~known | (held == history[age]), "invariant: the ring holds what was fired")
     # the steps,

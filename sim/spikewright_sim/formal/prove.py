@@ -40,7 +40,7 @@ class Proof:
     Parameters
     ----------
     name : str
-        Of the component and its parameters.
+        Name of the proof: the component and its parameters.
     stage : callable
         Makes the harness; its docstring is the claim.
     method : "induction" or "bounded"

@@ -185,7 +185,7 @@ def write_image(model: Path | str, build_dir: Path | str, out: Path | str) -> di
     model : Path
         Integer network by `save_model`.
     build_dir : Path
-        By `build` with `loadable`.
+        Folder that `build` made with `loadable`.
     out : Path
         File to write.
 

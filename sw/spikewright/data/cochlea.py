@@ -134,7 +134,7 @@ def hair_cells(currents: Floats) -> Floats:
     Parameters
     ----------
     currents : float64 array, shape (ticks, channels)
-        Of `receptor_currents`.
+        What `receptor_currents` returns.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def hear(
     sample_rate : int
         In Hz, at least 8000.
     seed : int or tuple of int
-        Of the cells' noise. The same seed gives the same spikes.
+        Seed of the noise of the cells. The same seed gives the same spikes.
     level : float
         Loudness in dB relative to the normal one.
 

@@ -41,7 +41,7 @@ class Published:
     name : str
         At the address of its data set.
     md5 : str
-        Of the file as it is downloaded.
+        Checksum of the file as it is downloaded.
     member : str, optional
         The one file of a ZIP archive that is wanted; None where the file is kept as it is.
     """

@@ -135,7 +135,7 @@ def load_split(
         Folder with the four files as published.
     split : "train" or "test"
     permutation_seed : int
-        Of `pixel_order`.
+        Seed that `pixel_order` is called with.
     pool : int
         Side of the squares of pixels that are averaged before the permutation; must divide 28.
     samples : int or sequence of int, optional

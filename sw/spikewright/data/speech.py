@@ -40,7 +40,7 @@ class Speech:
     Attributes
     ----------
     sample_rate : int
-        Of everything it says, in Hz.
+        Sample rate of everything it says, in Hz.
 
     Raises
     ------

@@ -238,7 +238,7 @@ def make_sample(
     per_class : int
         Recordings of each class.
     samples_per_class, seed : int
-        Of the data set that the sample is taken from; its other recordings are spoken, but not heard.
+        As of the data set that the sample is taken from; its other recordings are spoken, but not heard.
     progress : bool
         Show a bar on standard error.
     """

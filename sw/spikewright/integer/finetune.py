@@ -148,7 +148,7 @@ def fine_tune(
     network : SpikingNetwork
         Not changed.
     config : Config
-        Of its training: seed, batch, augmentation, scale of the logits.
+        Configuration of its training: seed, batch, augmentation, scale of the logits.
     parts : (Samples, Samples)
         To train on, and to choose the epoch by.
     weight_bits : int

@@ -61,7 +61,7 @@ def load(
     network : NetworkSpec or NetworkConfig
         Has the number of steps, and more classes than the highest label.
     binning : dict
-        By `binning_of`, perhaps from a file by anybody; other keys are ignored.
+        As `binning_of` makes it, but perhaps read from a file that cannot be trusted. Other keys are ignored.
     samples : int, optional
         Only the first so many.
     at_most : int, optional

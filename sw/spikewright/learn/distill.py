@@ -21,8 +21,8 @@ class Teachers:
     Parameters
     ----------
     config : Config
-        Of the network that is taught; its `distillation` names checkpoints by `spikewright train`, or shipped ones,
-        of spiking or convolutional networks.
+        Configuration of the network that is taught; its `distillation` names checkpoints by `spikewright train`,
+        or shipped ones, of spiking or convolutional networks.
     device : torch.device
 
     Raises

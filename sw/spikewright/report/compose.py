@@ -61,7 +61,7 @@ def report(
     test : bool
         Run the networks of the comparison, which are chosen by their validation accuracy, on the test part too.
     title : str
-        Of the page.
+        Title of the page.
     weight_bits, lanes : int
         With which operations and bits are measured.
 

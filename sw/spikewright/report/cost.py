@@ -37,7 +37,7 @@ class Cost:
     operations : float
         Synaptic operations (additions of a weight) per inference; without recordings those of spikes alone.
     accuracy : float or None
-        Of the integer network on the counted samples; None without recordings.
+        Accuracy of the integer network on the counted samples; None without recordings.
     delay : int
         Longest rounded delay in steps, 0 without recurrence.
     """
@@ -116,7 +116,7 @@ class Meter:
     data_dir : Path, optional
         Recordings that the runs were trained on; without them operations are estimated from the logged firing rates.
     weight_bits, lanes : int
-        Of the integer network and of the core.
+        Bits of a weight of the integer network, and lanes of the core.
     """
 
     def __init__(self, data_dir: Path | None, weight_bits: int, lanes: int) -> None:

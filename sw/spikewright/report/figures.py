@@ -67,7 +67,7 @@ class Figure:
     Parameters
     ----------
     name : str
-        Of its files.
+        Name of its files, without extension.
     title, caption, description : str
         Heading, what is to be seen, and the numbers in words for those who do not see it.
     x_label, y_label : str

@@ -43,7 +43,7 @@ class Group:
     Parameters
     ----------
     runs : tuple of Run
-        By rising seed.
+        The runs, by rising seed.
     variant : str
         The settings in which groups of the same network differ beyond optimizer, schedule, lambda and target:
         "lr 0.01, clip 1"; empty if they do not.

@@ -54,9 +54,9 @@ def call_all(
     Parameters
     ----------
     client
-        By `connect`.
+        What `connect` returned.
     function : callable
-        Of a module that the workers can import.
+        A function of a module that the workers can import.
     calls : sequence of tuples
     done : callable
         Is told the index of every call that has ended, in the order in which they end.

@@ -24,7 +24,7 @@ class Interruptible:
     Parameters
     ----------
     base : frame
-        Of the function that does the work: imports that led there do not count.
+        Frame of the function that does the work: imports that led there do not count.
     """
 
     def __init__(self, base: FrameType) -> None:

@@ -48,7 +48,7 @@ def bar(*things: Any, show: bool = True, **settings: Any) -> Any:
     Parameters
     ----------
     things, settings
-        Of `tqdm`.
+        Passed on to `tqdm`.
     show : bool
         False for none at all.
     """

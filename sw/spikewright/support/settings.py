@@ -14,7 +14,8 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Value]:
     Parameters
     ----------
     values : dict
-        By `Config.to_dict`: nested tables, lists of tables (layers), lists of numbers (one setting), and scalars.
+        As `Config.to_dict` makes it: nested tables, lists of tables (layers), lists of numbers (one setting),
+        and scalars.
     prefix : str
         Name of the section, with its dot.
     """

@@ -201,7 +201,7 @@ def sweep(
     retry : bool
         Train those again that diverged.
     device : "cpu", "cuda" or "auto"
-        Of every training.
+        Device of every training.
 
     Returns
     -------

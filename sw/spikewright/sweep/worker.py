@@ -34,7 +34,7 @@ class Job:
     Parameters
     ----------
     config : dict
-        By `Config.to_dict`.
+        As `Config.to_dict` makes it.
     data : str
         Folder with the recordings.
     out : str

@@ -26,8 +26,8 @@ from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import unpack
-from spikewright_sim import native
-from spikewright_sim.dut import Dut, beats
+from spikewright_sim.core.dut import Dut, beats
+from spikewright_sim.native import loop as native
 
 DECAYS = (Decay(3, 6), Decay(1, 1), Decay(0, 0), Decay(1, 0), Decay(61, 6), Decay(65535, 16), Decay(3, 2))
 VARIANTS: tuple[dict[str, Any], ...] = (

@@ -14,11 +14,10 @@ from pathlib import Path
 from spikewright.build.generate import build, open_build
 from spikewright.integer.file import save_model
 from spikewright.support.streams import exit_with
-
-from .dut import TOP
-from .mutants import MAIN, small_network, stimulus
-from .toolchain import compile_model
-from .traces import header
+from spikewright_sim.core.dut import TOP
+from spikewright_sim.core.toolchain import compile_model
+from spikewright_sim.core.traces import header
+from spikewright_sim.mutants import MAIN, small_network, stimulus
 
 KINDS = ("line", "toggle")
 

@@ -26,12 +26,11 @@ from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.file import save_model
 from spikewright.support.environment import tool_environment
 from spikewright.support.streams import exit_with
+from spikewright_sim.core.dut import TOP, beats
+from spikewright_sim.core.toolchain import compile_model, run_logged
+from spikewright_sim.core.traces import header
 
-from .dut import TOP, beats
-from .toolchain import compile_model, run_logged
-from .traces import header
-
-MAIN = Path(__file__).with_name("play.cpp")
+MAIN = Path(__file__).parent / "native" / "play.cpp"
 ALONE, PAUSES, CUT, SLOW, AHEAD = 1, 2, 4, 8, 16
 SELECT_BITS = 12
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {

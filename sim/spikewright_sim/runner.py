@@ -16,12 +16,11 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_labels, check_samples
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork, Trace
-
-from . import native
-from .bench_runner import Stimulus, record
-from .dut import Dut, Engine, Progress
-from .scoreboard import Report, compare
-from .testset import Found, TestSet
+from spikewright_sim.bench.runner import Stimulus, record
+from spikewright_sim.core.dut import Dut, Engine, Progress
+from spikewright_sim.core.scoreboard import Report, compare
+from spikewright_sim.native import loop as native
+from spikewright_sim.testset import Found, TestSet
 
 BEHIND_EACH_OTHER = 3
 """Samples that the native loop also runs back to back, and with pauses."""

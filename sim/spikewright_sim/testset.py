@@ -15,8 +15,7 @@ from spikewright.contract.errors import InputError
 from spikewright.support.cluster import call_all, connect, threads
 from spikewright.support.files import MANIFEST
 from spikewright.support.progress import bar
-
-from .scoreboard import Report
+from spikewright_sim.core.scoreboard import Report
 
 PART = 128
 """Samples whose traces are held at once."""

@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 
 from spikewright_boards.framing import Deframer, ResultFramer
 from spikewright_boards.protocol import OVERFLOW, LoadReply, ResultDecoder, StreamFormat, encode, encode_load, frame
-from spikewright_sim.stream import StreamRules
+from spikewright_sim.bench.stream import StreamRules
 
 SHD = StreamFormat(axon_bits=8, value_bits=5, input_bytes=2, output_bytes=3, classes=3)
 # A frame of one byte, and frames with unused bits on top.

@@ -9,7 +9,7 @@ from typing import Any
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
-from spikewright_sim.stream import StreamRules
+from spikewright_sim.bench.stream import StreamRules
 
 Beat = int | tuple[int, ...]
 

@@ -10,7 +10,7 @@ import pytest
 from amaranth.lib import data, stream, wiring
 from amaranth.sim import Simulator
 
-from spikewright_sim.stream import StreamRules
+from spikewright_sim.bench.stream import StreamRules
 
 
 class Watch:

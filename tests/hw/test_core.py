@@ -16,7 +16,7 @@ from spikewright.layout.capacity import capacity_for, pack_into
 from spikewright.layout.pack import pack
 from spikewright.predict.cycles import CycleModel
 from spikewright_hw.core import AxiCore
-from spikewright_sim.dut import beats
+from spikewright_sim.core.dut import beats
 
 
 def check(

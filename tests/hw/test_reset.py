@@ -14,7 +14,7 @@ from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import pack
 from spikewright_hw.core import AxiCore
 from spikewright_hw.verilog import generate
-from spikewright_sim.dut import beats
+from spikewright_sim.core.dut import beats
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -14,7 +14,7 @@ from spikewright.build.generate import build, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.file import load_model, save_model
-from spikewright_sim.dut import Engine
+from spikewright_sim.core.dut import Engine
 from spikewright_sim.runner import simulate
 from strategies import Case, cases, describe
 

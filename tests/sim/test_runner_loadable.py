@@ -8,7 +8,7 @@ from random_networks import random_counts, random_network
 from spikewright.build.generate import Loadable, build, write_image
 from spikewright.contract.errors import CheckFailed
 from spikewright.integer.file import load_model, save_model
-from spikewright_sim.dut import Engine
+from spikewright_sim.core.dut import Engine
 from spikewright_sim.runner import simulate
 
 

@@ -9,7 +9,7 @@ from random_networks import TAU_2, random_counts, random_network
 from spikewright.build.generate import build, open_build
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import save_model
-from spikewright_sim.dut import Engine
+from spikewright_sim.core.dut import Engine
 from spikewright_sim.runner import simulate
 
 DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, reset="soft", weight_shift=2)

@@ -17,9 +17,9 @@ from spikewright.integer.file import save_model
 from spikewright.support import cluster
 from spikewright.support.cluster import call_all, connect
 from spikewright_sim import testset
-from spikewright_sim.dut import Dut
+from spikewright_sim.core.dut import Dut
+from spikewright_sim.core.scoreboard import Report
 from spikewright_sim.runner import _native, simulate
-from spikewright_sim.scoreboard import Report
 from spikewright_sim.testset import PART, TestSet
 
 distributed = pytest.importorskip("distributed")

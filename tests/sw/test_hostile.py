@@ -75,11 +75,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reads_only() -> Iterator[None]:
     """Simulation and synthesis end where all files are read."""
     import spikewright_boards.flow
-    import spikewright_sim.dut
+    import spikewright_sim.core.dut
     import spikewright_sim.runner
 
     def simulate(build_dir: Path, *args: object, **options: object) -> None:
-        spikewright_sim.dut.Dut.open(build_dir)
+        spikewright_sim.core.dut.Dut.open(build_dir)
         raise InputError(f"{build_dir} is fine")
 
     def find_tool(*args: object, **options: object) -> None:

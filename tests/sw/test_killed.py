@@ -142,7 +142,8 @@ if killed % 2:
 
 # In place of the tools: what they would write. The native loop finds every sample as expected.
 FAKE_SIMULATORS = f"""
-from spikewright_sim import netlist, toolchain
+from spikewright_sim import netlist
+from spikewright_sim.core import toolchain
 LOOP = '''#!{sys.executable} -S
 data = open("stimulus", "rb").read()
 lines = []

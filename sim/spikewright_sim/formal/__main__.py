@@ -9,10 +9,9 @@ import tempfile
 from pathlib import Path
 
 from spikewright.support.streams import exit_with
-
-from ..mutants import describe
-from .catalogue import ONLY_TESTED, PROOFS
-from .prove import ENGINE, Proof, mutations, prove
+from spikewright_sim.formal.catalogue import ONLY_TESTED, PROOFS
+from spikewright_sim.formal.prove import ENGINE, Proof, mutations, prove
+from spikewright_sim.mutants import describe
 
 
 def claim(proof: Proof) -> str:

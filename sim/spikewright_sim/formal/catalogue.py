@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from .delays import delay_buffer
-from .lanes import lane, row_fetch, update
-from .membranes import step_bounds, update_bounds
-from .progress import lane_progress, step_join
-from .prove import Proof
-from .queues import queue, ram_queue
-from .streams import guard, merge, serializer
+from spikewright_sim.formal.delays import delay_buffer
+from spikewright_sim.formal.lanes import lane, row_fetch, update
+from spikewright_sim.formal.membranes import step_bounds, update_bounds
+from spikewright_sim.formal.progress import lane_progress, step_join
+from spikewright_sim.formal.prove import Proof
+from spikewright_sim.formal.queues import queue, ram_queue
+from spikewright_sim.formal.streams import guard, merge, serializer
 
 PROOFS = (
     Proof("Queue, depth 2", partial(queue, 2), "induction", 2, 12, quick=True),

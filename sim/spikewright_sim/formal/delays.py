@@ -12,8 +12,7 @@ from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer
 from spikewright_hw.layouts import bit_row
-
-from .stage import Stage
+from spikewright_sim.formal.stage import Stage
 
 AHEAD = 2
 """Steps that are passed and not complete, at most."""

@@ -16,8 +16,7 @@ from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch, pointers
 from spikewright_hw.update import NeuronUpdate
-
-from .stage import Stage
+from spikewright_sim.formal.stage import Stage
 
 WIDE = 20
 """Bits of the references: far more than a membrane of these layers can take."""

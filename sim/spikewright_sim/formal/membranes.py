@@ -20,9 +20,8 @@ from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.layouts import delayed
 from spikewright_hw.update import NeuronUpdate
-
-from .lanes import WIDE, small_core
-from .stage import Stage
+from spikewright_sim.formal.lanes import WIDE, small_core
+from spikewright_sim.formal.stage import Stage
 
 FOR_EVER = 1000
 """Steps after which the bounds of a leaky neuron do not grow any more."""

@@ -7,9 +7,8 @@ from amaranth.lib import data
 
 from spikewright_hw.join import StepJoin
 from spikewright_hw.lane import Lane
-
-from .lanes import small_core
-from .stage import Stage
+from spikewright_sim.formal.lanes import small_core
+from spikewright_sim.formal.stage import Stage
 
 
 def step_join(rows: int, lanes: int) -> Stage:

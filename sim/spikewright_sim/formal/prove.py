@@ -17,8 +17,7 @@ from amaranth.back import rtlil
 
 from spikewright.contract.errors import InputError
 from spikewright.support.environment import tool_environment
-
-from .stage import DUT, FIRST, Stage
+from spikewright_sim.formal.stage import DUT, FIRST, Stage
 
 TOP = "proof"
 TOOLS = {

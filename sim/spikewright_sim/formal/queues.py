@@ -6,8 +6,7 @@ from amaranth.hdl import Array, Mux
 
 from spikewright_hw.queue import Queue
 from spikewright_hw.ram import RamQueue
-
-from .stage import Passage, Stage
+from spikewright_sim.formal.stage import Passage, Stage
 
 
 def queue(depth: int) -> Stage:

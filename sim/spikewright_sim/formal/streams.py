@@ -13,8 +13,7 @@ from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright_hw.guard import InputGuard
 from spikewright_hw.merge import EventMerge
 from spikewright_hw.serializer import BitSerializer
-
-from .stage import Stage
+from spikewright_sim.formal.stage import Stage
 
 
 def serializer(rows: int, width: int) -> Stage:

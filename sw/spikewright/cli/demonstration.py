@@ -46,8 +46,8 @@ def demo(out: Path | None = None, *, samples: int = 5, lanes: int = 8) -> dict[s
     from spikewright.integer.rounding import quantize
     from spikewright.learn.checkpoint import read_checkpoint
     from spikewright.support.files import sha256
+    from spikewright_sim.core.toolchain import check_tools
     from spikewright_sim.runner import simulate
-    from spikewright_sim.toolchain import check_tools
 
     check_tools()  # A missing tool is better told before the work than after.
     checkpoint = asset(CHECKPOINT)

@@ -85,9 +85,9 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.build.generate import MODEL, open_build
     from spikewright.integer.file import load_info
     from spikewright.integer.recordings import load
+    from spikewright_sim.core.toolchain import check_tools
     from spikewright_sim.netlist import make_netlist, netlist_report
     from spikewright_sim.runner import simulate
-    from spikewright_sim.toolchain import check_tools
 
     check_tools()  # A missing tool is better told before the work than after.
     _, core = open_build(args.build_dir, args.model)

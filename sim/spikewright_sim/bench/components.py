@@ -16,9 +16,8 @@ from amaranth.lib.wiring import Out
 from spikewright.contract.errors import CheckFailed
 from spikewright.support.environment import amaranth_environment
 from spikewright_hw.verilog import Images
-
-from .bench_runner import run_bench
-from .toolchain import cocotb_main, compile_model
+from spikewright_sim.bench.runner import run_bench
+from spikewright_sim.core.toolchain import cocotb_main, compile_model
 
 TOP = "components"
 
@@ -110,7 +109,7 @@ def run_components(
     components : dict
         Like the compiled ones up to the contents of their memories, which are those of this run.
     module : str
-        Such as "spikewright_sim.bench_layer".
+        Such as "spikewright_sim.bench.layer".
     job : dict, JSON-ready
         For the bench, by component.
     seed : int

@@ -17,15 +17,14 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.support.caches import place_beside
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright_hw.verilog import LOAD_IMAGE
-
-from .toolchain import DesignError, check_tools, cocotb_main, compile_model
-from .traces import header
+from spikewright_sim.core.toolchain import DesignError, check_tools, cocotb_main, compile_model
+from spikewright_sim.core.traces import header
 
 TOP = "spikewright_core"
 NETLIST = "netlist.json"
 """In the build folder of a netlist: what cells it has."""
 PORTS = ("clk", "rst", "*axis*", "trace*", "s_load*", "loaded", "load_error")
-NATIVE_MAIN = Path(__file__).with_name("native.cpp")
+NATIVE_MAIN = Path(__file__).parents[1] / "native" / "native.cpp"
 NATIVE_SOURCES = (NATIVE_MAIN, NATIVE_MAIN.with_name("core.h"))
 REFUSED = "the core refused the load image"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spikewright.contract.errors import ToolTrouble
-from spikewright_sim.bench_runner import run_bench
+from spikewright_sim.bench.runner import run_bench
 
 RESULTS = '<testsuites><testsuite><testcase><failure type="{kind}" message="why"/></testcase></testsuite></testsuites>'
 

@@ -4,8 +4,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from spikewright_hw.rom import Rom
-from spikewright_sim import components
-from spikewright_sim.components import Compiled, run_components
+from spikewright_sim.bench import components
+from spikewright_sim.bench.components import Compiled, run_components
 
 
 def compiled(*words: int) -> Compiled:
@@ -18,7 +18,7 @@ def compiled(*words: int) -> Compiled:
 def test_components_must_be_those_that_were_compiled(tmp_path: Path) -> None:
     other = {"one": Rom(name="one", width=5, words=[3, 2])}
     with pytest.raises(ValueError) as error:
-        run_components(compiled(3, 2), other, "spikewright_sim.bench_layer", {}, tmp_path, seed=0)
+        run_components(compiled(3, 2), other, "spikewright_sim.bench.layer", {}, tmp_path, seed=0)
     assert str(error.value) == "components must be those that were compiled, up to the contents of memories"
     assert list(tmp_path.iterdir()) == []
 

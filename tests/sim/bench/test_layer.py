@@ -16,8 +16,8 @@ from spikewright.integer.reference import IntegerLayer
 from spikewright.layout.pack import pack
 from spikewright_hw.layer import SpikingLayer
 from spikewright_hw.layouts import event
-from spikewright_sim.components import Compiled, compile_components, run_components
-from spikewright_sim.scoreboard import unpack_signed
+from spikewright_sim.bench.components import Compiled, compile_components, run_components
+from spikewright_sim.core.scoreboard import unpack_signed
 
 LAYERS: dict[str, dict[str, Any]] = {
     "first": {
@@ -133,7 +133,7 @@ def check(compiled: Compiled, folder: Path, seed: int) -> None:
             "steps": sum(lengths[name]),
             "beats": [item.as_bits() for item in beats],
         }
-    recording = run_components(compiled, components, "spikewright_sim.bench_layer", job, folder, seed=seed)
+    recording = run_components(compiled, components, "spikewright_sim.bench.layer", job, folder, seed=seed)
     for name, core in cores.items():
         check_layer(core, LAYERS[name]["index"], values[name], recording[name], f"{name}, seed {seed}")
 

@@ -11,7 +11,7 @@ from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.integer.file import save_model
 from spikewright.support import caches
 from spikewright.support.caches import writable
-from spikewright_sim.dut import Dut, beats
+from spikewright_sim.core.dut import Dut, beats
 
 STREAM = {"axon_bits": 3, "value_bits": 2, "mark_bit": 5}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import cocotb
 
-from spikewright_sim.bench import Ports, play
-from spikewright_sim.stream import Port, StreamDriver, StreamMonitor
+from spikewright_sim.bench.play import Ports, play
+from spikewright_sim.bench.stream import Port, StreamDriver, StreamMonitor
 
 
 class LayerPlayer:

@@ -12,8 +12,8 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.integer.reference import IntegerNetwork, Trace
 from spikewright.layout.pack import pack
 from spikewright.predict.cycles import CycleModel
-from spikewright_sim.recording import Recording
-from spikewright_sim.scoreboard import SHOWN, Report, compare, unpack_signed
+from spikewright_sim.core.recording import Recording
+from spikewright_sim.core.scoreboard import SHOWN, Report, compare, unpack_signed
 
 SPEC = random_network(3, (6, 7, 5, 3), recurrent=(False, True), timesteps=6)
 CORE = pack(SPEC, 2)

@@ -21,9 +21,8 @@ import numpy.typing as npt
 from spikewright.contract.errors import CheckFailed, ToolTrouble
 from spikewright.support.caches import temporary_folder
 from spikewright.support.environment import complaint, is_trouble, tool_environment
-
-from .dut import REFUSED, Dut, Progress
-from .recording import Recording
+from spikewright_sim.core.dut import REFUSED, Dut, Progress
+from spikewright_sim.core.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def record(
         with _watch(files["progress"], len(stimuli), progress):
             log = run_bench(
                 executable,
-                "spikewright_sim.bench_core",
+                "spikewright_sim.bench.core",
                 folder,
                 seed=seed,
                 env={f"SPIKEWRIGHT_{key.upper()}": str(path) for key, path in files.items()},

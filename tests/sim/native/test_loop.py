@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from random_networks import random_counts, random_network
 from spikewright.contract.errors import ToolTrouble
-from spikewright_sim import native
-from spikewright_sim.dut import Dut
+from spikewright_sim.core.dut import Dut
+from spikewright_sim.native import loop as native
 from strategies import Case, Distinct, cases, describe, mismatches
 
 NETWORKS = int(os.environ.get("SPIKEWRIGHT_NETWORKS", "32"))
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 distinct = Distinct()
 
 

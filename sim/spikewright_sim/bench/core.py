@@ -16,8 +16,8 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
-from spikewright_sim.recording import Recording
-from spikewright_sim.stream import Port, StreamDriver, StreamMonitor
+from spikewright_sim.bench.stream import Port, StreamDriver, StreamMonitor
+from spikewright_sim.core.recording import Recording
 
 
 async def load(dut: Any, weights: bytes, rng: random.Random) -> bool:

@@ -48,7 +48,7 @@ def header(core: CoreSpec) -> str:
         read = f"row = top.trace{k}_row; spikes = {spikes}; words_of(top.trace{k}_v, v, {layer.words}); break;"
         cases += f"    case {k}: {read}\n"
     return (
-        "// Written by spikewright_sim.traces for one core; the rest is in core.h.\n#pragma once\n"
+        "// Written by spikewright_sim.core.traces for one core; the rest is in core.h.\n#pragma once\n"
         f"#define LAYERS {len(layers)}\n#define CLASSES {core.network.classes}\n"
         f"#define LOADABLE {int(core.loadable)}\n"
         f"#define MAX_WORDS {max(layer.words for layer in layers)}\n"

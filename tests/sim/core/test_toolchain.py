@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spikewright.contract.errors import ToolTrouble
-from spikewright_sim.toolchain import DesignError, compile_model, run_logged
+from spikewright_sim.core.toolchain import DesignError, compile_model, run_logged
 
 VERILOG = "module wires(input clk, input rst, output [1:0] s_axis);\nassign s_axis = {clk, rst};\nendmodule\n"
 MAIN = '#include "Vtop.h"\nint main() { Vtop top; top.rst = 1; top.eval(); return top.s_axis == 1 ? 0 : 1; }\n'

@@ -27,10 +27,9 @@ from spikewright.predict.cycles import CycleModel, SampleCycles
 from spikewright.support.caches import temporary_folder
 from spikewright.support.environment import complaint, tool_environment
 from spikewright.support.files import atomic_path
-
-from .dut import REFUSED, Dut
-from .scoreboard import Report
-from .traces import TracedLayer, expected_rows, layers_of
+from spikewright_sim.core.dut import REFUSED, Dut
+from spikewright_sim.core.scoreboard import Report
+from spikewright_sim.core.traces import TracedLayer, expected_rows, layers_of
 
 _REFUSED_STATUS = 4
 

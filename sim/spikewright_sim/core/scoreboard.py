@@ -12,8 +12,7 @@ from spikewright.contract.integers import IntArray, check_samples
 from spikewright.contract.layout import CoreSpec
 from spikewright.integer.reference import Trace
 from spikewright.predict.cycles import CycleModel, SampleCycles
-
-from .recording import Recording
+from spikewright_sim.core.recording import Recording
 
 SHOWN = 10
 """Differences that are described; all are counted."""

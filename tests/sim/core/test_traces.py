@@ -4,7 +4,7 @@ import numpy as np
 
 from random_networks import random_network
 from spikewright.layout.pack import pack
-from spikewright_sim.traces import TracedLayer, expected_rows, header, layers_of
+from spikewright_sim.core.traces import TracedLayer, expected_rows, header, layers_of
 
 
 def test_a_traced_row_is_its_spikes_and_then_its_membranes() -> None:

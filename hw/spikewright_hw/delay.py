@@ -21,6 +21,13 @@ from .serializer import BitSerializer
 class DelayBuffer(wiring.Component):
     """Delivers a spike of neuron j at step t with the events of step t + 1 + delays[j].
 
+    ::
+
+        m.submodules.delays = delays = DelayBuffer(image, name="layer0", ahead=2)
+        m.d.comb += [delays.valid.eq(row_valid), delays.bits.eq(row_bits), delays.complete.eq(row_was_last)]
+        m.d.comb += [delays.mark.eq(merge.mark), delays.last.eq(merge.last)]
+        wiring.connect(m, delays.events, merge.delayed)
+
     Rows of spikes are kept as they come, in a ring with a slot for every step that may still be asked for: nothing can
     overflow, nothing is ever cleared. The neurons of a row that have the same delay are an entry of a program, long
     delays first. Every step runs through it, one entry a cycle: the row of as many steps ago is read, and the bits of

@@ -16,6 +16,13 @@ from .layouts import assign_fields, event
 class EventMerge(wiring.Component):
     """Passes the events of a step from both sides, delayed spikes first whenever there is one, and then one mark.
 
+    ::
+
+        m.submodules.merge = merge = EventMerge(image.spec)
+        wiring.connect(m, wiring.flipped(self.i), merge.feed)
+        wiring.connect(m, delays.events, merge.delayed)
+        wiring.connect(m, merge.o, fetch.i)
+
     No latency. The mark of the delayed spikes is taken in the cycle in which it is offered; the feed-forward mark
     passes from the cycle after that on.
 

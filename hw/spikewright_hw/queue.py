@@ -12,6 +12,12 @@ from amaranth.lib.wiring import In, Out
 class Queue(wiring.Component):
     """First in, first out, in registers: an entry is offered one cycle after it was taken.
 
+    ::
+
+        m.submodules.queue = queue = Queue(unsigned(8), depth=2)
+        wiring.connect(m, source.o, queue.i)
+        wiring.connect(m, queue.o, sink.i)
+
     One entry a cycle at both ends. `i.ready` depends on the registers alone, so a full queue takes nothing in the
     cycle in which it gives: entry k is taken no earlier than one cycle after entry k - depth was given.
 

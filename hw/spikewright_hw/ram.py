@@ -93,6 +93,14 @@ class Ram(wiring.Component):
 class RamQueue(wiring.Component):
     """First in, first out, in a memory: an entry is offered two cycles after it was taken, then one a cycle.
 
+    ::
+
+        m.submodules.queue = queue = RamQueue(unsigned(8), depth=256)
+        # A producer that reacts in the next cycle has one entry under way.
+        m.d.comb += source.enable.eq(queue.level < queue.depth - 2)
+        wiring.connect(m, source.o, queue.i)
+        wiring.connect(m, queue.o, sink.i)
+
     Parameters
     ----------
     shape : ShapeLike

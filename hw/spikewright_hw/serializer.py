@@ -27,6 +27,16 @@ def lowest(m: Any, bits: Any, *, name: str) -> Any:
 class BitSerializer(wiring.Component):
     """Sends the positions of the set bits of the rows it was given, lowest first, then the mark.
 
+    ::
+
+        m.submodules.serializer = serializer = BitSerializer(rows=4, width=8, depth=5)
+        m.d.comb += [
+            serializer.rows.valid.eq(bits.any()),  # row 1 with bits 0b101 gives axons 8 and 10
+            serializer.rows.payload.index.eq(row),
+            serializer.rows.payload.bits.eq(bits),
+        ]
+        wiring.connect(m, serializer.o, sink.i)
+
     One position a cycle, rows without a gap once they are in the queue. A row is offered four cycles after it was
     pushed, five if it has more than `GROUP` bits: these are first cut into groups, the empty ones left out, so that no
     priority encoder is wide.

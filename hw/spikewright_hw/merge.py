@@ -21,7 +21,7 @@ class EventMerge(wiring.Component):
         m.submodules.merge = merge = EventMerge(image.spec)
         wiring.connect(m, wiring.flipped(self.i), merge.feed)
         wiring.connect(m, delays.events, merge.delayed)
-        wiring.connect(m, merge.o, fetch.i)
+        wiring.connect(m, merge.o, fetch.events)
 
     No latency. The mark of the delayed spikes is taken in the cycle in which it is offered; the feed-forward mark
     passes from the cycle after that on.

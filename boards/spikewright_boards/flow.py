@@ -62,7 +62,7 @@ def synthesize(
     clock_mhz : float, optional
         Clock of the core.
     seed : int
-        Of the placement.
+        Seed of the placement.
     progress : callable, optional
         Takes lines of progress; standard error by default.
 

@@ -64,7 +64,7 @@ def run_tool(name: str, arguments: Sequence[str], folder: Path, progress: Progre
     Parameters
     ----------
     name : str
-        Of `PACKAGES`.
+        A key of `PACKAGES`.
     arguments : sequence of str
         File names among them are relative to `folder`: the tools are WebAssembly and see little else.
     folder : Path

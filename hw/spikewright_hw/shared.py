@@ -92,9 +92,9 @@ class TurnMerge(wiring.Component):
     Members
     -------
     i : In(stream.Signature(event(inputs, value_bits)))
-        Of the first layer.
+        Events of the first layer.
     loop : In(stream.Signature(event(...)))
-        Of the others: spikes of the layer before.
+        Events of the other layers: spikes of the layer before.
     delayed : In(stream.Signature(event(...))).array(layers)
         Used of layers with recurrence.
     o : Out(stream.Signature(event(axons of all layers, value_bits)))

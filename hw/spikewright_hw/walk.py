@@ -30,7 +30,7 @@ class Walk(wiring.Component):
     mark : In(1)
     start : In(start_bits)
     synapses : In(extent_bits)
-        Of a run, see `layouts.run`.
+        Extent of a run, see `layouts.run`.
     busy : Out(1)
         `address` is that of a synapse.
     last : Out(1)
@@ -39,7 +39,7 @@ class Walk(wiring.Component):
     index : In(index_bits)
         What the memory tells of the synapse whose address was out two cycles ago.
     row : Out(row_bits)
-        Of that synapse.
+        Row of that synapse's neuron.
     """
 
     def __init__(self, image: LayerImage) -> None:

@@ -19,7 +19,7 @@ class Netlist:
     Parameters
     ----------
     options : str
-        Of yosys' synthesis command.
+        Options of yosys' synthesis command.
     cells : str
         Models of the family's cells in yosys' share folder.
     memories : str
@@ -41,14 +41,14 @@ class Flow:
     Parameters
     ----------
     options : str
-        Of yosys' synthesis command, besides those of the device.
+        Options of yosys' synthesis command, besides those of the device.
     block_rams : str
         Description of the block RAM in yosys' share folder, where deep read-only memories shall use more of them than
         yosys would; empty otherwise.
     nextpnr, pack : str
         Tools.
     pack_options : tuple of str
-        Of the packer; the names of its input and output are put in for `{layout}` and `{bitstream}`.
+        Options of the packer; the names of its input and output are put in for `{layout}` and `{bitstream}`.
     route : tuple of str
         Options of nextpnr's router.
     constraints, layout : (option of nextpnr, suffix of the file)
@@ -57,7 +57,7 @@ class Flow:
     luts, ffs, brams, dsps : str
         Names in the report of nextpnr; an empty one is counted in the netlist.
     sprams : str
-        Of the large memories with a single port, or empty.
+        Cell of the large memories with a single port; empty where the device has none.
     """
 
     options: str
@@ -88,7 +88,8 @@ class Family:
     flow : Flow, optional
         None where no board can have such a device.
     shapes : tuple of (words, width)
-        Of a block RAM. Empty if nothing is known of what memories take: then the family is no target of `generate`.
+        Words and widths that a block RAM can have. Empty if nothing is known of what memories take: then the family is
+        no target of `generate`.
     block_luts : int
         What a block RAM is worth, in LUTs, where encodings and memories are chosen: about as many as there are of them
         for each block RAM of a device. It is a part of what is generated for the family, whatever its boards are.
@@ -102,7 +103,7 @@ class Family:
         What optimization and carry chains make of the LUTs and flip-flops that are described. A LUT of iCE40 is a
         logic cell, which many flip-flops have for themselves.
     top_luts, top_ffs : int
-        Of the serial line and the lights around a core.
+        What the serial line and the lights around a core take.
     """
 
     synth: str
@@ -219,7 +220,7 @@ class Device:
     single_port : (memories, words, bits of a word)
         Large memories with one port.
     synth_options : str
-        Of yosys' synthesis command.
+        Options of yosys' synthesis command.
     nextpnr_option : str
         That names the device.
     """

@@ -43,11 +43,11 @@ class LayerCapacity:
     ----------
     lanes : int
     synapses : int
-        Of the synapse memory of a lane.
+        Words of the synapse memory of a lane.
     run : int
         Synapses of an axon in a lane.
     entries : int
-        Of the program of delays; 0 without recurrence, as is `delay`.
+        Entries that the program of delays can hold; 0 without recurrence, as is `delay`.
     delay : int
         Steps.
     threshold_bits : int
@@ -96,7 +96,7 @@ class LayerImage:
     extents : (axons, lanes) integers, optional
         What the pointer to a run tells of its synapses; without it, the length.
     capacity : LayerCapacity, optional
-        Of memories that are loaded at run time; without it, all sizes are those of the contents.
+        What memories that are loaded at run time can hold; without it, all sizes are those of the contents.
     """
 
     spec: LayerSpec

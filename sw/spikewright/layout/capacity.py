@@ -37,10 +37,10 @@ class Capacity:
     layers : tuple of LayerCapacity
     score_bits : int
     kind : "parallel" or "shared"
-        Of the core.
+        Kind of the core.
     common : dict
-        Of memories of no single layer, by the names of `CoreSpec.common`. A layer then has 0 of all but `entries`,
-        `delay`, `state_bits`.
+        What memories that belong to no single layer can hold, by the names of `CoreSpec.common`. A layer then has 0 of
+        all but `entries`, `delay`, `state_bits`.
     """
 
     layers: tuple[LayerCapacity, ...]
@@ -112,7 +112,7 @@ def capacity_for(
     Parameters
     ----------
     networks : sequence of NetworkSpec
-        Of one shape, see `check_shape`.
+        Networks of one shape, see `check_shape`.
     lanes : int
     margin : float
         At least 0.

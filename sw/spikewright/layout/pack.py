@@ -224,8 +224,9 @@ def pack(
     lanes : int
     layers : "parallel" or "shared"
     encoding : str or sequence of str
-        Of the positions of synapses: one for all memories, one for each layer (a single one where they share lanes),
-        or "auto", for each the one that takes the least of the `target`: of block RAM and of LUTs, see `price_of`.
+        How the positions of synapses are told: one encoding for all memories, one for each layer (a single one where
+        they share lanes), or "auto", for each the one that takes the least of the `target`: of block RAM and of LUTs,
+        see `price_of`.
     of_layers : sequence of int, optional
         Lanes of the layers, if not by `layer_lanes`.
     offset_bits : sequence of int, optional

@@ -45,7 +45,8 @@ class Placement:
         synapse_bits : int
             Width of a word of the synapse memories.
         offset_bits : int, optional
-            Of pointers that are made already: no offset is longer, and no more words are left unused than that takes.
+            Width of the offsets in pointers that are made already: no offset is longer, and no more words are left
+            unused than that takes.
 
         Returns
         -------

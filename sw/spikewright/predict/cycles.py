@@ -121,7 +121,7 @@ class CycleModel:
         ----------
         values : (T, inputs) integers
         spikes : per spiking layer, (T, neurons) bool
-            Of the integer network, neurons in the order of the network.
+            Spikes of the integer network, neurons in the order of the network.
         start : int
             Cycle from which the first beat is offered.
 

@@ -37,11 +37,11 @@ class Design:
     ----------
     weight_bits : int
     lanes : int
-        Of the largest layer, or of all together.
+        Lanes of the largest layer, or those that all layers share.
     accuracy : float
-        Of the integer network, on the samples.
+        Accuracy of the integer network, on the samples.
     cycles : (least, mean, most)
-        Of an inference.
+        Clock cycles of an inference.
     resources : Resources
     fits : bool
         On the device.
@@ -123,7 +123,7 @@ def explore(
 
 
 def _cores(network: NetworkSpec, lanes: int, layers: Layers, target: str) -> Iterator[tuple[str, CoreSpec]]:
-    """One with the encodings that suit the target best, and one for each that all memories have and that has not."""
+    """A core with the encodings that suit the target best; then one for each single encoding that is not the same."""
     core = pack(network, lanes, layers=layers, target=target)
     yield "auto", core
     chosen = {image.encoding for image in core.memories.values()}

@@ -1,7 +1,13 @@
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    # Shells start jobs in the background with SIGINT ignored, and what ignores it when it starts cannot be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from spikewright.integer.file import save_model
 from spikewright.layout.pack import pack, unpack
 from spikewright.predict.explore import _cores
 from spikewright.predict.resources import estimate
+from spikewright_boards.catalog import find
 from spikewright_sim.runner import simulate
 
 EXTRA = Path(__file__).parents[1] / "extra_encodings"
@@ -62,8 +63,10 @@ def test_it_is_generated_predicted_and_simulated_exactly(
 def test_it_is_explored_with_the_cost_of_its_walk_and_within_its_limit() -> None:
     cores = dict(_cores(SPEC, 1, "shared", "ecp5"))
     assert "reversed_rows" in cores
-    costs = {name: estimate(core, "ulx3s-85f").luts for name, core in cores.items()}
-    assert costs["reversed_rows"] > estimate(pack(SPEC, 1, layers="shared", encoding="absolute"), "ulx3s-85f").luts
+    costs = {name: estimate(core, find("ulx3s-85f")).luts for name, core in cores.items()}
+    assert (
+        costs["reversed_rows"] > estimate(pack(SPEC, 1, layers="shared", encoding="absolute"), find("ulx3s-85f")).luts
+    )
     many = random_network(1, (4, 101, 3), recurrent=(False,))
     assert "reversed_rows" not in dict(_cores(many, 1, "shared", "ecp5"))
     with pytest.raises(ValueError) as raised:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import util
@@ -173,6 +175,8 @@ def _compile(folder: Path, env: Mapping[str, str], kind: str) -> None:
     # The wheel was configured for a compiler that this one is not: without the variable, precompiled headers fail.
     # It refuses a folder with spaces in its path, which it needs not know, as all names are relative to it.
     make = ["make", "-f", "Vtop.mk", "-j", "2", "CURDIR=.", "CXX=g++", "LINK=g++", "CFG_CXXFLAGS_PCH_I=-include"]
+    # It also expects a program `python`, which many systems do not have under that name.
+    make.append(f"PYTHON3={shlex.quote(sys.executable).replace('$', '$$')}")
     run_logged(make, folder / "make.log", env, "compiling the simulation", folder, design=NOT_FOR_MAIN)
     if cache is not None and not cache.is_dir():
         with atomic_dir(cache) as part:

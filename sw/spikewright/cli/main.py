@@ -76,18 +76,22 @@ def _stdout_to_stderr() -> Iterator[TextIO]:
 
 def _print(text: str) -> int:
     """Print a result; the exit status if standard output does not take it."""
-    from spikewright.support.streams import abandon_stdout
-
     try:
         print(text, end="\n" if text else "", flush=True)
-    except BrokenPipeError:  # The reader is gone, and knows it.
-        abandon_stdout()
-        return 128 + signal.SIGPIPE
     except OSError as error:
-        abandon_stdout()
-        _complain("error", f"standard output: {error.strerror}")
-        return 2
+        return _lost(error)
     return 0
+
+
+def _lost(error: OSError) -> int:
+    """Give up standard output, which did not take something; the exit status."""
+    from spikewright.support.streams import abandon_stdout
+
+    abandon_stdout()
+    if isinstance(error, BrokenPipeError):  # The reader is gone, and knows it.
+        return 128 + signal.SIGPIPE
+    _complain("error", f"standard output: {error.strerror}")
+    return 2
 
 
 def _complain(kind: str, *messages: object) -> None:
@@ -111,6 +115,8 @@ def _run(argv: Sequence[str] | None, running: list[Namespace]) -> int:
         args = build_parser().parse_args(argv)
     except Stopped:
         raise
+    except OSError as error:  # Of standard output: some versions of Python let it pass where they print help.
+        return _lost(error)
     except SystemExit as leave:  # After --help, --version or an error that is already printed.
         return _print("") or int(leave.code or 0)
     running.append(args)

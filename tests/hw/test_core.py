@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,11 +29,15 @@ def check(
     stalls: float = 0.0,
     layers: Layers = "parallel",
     encoding: str = "auto",
+    most_steps: int | None = None,
 ) -> None:
-    """Spikes, membranes, scores, classes and, without stalls, cycles of a few samples back to back."""
+    """Spikes, membranes, scores, classes and, without stalls, cycles of a few samples back to back.
+
+    The core may be made for samples of `most_steps`, more than those of `spec`.
+    """
     counts = random_counts(seed, spec, samples)
     trace = IntegerNetwork(spec).run(torch.from_numpy(counts))
-    core = pack(spec, lanes, layers=layers, encoding=encoding)
+    core = pack(replace(spec, timesteps=most_steps or spec.timesteps), lanes, layers=layers, encoding=encoding)
     rng = random.Random(seed)
     stall = (lambda: rng.random() < stalls) if stalls else (lambda: False)
     seen = run(core, counts, stall_input=stall, stall_output=stall)
@@ -49,7 +54,7 @@ def check(
     assert not any(error for _, _, error in seen.results)
     if stalls:
         return
-    model = CycleModel(core)
+    model = CycleModel(replace(core, network=spec))
     for b in range(samples):
         predicted = model.run(counts[b], [s[b].numpy() for s in trace.spikes], seen.starts[b])
         assert predicted.accepted == seen.accepted[b]
@@ -65,6 +70,13 @@ def check(
 )
 def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: str) -> None:
     check(random_network(lanes), lanes, lanes, encoding=encoding)
+
+
+@pytest.mark.parametrize("layers", ["parallel", "shared"])
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_samples_may_end_before_the_last_step_that_the_core_is_made_for(layers: Layers, steps: int) -> None:
+    spec = random_network(steps, (9, 14, 8, 5), recurrent=(True, False), max_delay=4, timesteps=steps)
+    check(spec, 4, steps, samples=3, layers=layers, most_steps=24)
 
 
 @pytest.mark.parametrize("seed", range(4))

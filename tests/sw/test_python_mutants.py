@@ -6,7 +6,8 @@ from python_mutants import TESTS, all_mutants, main, source
 @pytest.mark.parametrize("module", TESTS)
 def test_a_mutant_differs_in_its_place(module: str) -> None:
     mutants = all_mutants(module)
-    assert len(mutants) > 200
+    # The runner of parallel layers is short: what it shares with the other lies in `predict.stages`.
+    assert len(mutants) > (250 if module == "predict.cycles_parallel" else 300)
     original = source(module).read_text().splitlines()
     for mutant in mutants[::151]:
         mutated = (mutant.code() or "").splitlines()

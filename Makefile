@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint formal fuzz mutants mutants-python coverage clean
+.PHONY: demo test lint formal fuzz mutants mutants-python coverage release-check clean
 
 demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
@@ -36,6 +36,20 @@ mutants-python: $(STAMP)
 coverage: $(STAMP)
 	@$(VENV)/bin/python -m spikewright_sim.coverage
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --cov --cov-report term:skip-covered tests
+
+# What would be published, tried as its users would: the wheel in an empty environment, and the tests of the source
+# distribution (all of them: make release-check RELEASE_TESTS=tests). Minutes, and a few GB.
+RELEASE_TESTS ?= tests/test_docs.py tests/test_rooms.py tests/test_readme.py tests/sw/contract tests/hw/test_update.py
+release-check: $(STAMP)
+	@rm -rf build/release && mkdir -p build/release
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
+	@$(VENV)/bin/python -m build --no-isolation --outdir build/release . > build/release/build.log
+	@rm -rf build/lib build/bdist.*
+	@$(PYTHON) -m venv build/release/venv
+	@build/release/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/release/*.whl
+	@cd build/release && venv/bin/spikewright --version && venv/bin/spikewright demo
+	@cd build/release && tar -xzf spikewright-*.tar.gz && cd spikewright-*/ && \
+		PYTHONPATH=sw:hw:sim:boards $(CURDIR)/$(VENV)/bin/python -m pytest -q $(RELEASE_TESTS)
 
 clean:
 	rm -rf $(VENV)

@@ -15,8 +15,9 @@ from spikewright.cli.main import main
 from spikewright.contract.devices import FAMILIES, TARGETS, Device
 from spikewright.contract.errors import InputError
 from spikewright.integer.file import save_model
-from spikewright_boards import catalog, tools
+from spikewright_boards import catalog
 from spikewright_boards.catalog import FullBoard, find, names
+from spikewright_boards.flow import tools
 
 ROOT = Path(__file__).parents[2]
 EXTRA = {

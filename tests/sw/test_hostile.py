@@ -74,7 +74,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def reads_only() -> Iterator[None]:
     """Simulation and synthesis end where all files are read."""
-    import spikewright_boards.flow
+    import spikewright_boards.flow.bitstream
     import spikewright_sim.core.dut
     import spikewright_sim.runner
 
@@ -87,7 +87,7 @@ def reads_only() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spikewright_sim.runner, "simulate", simulate)
-        patch.setattr(spikewright_boards.flow, "find_tool", find_tool)
+        patch.setattr(spikewright_boards.flow.bitstream, "find_tool", find_tool)
         yield
 
 

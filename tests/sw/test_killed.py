@@ -195,7 +195,7 @@ elif killed % 4:
 
 FAKE_TOOLS = """
 import types
-from spikewright_boards import tools
+from spikewright_boards.flow import tools
 tools.sysconfig = types.SimpleNamespace(get_path=lambda name: {folder!r})
 """
 NETLIST = {"modules": {"top": {"cells": {}}}}

@@ -42,7 +42,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright_boards.flow import TimingMissed, synthesize
+    from spikewright_boards.flow.bitstream import TimingMissed, synthesize
 
     failed = None
     try:

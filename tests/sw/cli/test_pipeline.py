@@ -529,7 +529,7 @@ def test_synth(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
         calls.append((args, options))
         return SYNTHESIZED
 
-    monkeypatch.setattr("spikewright_boards.flow.synthesize", synthesize)
+    monkeypatch.setattr("spikewright_boards.flow.bitstream.synthesize", synthesize)
     argv = ("synth", made.build, "--board", "icebreaker", "--seed", 3)
     assert report(*argv) == SYNTHESIZED
     assert calls == [((made.build, "icebreaker"), {"out_dir": None, "clock_mhz": None, "seed": 3})]
@@ -540,12 +540,12 @@ def test_synth(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_synth_reports_a_missed_clock(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spikewright_boards.flow import TimingMissed
+    from spikewright_boards.flow.bitstream import TimingMissed
 
     def synthesize(*args: Any, **options: Any) -> dict[str, Any]:
         raise TimingMissed("icebreaker must reach 12 MHz, not 11.5 MHz", SYNTHESIZED)
 
-    monkeypatch.setattr("spikewright_boards.flow.synthesize", synthesize)
+    monkeypatch.setattr("spikewright_boards.flow.bitstream.synthesize", synthesize)
     status, out, err = call("synth", made.build, "--board", "icebreaker", "--json")
     assert status == 1
     assert json.loads(out) == SYNTHESIZED

@@ -10,9 +10,9 @@ from random_networks import random_network
 from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.layout.pack import pack
 from spikewright.support.files import write_json, write_manifest
-from spikewright_boards import flow, tools
 from spikewright_boards.catalog import find, icebreaker
-from spikewright_boards.flow import TimingMissed, synthesize
+from spikewright_boards.flow import nextpnr, tools, yosys
+from spikewright_boards.flow.bitstream import TimingMissed, synthesize
 from spikewright_hw import rom
 from spikewright_hw.verilog import generate
 
@@ -163,38 +163,6 @@ def test_a_core_that_is_loaded_at_run_time(tmp_path: Path, monkeypatch: pytest.M
     }
 
 
-@pytest.mark.parametrize(
-    ("memories", "single_port", "bits"),
-    [
-        ({}, (4, 1 << 14, 16), 0),
-        ({"a": (100, 16), "b": (90, 16)}, (4, 1 << 14, 16), 1440),
-        ({"a": (100, 16), "b": (90, 16)}, (1, 1 << 14, 16), 1600),
-        ({"a": (100, 16), "b": (90, 16)}, (0, 1, 1), 0),
-        # Two for a wide memory, two for a deep one; those of one size go together.
-        ({"wide": (500, 17), "deep": (16385, 1), "small": (10, 10)}, (4, 1 << 14, 16), 8500),
-        ({"a": (100, 16), "b": (100, 16), "c": (80, 20), "d": (9, 16)}, (4, 1 << 14, 16), 1600),
-        ({"a": (100, 16), "b": (100, 16), "c": (80, 20), "d": (9, 16)}, (3, 1 << 14, 16), 0),
-    ],
-)
-def test_the_largest_memories_have_a_single_port(
-    memories: dict[str, tuple[int, int]], single_port: tuple[int, int, int], bits: int
-) -> None:
-    load = {"memories": {name: {"words": words, "width": width} for name, (words, width) in memories.items()}}
-    assert flow._single_port_bits(single_port, Path("build"), {"load": load}) == bits
-
-
-def test_memories_of_a_damaged_manifest() -> None:
-    large = find("icebreaker").device.single_port
-    for memories, message in (
-        (None, "build/manifest.json: load.memories must be an object, not None"),
-        ({"a": {"words": 3}}, "build/manifest.json: load.memories.a must have words and width, not {'words': 3}"),
-        ({"a": 3}, "build/manifest.json: load.memories.a must have words and width, not 3"),
-    ):
-        with pytest.raises(InputError) as caught:
-            flow._single_port_bits(large, Path("build"), {"load": {"memories": memories}})
-        assert str(caught.value) == message
-
-
 def test_a_memory_in_flip_flops_is_named(tmp_path: Path) -> None:
     need("yosys", "nextpnr-ice40", "icepack")
     # iCE40 has no memory that is read without a clock.
@@ -266,7 +234,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise KeyboardInterrupt
 
     need("yosys", "nextpnr-ice40", "icepack")
-    monkeypatch.setattr(flow, "run_tool", interrupt)
+    monkeypatch.setattr(yosys, "run_tool", interrupt)
     build = write_core(tmp_path / "build")
     with pytest.raises(KeyboardInterrupt):
         synthesize(build, "icebreaker")
@@ -280,7 +248,8 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*arguments: object) -> None:
         raise AssertionError("no tool must run")
 
-    monkeypatch.setattr(flow, "run_tool", run)
+    monkeypatch.setattr(yosys, "run_tool", run)
+    monkeypatch.setattr(nextpnr, "run_tool", run)
 
 
 def test_bad_requests(no_tools: None, tmp_path: Path) -> None:

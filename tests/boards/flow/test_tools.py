@@ -8,8 +8,8 @@ import pytest
 
 from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.support.environment import KEPT
-from spikewright_boards import tools
-from spikewright_boards.tools import ToolError, find_tool, run_tool, tool_version
+from spikewright_boards.flow import tools
+from spikewright_boards.flow.tools import ToolError, find_tool, run_tool, tool_version
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
-from spikewright_boards.uart import UartReceiver, UartTransmitter, baud_divisor
+from spikewright_boards.link.uart import UartReceiver, UartTransmitter, baud_divisor
 
 DIVISOR = 12
 CLOCK = 1e-6

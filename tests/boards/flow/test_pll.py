@@ -1,6 +1,6 @@
 import pytest
 
-from spikewright_boards.pll import PllSettings, pll_settings
+from spikewright_boards.flow.pll import PllSettings, pll_settings
 
 
 @pytest.mark.parametrize("wanted", [12.5, 40, 66, 75, 80, 83.3, 90, 96, 100, 120, 133])

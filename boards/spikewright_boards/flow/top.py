@@ -9,12 +9,18 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Instance, 
 from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
-from .bridge import UartBridge
-from .catalog import FullBoard, Light
-from .pll import PllSettings, pll_settings
-from .protocol import StreamFormat
-from .uart import baud_divisor
+from spikewright_boards.catalog import FullBoard, Light
+from spikewright_boards.link.bridge import UartBridge
+from spikewright_boards.link.protocol import StreamFormat
+from spikewright_boards.link.uart import baud_divisor
+from spikewright_hw.verilog import TOP as CORE_NAME
 
+from .pll import PllSettings, pll_settings
+
+TOP = "top"
+"""Name of the top level's module, and of the files that are made of it."""
+CORE = f"{CORE_NAME}.v"
+"""The Verilog of the core, beside it."""
 BAUD = 1_000_000
 
 
@@ -103,7 +109,7 @@ class BoardTop(Elaboratable):
             ready = bridge.loaded
             failed = failed | bridge.load_error
         m.submodules.core = Instance(
-            "spikewright_core",
+            CORE_NAME,
             i_clk=ClockSignal(),
             i_rst=bridge.core_reset,
             i_s_axis_tdata=events.payload.data,

@@ -14,19 +14,9 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.capacity import capacity_for, pack_into
 from spikewright.layout.pack import pack
-from spikewright_boards.bridge import Bridge, UartBridge
-from spikewright_boards.protocol import (
-    OVERFLOW,
-    PROTOCOL_ERROR,
-    UNLOADED,
-    LoadReply,
-    Result,
-    ResultDecoder,
-    StreamFormat,
-    beats,
-    encode,
-    encode_load,
-)
+from spikewright_boards.link.bridge import Bridge, UartBridge
+from spikewright_boards.link.host import LoadReply, Result, ResultDecoder, beats, encode, encode_load
+from spikewright_boards.link.protocol import OVERFLOW, PROTOCOL_ERROR, UNLOADED, StreamFormat
 from spikewright_hw.core import AxiCore
 
 DIVISOR = 8

@@ -1,6 +1,6 @@
 from typing import Any
 
-from spikewright_boards.netlist import Memory, count_flip_flops, find_memories
+from spikewright_boards.flow.netlist import Memory, count_flip_flops, find_memories
 
 
 def memory_cell(words: int, width: int, writes: int, collision_free: bool = True, clocked: bool = True) -> Any:

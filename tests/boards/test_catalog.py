@@ -54,11 +54,17 @@ def test_one_board_more_is_found(extra: None) -> None:
     assert [find(name).name for name in names()] == list(names())
 
 
-@pytest.mark.parametrize("name", ["arty", "ulx3s_85f", "", "__init__"])
+@pytest.mark.parametrize("name", ["arty", "", "__init__"])
 def test_unknown_boards_are_refused(name: str) -> None:
     with pytest.raises(InputError) as caught:
         find(name)
     assert str(caught.value) == f"board must be one of icebreaker, ulx3s-85f, not {name!r}"
+
+
+def test_a_board_that_is_nearly_known_is_named() -> None:
+    with pytest.raises(InputError) as caught:
+        find("ulx3s_85f")
+    assert str(caught.value) == "board must be one of icebreaker, ulx3s-85f, not 'ulx3s_85f'; did you mean ulx3s-85f?"
 
 
 def test_boards_that_contradict_themselves_are_refused() -> None:

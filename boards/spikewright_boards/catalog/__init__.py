@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from spikewright.contract.devices import Board, Flow
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, suggestion
 
 Light = tuple[str, int]
 """Name and number of a resource of the platform."""
@@ -92,6 +92,6 @@ def find(name: str) -> FullBoard:
         If there is none.
     """
     if name not in names():
-        raise InputError(f"board must be one of {', '.join(names())}, not {name!r}")
+        raise InputError(f"board must be one of {', '.join(names())}, not {name!r}{suggestion(name, names())}")
     board: FullBoard = import_module(f"{__name__}.{name.replace('-', '_')}").BOARD
     return board

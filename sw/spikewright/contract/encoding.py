@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from spikewright.contract import found
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, suggestion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +88,8 @@ def encoding_named(name: str) -> Encoding:
         If there is none.
     """
     if name not in encoding_names():
-        raise InputError(f"encoding must be one of {', '.join(encoding_names())}, not {name!r:.60}")
+        near = suggestion(name, encoding_names())
+        raise InputError(f"encoding must be one of {', '.join(encoding_names())}, not {name!r:.60}{near}")
     return _made(found.class_in(_PACKAGE, name, Encoding))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+_LONGEST_NAME = 60
+
 
 class InputError(ValueError):
     """Bad input: one line that names the thing, the constraint and the value. The command line exits with 2."""
@@ -13,3 +17,17 @@ class ToolTrouble(InputError):
 
 class CheckFailed(Exception):
     """The command ran, and what it checked does not hold. The command line exits with 1."""
+
+
+def suggestion(given: object, known: Iterable[str]) -> str:
+    """`; did you mean NAME?`, to end a message with: the known name that is nearest to a given one, empty if none is.
+
+    Case and leading dashes do not count; a number is near to nothing, and neither is what is no text or a long one.
+    """
+    if not isinstance(given, str) or given.isdecimal() or len(given) > _LONGEST_NAME:
+        return ""
+    from difflib import get_close_matches  # takes its time, and is for errors only
+
+    names = {name.lower().lstrip("-"): name for name in known}
+    near = get_close_matches(given.lower().lstrip("-"), names, n=1)
+    return f"; did you mean {names[near[0]]}?" if near else ""

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, suggestion
 from spikewright.data.config import DataConfig
 from spikewright.learn.config_sections import (
     OWNERS,
@@ -103,7 +103,8 @@ def from_dict(values: object, kind: type[Any] = Config, where: str = "") -> Any:
     prefix = f"{where}." if where else ""
     for key in values:
         if key not in hints:
-            raise InputError(f"{prefix}{key} must be one of {', '.join(hints)}, not an unknown setting")
+            near = suggestion(key, hints)
+            raise InputError(f"{prefix}{key} must be one of {', '.join(hints)}, not an unknown setting{near}")
     arguments = {key: _convert(value, hints[key], f"{prefix}{key}") for key, value in values.items()}
     for item in dataclasses.fields(kind):
         required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
@@ -125,7 +126,8 @@ def _convert(value: object, kind: Any, name: str) -> Any:
         return tuple(_convert(item, get_args(kind)[0], f"{name}.{index}") for index, item in enumerate(value))
     if origin is Literal:
         if value not in get_args(kind):
-            raise InputError(f"{name} must be one of {', '.join(get_args(kind))}, not {value!r:.60}")
+            near = suggestion(value, get_args(kind))
+            raise InputError(f"{name} must be one of {', '.join(get_args(kind))}, not {value!r:.60}{near}")
         return value
     if isinstance(kind, types.UnionType):
         raise TypeError(f"{name}: unions are not supported")
@@ -170,7 +172,8 @@ def load_config(source: str | Path, settings: dict[str, str] | None = None) -> C
         elif path.name == str(source) and str(source) in shipped():
             raw = (resources.files("spikewright") / "configs" / f"{source}.toml").read_bytes()
         else:
-            raise InputError(f"config must be a TOML file or one of {', '.join(shipped())}, not {source}")
+            near = suggestion(str(source), shipped())
+            raise InputError(f"config must be a TOML file or one of {', '.join(shipped())}, not {source}{near}")
     except OSError as error:
         raise InputError(f"cannot read config {source}: {error}") from error
     try:
@@ -256,14 +259,15 @@ _SECTIONS: dict[str, type[Any]] = {
 }
 
 
+def _owners(key: str) -> list[str]:
+    """Sections that have a setting of this name."""
+    return [section for section, kind in _SECTIONS.items() if key in {f.name for f in dataclasses.fields(kind)}]
+
+
 def _full_name(name: str) -> str:
     head = name.split(".")[0]
-    if head in _SECTIONS:
-        return name
-    owners = [section for section, kind in _SECTIONS.items() if head in {f.name for f in dataclasses.fields(kind)}]
-    if len(owners) != 1:
-        raise InputError(f"--set {name} must name a setting such as training.epochs, not {name!r}")
-    return f"{owners[0]}.{name}"
+    owners = _owners(head)
+    return name if head in _SECTIONS or len(owners) != 1 else f"{owners[0]}.{name}"
 
 
 def _assign(values: dict[str, Any], full: str, text: str, name: str) -> None:
@@ -275,9 +279,9 @@ def _assign(values: dict[str, Any], full: str, text: str, name: str) -> None:
         elif isinstance(node, dict) and part in node:
             node = node[part]
         else:
-            raise InputError(f"--set {name} must name a setting such as training.epochs, not {name!r}")
+            raise _no_setting(name, full, values)
     if not isinstance(node, dict) or last not in node or isinstance(node[last], dict):
-        raise InputError(f"--set {name} must name a setting such as training.epochs, not {name!r}")
+        raise _no_setting(name, full, values)
     present = node[last]
     if isinstance(present, str):
         node[last] = text
@@ -286,3 +290,16 @@ def _assign(values: dict[str, Any], full: str, text: str, name: str) -> None:
         node[last] = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, KeyError, RecursionError):
         raise InputError(f"--set {name} must be a value such as {json.dumps(present)}, not {text!r:.60}") from None
+
+
+def _no_setting(name: str, full: str, values: dict[str, Any]) -> InputError:
+    """The error of a name, and what it may be that was meant."""
+    known = list(flatten(values))
+    if len(owners := _owners(name)) > 1:
+        near = f"; did you mean {' or '.join(f'{section}.{name}' for section in owners)}?"
+    elif "." in full:
+        near = suggestion(full, known)
+    else:
+        short = {key for _, _, key in (setting.partition(".") for setting in known) if len(_owners(key)) == 1}
+        near = suggestion(name, sorted(short))
+    return InputError(f"--set {name} must name a setting such as training.epochs, not {name!r}{near}")

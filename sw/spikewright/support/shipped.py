@@ -6,7 +6,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, suggestion
 
 SAMPLE = "synth_sample.h5"
 SAMPLE_NAME = "sample"
@@ -44,7 +44,8 @@ def checkpoint_path(path: Path | str) -> Path:
         return named
     if name in known:
         return asset(name + _CHECKPOINT)
-    raise InputError(f"checkpoint must be a file or one of {', '.join(known)}, not {path}")
+    near = suggestion(name, known)
+    raise InputError(f"checkpoint must be a file or one of {', '.join(known)}, not {path}{near}")
 
 
 def is_sample(data_dir: str | os.PathLike[str]) -> bool:
@@ -59,5 +60,6 @@ def is_sample(data_dir: str | os.PathLike[str]) -> bool:
     if path.exists() or path.name != os.fspath(data_dir):
         return False
     if path.name != SAMPLE_NAME:
-        raise InputError(f"data must be a folder or {SAMPLE_NAME}, the shipped recordings, not {data_dir}")
+        near = suggestion(path.name, [SAMPLE_NAME])
+        raise InputError(f"data must be a folder or {SAMPLE_NAME}, the shipped recordings, not {data_dir}{near}")
     return True

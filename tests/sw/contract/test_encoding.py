@@ -9,11 +9,17 @@ def test_of_equal_ones_the_first_is_chosen() -> None:
     assert encoding_names() == ("absolute", "relative", "bitmap")
 
 
-@pytest.mark.parametrize("name", ["huffman", "", "__init__", "../absolute", None, 3])
+@pytest.mark.parametrize("name", ["huffman", "", "__init__", "../x", None, 3])
 def test_an_encoding_that_is_not_there(name: object) -> None:
     with pytest.raises(InputError) as raised:
         encoding_named(name)  # type: ignore[arg-type]
     assert str(raised.value) == f"encoding must be one of absolute, relative, bitmap, not {name!r}"
+
+
+def test_an_encoding_that_is_nearly_there() -> None:
+    with pytest.raises(InputError) as raised:
+        encoding_named("relativ")
+    assert str(raised.value).endswith("bitmap, not 'relativ'; did you mean relative?")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 33, 64])

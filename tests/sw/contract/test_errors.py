@@ -1,8 +1,8 @@
-"""How a module that is run as a program ends."""
+"""How a module that is run as a program ends, and what a message says of a name that is nearly known."""
 
 import pytest
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, suggestion
 from spikewright.support.streams import exit_with
 
 
@@ -21,3 +21,21 @@ def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
         exit_with(main)
     assert left.value.code == 2
     assert capsys.readouterr().err == "spikewright: error: lanes must be 1 .. 64, not 65\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("trian", "; did you mean train?"),
+        ("TRAIN", "; did you mean train?"),
+        ("--tran", "; did you mean train?"),
+        ("board", "; did you mean --board?"),
+        ("--json", ""),
+        ("3", ""),
+        (3, ""),
+        (None, ""),
+        ("train" * 1000, ""),
+    ],
+)
+def test_the_nearest_name_is_suggested(given: object, near: str) -> None:
+    assert suggestion(given, ["train", "quantize", "--board", "32"]) == near

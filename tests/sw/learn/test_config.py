@@ -85,15 +85,29 @@ def test_settings_of_lists():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epoch": "3"}, "--set epoch must name a setting such as training.epochs, not 'epoch'"),
+        (
+            {"epoch": "3"},
+            "--set epoch must name a setting such as training.epochs, not 'epoch'; did you mean epochs?",
+        ),
+        (
+            {"trainng.lr": "3"},
+            "--set trainng.lr must name a setting such as training.epochs, not 'trainng.lr'; did you mean training.lr?",
+        ),
+        (
+            {"layers.1.neuron": "3"},
+            "--set layers.1.neuron must name a setting such as training.epochs, not 'layers.1.neuron'; "
+            "did you mean network.layers.1.neurons?",
+        ),
+        ({"colour": "3"}, "--set colour must name a setting such as training.epochs, not 'colour'"),
         (
             {"training.epoch": "3"},
-            "--set training.epoch must name a setting such as training.epochs, not 'training.epoch'",
+            "--set training.epoch must name a setting such as training.epochs, not 'training.epoch'; "
+            "did you mean training.epochs?",
         ),
         (
             {"network.layers.9.neurons": "3"},
             "--set network.layers.9.neurons must name a setting such as "
-            "training.epochs, not 'network.layers.9.neurons'",
+            "training.epochs, not 'network.layers.9.neurons'; did you mean network.layers.1.neurons?",
         ),
         ({"epochs": "many"}, "--set epochs must be a value such as 50, not 'many'"),
         ({"epochs": "2.5"}, "training.epochs must be an integer, not 2.5"),
@@ -179,7 +193,9 @@ def test_a_file_in_another_encoding(tmp_path, encoding, what):
 def test_missing_configuration_names_the_shipped_ones():
     with pytest.raises(InputError) as error:
         load_config("shdd")
-    assert str(error.value) == f"config must be a TOML file or one of {', '.join(shipped())}, not shdd"
+    assert (
+        str(error.value) == f"config must be a TOML file or one of {', '.join(shipped())}, not shdd; did you mean shd?"
+    )
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def test_every_name_is_a_checkpoint():
 def test_a_name_that_is_none_is_refused_with_those_that_are(capsys, command):
     out = ("-o", "model") if command == "quantize" else ()
     status, error = run(capsys, command, "synth-smal", *out, "--data", "sample")
-    assert (status, error) == (2, f"spikewright: error: checkpoint must be a file or one of {NAMES}, not synth-smal\n")
+    wanted = f"checkpoint must be a file or one of {NAMES}, not synth-smal; did you mean synth-small?"
+    assert (status, error) == (2, f"spikewright: error: {wanted}\n")
 
 
 def test_evaluates_and_quantizes_by_names_alone(capsys, tmp_path):
@@ -100,7 +101,8 @@ def test_the_sample_is_every_part_of_shd_and_nothing_else(tmp_path):
     assert str(error.value) == "data must be a folder for a network of ssc, not sample, which is for shd"
     with pytest.raises(InputError) as error:
         load_split(DataConfig(), "smaple", "test", timesteps=100)
-    assert str(error.value) == "data must be a folder or sample, the shipped recordings, not smaple"
+    wanted = "data must be a folder or sample, the shipped recordings, not smaple; did you mean sample?"
+    assert str(error.value) == wanted
     (tmp_path / "sample").mkdir()
     assert not is_sample("sample")
     assert file_of(DataConfig(), "sample", "test").name == "shd_test.h5"
@@ -112,4 +114,5 @@ def test_sweeps_over_the_sample(capsys, tmp_path):
     assert (status, report["finished"]) == (0, 1)
     status, error = run(capsys, *words, "--data", "smaple", "--lambdas", "0.1")
     assert status == 2
-    assert error == "spikewright: error: data must be a folder or sample, the shipped recordings, not smaple\n"
+    wanted = "data must be a folder or sample, the shipped recordings, not smaple; did you mean sample?"
+    assert error == f"spikewright: error: {wanted}\n"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+
+from spikewright import __version__
+from spikewright.contract.errors import suggestion
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Outcome:
     Parameters
     ----------
     report : mapping
-        The JSON object of `--json`.
+        What `--json` prints, behind the name of the document and the version of the package.
     rows : list of (label, value)
         The table that people read.
     failed : str, optional
@@ -34,15 +38,50 @@ class Outcome:
         width = max((len(label) for label, _ in self.rows), default=0)
         return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in self.rows)
 
+    def document(self, schema: str) -> dict[str, Any]:
+        """The JSON object of `--json`."""
+        return {"schema": schema, "version": __version__, **self.report}
+
 
 CONTINUES = "the same command continues it"
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument parser whose errors are one line, as all errors of the command line."""
+    """Argument parser whose errors are one line, as all errors of the command line, and tell what is nearly right."""
+
+    def parse_known_args(  # type: ignore[override] # of two overloads, the one that is used
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        words = sys.argv[1:] if args is None else list(args)
+        for word in self._own(words):
+            name = word.partition("=")[0]
+            if name.startswith("--") and " " not in name and name not in self._option_string_actions:
+                # Told before what is missing, as that often is what was misspelt.
+                self.error(f"unknown option {name}{suggestion(name, self._option_string_actions)}")
+        found, rest = super().parse_known_args(words, namespace)
+        if rest:
+            self.error(f"unknown argument {rest[0]}")
+        return found, rest
+
+    def _own(self, words: Sequence[str]) -> Iterator[str]:
+        """Words up to the command that another parser reads, or to `--`."""
+        for word in words:
+            if word == "--" or (self._subparsers is not None and not word.startswith("-")):
+                return
+            yield word
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, not_among(str(value), map(str, action.choices)))
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"spikewright: error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+
+def not_among(given: str, known: Iterable[str]) -> str:
+    """The message for a name that is none of those that are known."""
+    known = list(known)
+    return f"must be one of {', '.join(known)}, not {given!r}{suggestion(given, known)}"
 
 
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse gives this type no public name
@@ -71,7 +110,8 @@ def add_command(
         allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
-    parser.set_defaults(run=run, continues=CONTINUES if resumable else "")
+    schema = f"{parser.prog.replace(' ', '-')}-1"
+    parser.set_defaults(run=run, schema=schema, continues=CONTINUES if resumable else "")
     return parser
 
 
@@ -135,7 +175,7 @@ class _Boards:
 def _board(text: str) -> str:
     """Option type: the name of a board."""
     if text not in (names := list(_Boards())):
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}, not {text!r}")
+        raise argparse.ArgumentTypeError(not_among(text, names))
     return text
 
 

@@ -1,7 +1,8 @@
 """The command line: parsing, exit status, and what goes to which stream.
 
-Results go to standard output: a table, or with `--json` exactly one JSON object. All else goes to standard error. Exit
-status: 0 done, 1 the check failed, 2 bad input (one line says what), 130 interrupted.
+Results go to standard output: a table, or with `--json` exactly one JSON object, which tells its kind (`schema`) and
+the `version` of the package. All else goes to standard error. Exit status: 0 done, 1 the check failed, 2 bad input (one
+line says what), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"spikewright {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"spikewright {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
         command.add(subparsers)
@@ -98,12 +99,12 @@ def _complain(kind: str, *messages: object) -> None:
     print(": ".join(["spikewright", kind, *(" ".join(str(m).split()) for m in messages)]), file=sys.stderr, flush=True)
 
 
-def _text(outcome: Outcome, as_json: bool) -> str:
+def _text(outcome: Outcome, args: Namespace) -> str:
     import json
 
     if outcome.silent:
         return ""
-    return json.dumps(outcome.report, allow_nan=False) if as_json else outcome.table()
+    return json.dumps(outcome.document(args.schema), allow_nan=False) if args.json else outcome.table()
 
 
 def _run(argv: Sequence[str] | None, running: list[Namespace]) -> int:
@@ -111,8 +112,9 @@ def _run(argv: Sequence[str] | None, running: list[Namespace]) -> int:
     from spikewright.support.streams import prepare
 
     prepare()
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        args = build_parser().parse_args(argv)
+        args = build_parser().parse_args(argv or ["--help"])
     except Stopped:
         raise
     except OSError as error:  # Of standard output: some versions of Python let it pass where they print help.
@@ -123,7 +125,7 @@ def _run(argv: Sequence[str] | None, running: list[Namespace]) -> int:
     try:
         with _stdout_to_stderr():
             outcome: Outcome = args.run(args)
-        status = _print(_text(outcome, args.json))
+        status = _print(_text(outcome, args))
         if outcome.failed is not None:
             raise CheckFailed(outcome.failed)
     except InputError as error:

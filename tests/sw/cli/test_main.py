@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from spikewright import __version__
 from spikewright.cli import commands
 from spikewright.cli import main as cli
 from spikewright.cli.base import Outcome, add_command
@@ -17,6 +18,7 @@ from spikewright.cli.commands import COMMANDS
 from spikewright.contract.errors import CheckFailed, InputError
 
 Run = Callable[[argparse.Namespace], Outcome]
+NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
 
 @pytest.fixture
@@ -55,7 +57,8 @@ def test_the_table_is_all_there_is_on_stdout(fake: Callable[[Run], None], capsys
 def test_json_is_one_object_on_stdout(fake: Callable[[Run], None], capsys: pytest.CaptureFixture[str]) -> None:
     fake(good)
     assert cli.main(["fake", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"accuracy": 0.5}
+    document = {"schema": "spikewright-fake-1", "version": __version__, "accuracy": 0.5}
+    assert json.loads(capsys.readouterr().out) == document
 
 
 def test_child_processes_do_not_reach_stdout(fake: Callable[[Run], None], capfd: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +69,7 @@ def test_child_processes_do_not_reach_stdout(fake: Callable[[Run], None], capfd:
     fake(run)
     assert cli.main(["fake", "--json"]) == 0
     out, err = capfd.readouterr()
-    assert out == '{"a": 1}\n'
+    assert out == f'{{"schema": "spikewright-fake-1", "version": "{__version__}", "a": 1}}\n'
     assert err == "chatter of a child\n"
 
 
@@ -74,7 +77,7 @@ def test_a_failed_check_reports_and_exits_1(fake: Callable[[Run], None], capsys:
     fake(lambda args: Outcome({"mismatches": 2}, failed="2 mismatches"))
     assert cli.main(["fake", "--json"]) == 1
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"mismatches": 2}
+    assert json.loads(out)["mismatches"] == 2
     assert err == "spikewright: failed: 2 mismatches\n"
 
 
@@ -111,7 +114,36 @@ def test_bugs_are_not_hidden(fake: Callable[[Run], None], error: Exception) -> N
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "the following arguments are required: COMMAND (see `spikewright --help`)"),
+        (
+            ["trian"],
+            f"argument COMMAND: must be one of {', '.join(NAMES)}, not 'trian'; did you mean train? "
+            "(see `spikewright --help`)",
+        ),
+        (
+            ["data", "etch"],
+            "argument ACTION: must be one of synth, fetch, info, not 'etch'; did you mean fetch? "
+            "(see `spikewright data --help`)",
+        ),
+        (["--verson"], "unknown option --verson; did you mean --version? (see `spikewright --help`)"),
+        (["--json"], "unknown option --json (see `spikewright --help`)"),
+        # What is missing is what was misspelt.
+        (["train", "--dat=d"], "unknown option --dat; did you mean --data? (see `spikewright train --help`)"),
+        (["train", "shd", "--data", "d", "--out", "r", "x"], "unknown argument x (see `spikewright train --help`)"),
+        (["demo", "-q"], "unknown argument -q (see `spikewright demo --help`)"),
+        (
+            ["generate", "m", "-o", "b", "--encoding", "Bitmpa"],
+            "argument --encoding: must be one of auto, absolute, relative, bitmap, not 'Bitmpa'; did you mean bitmap? "
+            "(see `spikewright generate --help`)",
+        ),
+        (
+            ["synth", "b", "--board", "ulx3s"],
+            "argument --board: must be one of icebreaker, ulx3s-85f, not 'ulx3s'; did you mean ulx3s-85f? "
+            "(see `spikewright synth --help`)",
+        ),
+        (
+            ["report", "r", "--lanes", "3"],
+            "argument --lanes: must be one of 1, 2, 4, 8, 16, 32, 64, not '3' (see `spikewright report --help`)",
+        ),
         (["data"], "the following arguments are required: ACTION (see `spikewright data --help`)"),
         (["synth", "b"], "the following arguments are required: --board (see `spikewright synth --help`)"),
         (
@@ -145,6 +177,22 @@ def test_bad_arguments_are_one_line(argv: list[str], message: str, capsys: pytes
     assert capsys.readouterr() == ("", f"spikewright: error: {message}\n")
 
 
+def test_what_looks_like_an_option_may_be_text() -> None:
+    args = cli.build_parser().parse_args(["report", "--title", "--- runs of today ---", "--", "--runs"])
+    assert (args.title, args.runs) == ("--- runs of today ---", [Path("--runs")])
+
+
+def test_bare_it_prints_its_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli.main([]) == 0
+    bare = capsys.readouterr()
+    assert cli.main(["--help"]) == 0
+    assert (bare.out, bare.err) == (capsys.readouterr().out, "")
+    assert bare.out.startswith("usage: spikewright ")
+    monkeypatch.setattr(sys, "argv", ["spikewright"])
+    assert cli.main() == 0
+    assert capsys.readouterr() == bare
+
+
 def test_the_lanes_of_the_command_line_are_those_of_the_specification() -> None:
     from spikewright.cli.generate import LANES
     from spikewright.contract.layout import LANES as SUPPORTED
@@ -153,8 +201,7 @@ def test_the_lanes_of_the_command_line_are_those_of_the_specification() -> None:
 
 
 def subcommands() -> list[list[str]]:
-    names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
-    return [["data", "synth"], ["data", "fetch"], ["data", "info"], *([name] for name in names if name != "data")]
+    return [["data", "synth"], ["data", "fetch"], ["data", "info"], *([name] for name in NAMES if name != "data")]
 
 
 def test_the_commands_are_the_pipeline() -> None:
@@ -176,6 +223,13 @@ def test_the_commands_are_the_pipeline() -> None:
 
 
 @pytest.mark.parametrize("argv", subcommands(), ids=" ".join)
+def test_every_document_has_a_name_of_its_own(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*argv, "--help"]) == 0
+    example = capsys.readouterr().out.partition("example:\n")[2].splitlines()[0].split()
+    assert cli.build_parser().parse_args(example[1:]).schema == "-".join(["spikewright", *argv, "1"])
+
+
+@pytest.mark.parametrize("argv", subcommands(), ids=" ".join)
 def test_help_has_an_example_that_parses(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*argv, "--help"]) == 0
     text = capsys.readouterr().out
@@ -190,8 +244,9 @@ def run(argv: list[str], **options: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload, no-any-return]
 
 
-def test_the_module_runs() -> None:
-    process = run(["--version"])
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_module_runs(option: str) -> None:
+    process = run([option])
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "spikewright 0.1.0\n", "")
 

@@ -1,4 +1,4 @@
-"""Reads the columns of an SHD-format HDF5 file; run as a process of its own by `spikewright.data.isolated`.
+"""Reads HDF5 files, recordings or whole trees; run as a process of its own by `spikewright.data.isolated`.
 
 The HDF5 library trusts what it reads: from a damaged file it may allocate gigabytes, loop for ever or crash. Here it
 does so under limits, and without anybody else. This file imports nothing of Spikewright, as it is run as a script.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import resource
 import sys
@@ -28,6 +29,20 @@ MAX_SAMPLES = 10_000_000
 
 MAX_KEYS = 1 << 16
 """More names of classes than this are damage too."""
+
+MAX_ITEMS = 20_000
+"""More groups and data sets than this in a tree are damage, or a group that is in itself."""
+
+MAX_DEPTH = 24
+"""Groups within groups."""
+
+MAX_DIMENSIONS = 8
+
+MAX_TEXT = 1 << 16
+"""Most texts of a data set, and longest text."""
+
+TREE_BYTES = 256 << 20
+"""Most bytes of all data sets of a tree, beyond four times those of its file: compressed zeros cost a file nothing."""
 
 MEMORY = 512 << 20
 """Bytes beyond those of a fresh process, and beyond `MEMORY_PER_BYTE` of the file, that reading may take."""
@@ -117,6 +132,61 @@ def _read(item: h5py.Dataset, rows: list[int]) -> list[Array]:
     return [item[row] for row in rows]
 
 
+class Tree:
+    """Everything in a file: groups, texts and arrays of numbers, the arrays in the order of their index."""
+
+    def __init__(self, file: h5py.File, size: int) -> None:
+        self.arrays: list[Array] = []
+        self._items = 0
+        self._left = TREE_BYTES + 4 * size
+        self.root = self._group(file, "", 0)
+
+    def _group(self, group: h5py.Group, name: str, depth: int) -> dict[str, Any]:
+        if depth > MAX_DEPTH:
+            raise Refused(f"{name} must be at most {MAX_DEPTH} groups deep")
+        items = {}
+        for key in group:
+            inner = f"{name}/{key}".lstrip("/")
+            self._items += 1
+            if self._items > MAX_ITEMS:
+                raise Refused(f"groups and data sets must be at most {MAX_ITEMS}, not more")
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise Refused(f"{inner} must be in the file itself, not behind a link")
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                items[key] = {"group": self._group(item, inner, depth + 1)}
+            elif isinstance(item, h5py.Dataset):
+                items[key] = self._data(item, inner)
+            else:
+                raise Refused(f"{inner} must be a group or a data set, not a {type(item).__name__.lower()}")
+        return items
+
+    def _data(self, item: h5py.Dataset, name: str) -> dict[str, Any]:
+        if item.is_virtual or item.external:
+            raise Refused(f"{name} must be in the file itself, not in another one")
+        if item.shape is None:
+            raise Refused(f"{name} must have a value, not none")
+        shape = [int(length) for length in item.shape]
+        if len(shape) > MAX_DIMENSIONS:
+            raise Refused(f"{name} must have at most {MAX_DIMENSIONS} dimensions, not {len(shape)}")
+        values = math.prod(shape)
+        self._left -= values * item.dtype.itemsize
+        if self._left < 0:
+            raise Refused(f"{name} must hold no more than the file promises, not {values} values")
+        if item.dtype.kind == "S" or h5py.check_string_dtype(item.dtype) is not None:
+            if values > MAX_TEXT or item.dtype.itemsize > MAX_TEXT:
+                raise Refused(f"{name} must be at most {MAX_TEXT} texts of as many letters, not {values}")
+            texts = [bytes(text) for text in np.asarray(item[()], object).ravel()]
+            if any(len(text) > MAX_TEXT for text in texts):
+                raise Refused(f"{name} must be texts of at most {MAX_TEXT} letters, not longer ones")
+            return {"shape": shape, "texts": [text.decode("utf-8", "backslashreplace") for text in texts]}
+        if item.dtype.kind not in "biuf" or item.dtype.itemsize > 8:
+            raise Refused(f"{name} must be numbers or text, not {item.dtype}")
+        array = np.asarray(item[()])
+        self.arrays.append((array.astype(np.uint8) if array.dtype.kind == "b" else array).reshape(-1))
+        return {"shape": shape, "array": len(self.arrays) - 1}
+
+
 def limit(memory: int, seconds: int) -> None:
     """Bound what the process takes from now on: bytes in all, and seconds of a processor."""
     for kind, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, int(time.process_time()) + seconds)):
@@ -165,6 +235,12 @@ def serve(requests: BinaryIO, out: BinaryIO) -> None:
                 columns = Columns(file)
                 arrays = [columns.labels] + ([] if columns.speakers is None else [columns.speakers])
                 _answer(out, {"samples": columns.samples, "keys": columns.keys}, arrays)
+            elif "tree" in request:
+                size = Path(request["tree"]).stat().st_size
+                limit(fresh + MEMORY + MEMORY_PER_BYTE * size, request["seconds"])
+                file = h5py.File(request["tree"], "r")
+                tree = Tree(file, size)
+                _answer(out, {"tree": tree.root}, tree.arrays)
             elif columns is None:
                 _answer(out, {"error": "no file is open"}, [])
             else:

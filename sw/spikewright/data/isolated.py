@@ -14,12 +14,15 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from spikewright.contract.errors import InputError
 
 SCRIPT = Path(__file__).with_name("hdf5.py")
 
@@ -79,6 +82,14 @@ class Reader:
     def rows(self, rows: list[int]) -> list[Array]:
         """Of these rows of the file: numbers of times and of units, and all times and units, back to back."""
         return self._ask({"rows": rows})[1]
+
+    def tree(self, path: Path) -> dict[str, Any]:
+        """Everything in a file: each group a dict by name; each data set an array, or a text or a nested list of them.
+
+        Links, references, compound types and more than the file can hold are refused.
+        """
+        answer, arrays = self._ask({"tree": str(path.resolve())})
+        return {name: _value(item, arrays) for name, item in answer["tree"].items()}
 
     def release(self) -> None:
         """Close the file, so that others may write it."""
@@ -147,6 +158,14 @@ class Reader:
         return Damaged(f"the HDF5 library crashed, {reason}")
 
 
+def _value(item: dict[str, Any], arrays: list[Array]) -> Any:
+    if "group" in item:
+        return {name: _value(inner, arrays) for name, inner in item["group"].items()}
+    if "texts" in item:
+        return np.array(item["texts"], object).reshape(item["shape"]).tolist()
+    return arrays[item["array"]].reshape(item["shape"])
+
+
 _idle: list[Reader] = []
 
 
@@ -169,6 +188,35 @@ def give_back(reader: Reader) -> None:
         _idle.append(reader)
     else:
         reader.close()
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[Reader]:
+    """A reader for a file that is to be `what`, a kind of HDF5 file; what goes wrong is an InputError of one line.
+
+    Raises
+    ------
+    InputError
+        The file is missing, in use, truncated, not HDF5, or not what it should be; names the file and the field.
+    """
+    try:
+        if not path.is_file():
+            found = "a folder" if path.is_dir() else "a device" if path.exists() else "missing"
+            raise InputError(f"{path} must be {what}, not {found}")
+        path.open("rb").close()  # what the system refuses is no damage
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    reader = borrow()
+    try:
+        yield reader
+    except Refused as error:
+        raise InputError(f"{path}: {error}") from None
+    except Busy as error:
+        raise InputError(f"{path} must not be in use, but {error}") from None
+    except Damaged as error:
+        raise InputError(f"{path} must be a complete HDF5 file, not a damaged or different one ({error})") from None
+    finally:
+        give_back(reader)
 
 
 @atexit.register

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_labels
-from spikewright.data.isolated import Busy, Damaged, Reader, Refused, borrow, give_back
+from spikewright.data.isolated import Reader, reading
 
 CHANNELS = 700
 """Channels of the inner-ear model; a unit is a number below it."""
@@ -209,24 +209,8 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[SpikeFile]:
         field.
     """
     path = Path(path)
-    try:
-        if not path.is_file():
-            what = "a folder" if path.is_dir() else "a device" if path.exists() else "missing"
-            raise InputError(f"{path} must be an SHD-format HDF5 file, not {what}")
-        path.open("rb").close()  # what the system refuses is no damage
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    reader = borrow()
-    try:
+    with reading(path, "an SHD-format HDF5 file") as reader:
         yield SpikeFile(path, reader)
-    except Refused as error:
-        raise InputError(f"{path}: {error}") from None
-    except Busy as error:
-        raise InputError(f"{path} must not be in use, but {error}") from None
-    except Damaged as error:
-        raise InputError(f"{path} must be a complete HDF5 file, not a damaged or different one ({error})") from None
-    finally:
-        give_back(reader)
 
 
 def load(

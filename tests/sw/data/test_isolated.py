@@ -160,3 +160,32 @@ def test_an_interrupted_answer_is_not_taken_for_the_next(reader: isolated.Reader
         opened._reader.rows([0])
     assert not reader.alive
     assert len(load(file)) == 4
+
+
+def test_a_whole_tree_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tree.h5"
+    with h5py.File(path, "w") as file:
+        file["text"] = "one"
+        file["inner/texts"] = ["two", "three"]
+        file["inner/numbers"] = np.arange(6, dtype=">f4").reshape(2, 3)
+        file["inner/yes"] = np.array([True, False])
+        file["empty"] = np.zeros((0, 2))
+        file.create_group("nothing")
+    with isolated.reading(path, "a tree") as reader:
+        tree = reader.tree(path)
+    assert sorted(tree) == ["empty", "inner", "nothing", "text"]
+    assert (tree["text"], tree["nothing"], tree["empty"].shape) == ("one", {}, (0, 2))
+    assert tree["inner"]["texts"] == ["two", "three"]
+    assert tree["inner"]["numbers"].tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    assert tree["inner"]["yes"].tolist() == [1, 0]
+
+
+def test_a_file_that_is_no_tree_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="must be a tree, not a folder"), isolated.reading(tmp_path, "a tree"):
+        pass
+    path = tmp_path / "tree.h5"
+    with h5py.File(path, "w") as file:
+        file["ninth"] = np.zeros((1,) * 9)
+    refused = pytest.raises(InputError, match="ninth must have at most 8 dimensions, not 9")
+    with refused, isolated.reading(path, "a tree") as reader:
+        reader.tree(path)

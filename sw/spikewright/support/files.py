@@ -257,8 +257,8 @@ def _finite(text: str) -> float:
     return value
 
 
-def parse_json(text: bytes | str) -> Any:
-    """Value of JSON by anybody.
+def parse_json(text: bytes | str, *, finite: bool = True) -> Any:
+    """Value of JSON by anybody; without `finite`, numbers may be infinite or none, which Python writes.
 
     Raises
     ------
@@ -268,14 +268,15 @@ def parse_json(text: bytes | str) -> Any:
     """
     try:
         text = decode_text(text) if isinstance(text, bytes) else text
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
+        number = _finite if finite else float
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=number, parse_float=number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{error!s:.200}") from None
 
 
-def read_json(path: Path | str, what: str, *, limit: int = 16 << 20) -> dict[str, Any]:
+def read_json(path: Path | str, what: str, *, limit: int = 16 << 20, finite: bool = True) -> dict[str, Any]:
     """Read a JSON object written by anybody.
 
     Parameters
@@ -285,6 +286,8 @@ def read_json(path: Path | str, what: str, *, limit: int = 16 << 20) -> dict[str
         What the file is, for error messages: "manifest".
     limit : int
         Largest size in bytes that is read.
+    finite : bool
+        Refuse numbers that are infinite or none, as JSON does.
 
     Raises
     ------
@@ -301,7 +304,7 @@ def read_json(path: Path | str, what: str, *, limit: int = 16 << 20) -> dict[str
     if len(raw) > limit:
         raise InputError(f"{what} {path} must be at most {limit} bytes, not {path.stat().st_size}")
     try:
-        value = parse_json(raw)
+        value = parse_json(raw, finite=finite)
     except ValueError as error:
         raise InputError(f"{what} {path} must be JSON, not a file with: {error}") from error
     if not isinstance(value, dict):

@@ -13,6 +13,7 @@ ORDER = (
     "spikewright.support",
     "spikewright.data",
     "spikewright.learn",
+    "spikewright.nir",
     "spikewright.integer",
     "spikewright.layout",
     "spikewright.predict",

@@ -1,0 +1,1 @@
+"""Networks of other libraries, by files of the Neuromorphic Intermediate Representation (NIR)."""

@@ -27,14 +27,19 @@ class Outcome:
         Why the check failed: one line on standard error, exit status 1.
     silent : bool
         Print nothing, as another process prints the same.
+    text : str
+        Printed for people instead of a table.
     """
 
     report: Mapping[str, Any]
     rows: list[tuple[str, str]] = field(default_factory=list)
     failed: str | None = None
     silent: bool = False
+    text: str = ""
 
     def table(self) -> str:
+        if self.text:
+            return self.text
         width = max((len(label) for label, _ in self.rows), default=0)
         return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in self.rows)
 

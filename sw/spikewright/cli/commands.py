@@ -1,6 +1,9 @@
 """The commands, in the order of the pipeline. These modules import the rooms only when they run."""
 
 from spikewright.cli import (
+    checkpoints,
+    completion,
+    configs,
     data,
     demo,
     evaluate,
@@ -14,4 +17,7 @@ from spikewright.cli import (
     train,
 )
 
-COMMANDS = (data, train, sweep, report, evaluate, quantize, explore, generate, simulate, synth, demo)
+COMMANDS = (
+    *(data, train, sweep, report, evaluate, quantize, explore, generate, simulate, synth, demo),
+    *(configs, checkpoints, completion),
+)

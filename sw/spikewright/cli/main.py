@@ -51,6 +51,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("-V", "--version", action="version", version=f"spikewright {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    parser.set_defaults(all_commands=parser)
     for command in COMMANDS:
         command.add(subparsers)
     return parser

@@ -29,6 +29,7 @@ from spikewright.learn.config_sections import (
 from spikewright.support.checks import require
 from spikewright.support.files import decode_text
 from spikewright.support.settings import flatten
+from spikewright.support.shipped import configs
 
 __all__ = [
     "AugmentConfig",
@@ -143,8 +144,7 @@ _KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "tex
 
 def shipped() -> list[str]:
     """Names of the configurations that come with the package."""
-    folder = resources.files("spikewright") / "configs"
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return list(configs())
 
 
 def load_config(source: str | Path, settings: dict[str, str] | None = None) -> Config:

@@ -28,6 +28,19 @@ def checkpoints() -> list[str]:
     return sorted(item.name.removesuffix(_CHECKPOINT) for item in folder.iterdir() if item.name.endswith(_CHECKPOINT))
 
 
+def about_checkpoint(name: str) -> str:
+    """What a shipped checkpoint is, in one line: the first one of its card that is no heading."""
+    lines = asset(f"{name}.md").read_text("utf-8").splitlines()
+    return next(line for line in lines if line and not line.startswith("#"))
+
+
+def configs() -> dict[str, str]:
+    """Names of the configurations that come with the package, and what each is in one line: its first comment."""
+    folder = resources.files("spikewright") / "configs"
+    files = {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
+    return {name: files[name].read_text("utf-8").partition("\n")[0].lstrip("# ") for name in sorted(files)}
+
+
 def checkpoint_path(path: Path | str) -> Path:
     """The file of a checkpoint that is given by its path, or by its name if it is shipped.
 

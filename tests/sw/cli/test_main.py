@@ -219,6 +219,9 @@ def test_the_commands_are_the_pipeline() -> None:
         "simulate",
         "synth",
         "demo",
+        "configs",
+        "checkpoints",
+        "completion",
     ]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.integers import IntArray, check_range, frozen, signed_bits
+from spikewright.contract.shown import Facts, Shown, percent, thousands
 
 Reset = Literal["hard", "soft"]
 MAX_DELAY = 4095
@@ -40,8 +41,8 @@ class Bounds:
         return signed_bits(*self.membrane)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class LayerSpec:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class LayerSpec(Shown):
     """One layer of an integer network.
 
     A step, in this order: decay, add all weighted events and the bias, compare (`>=`), emit, reset::
@@ -152,6 +153,19 @@ class LayerSpec:
         """Non-zero weights."""
         return int(np.count_nonzero(self.weights))
 
+    def title(self) -> str:
+        return f"{type(self).__name__}: {self.described()}"
+
+    def described(self) -> str:
+        """The layer in a line."""
+        parts = [f"{self.neurons} neurons", f"{self.inputs} inputs"]
+        if self.delays is not None:
+            parts.append(f"recurrent with delays {self.delays.min()} .. {self.delays.max()}")
+        parts.append("read-out" if self.readout else f"{self.reset} reset")
+        parts.append(f"leak {self.decay.multiplier}/{1 << self.decay.shift}")
+        zeros = percent(1 - self.synapses / self.weights.size)
+        return ", ".join([*parts, f"{self.weight_bits}-bit weights, {zeros} zero"])
+
     def step_input(self) -> tuple[IntArray, IntArray]:
         """Lowest and highest weighted sum of one step, bias excluded: two arrays (neurons,)."""
         weighted = (self.weights << self.weight_shift) * self._largest_values()
@@ -217,8 +231,8 @@ class LayerSpec:
         return state_low, state_high, low, high, compared
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class NetworkSpec:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class NetworkSpec(Shown):
     """An integer network: spiking layers in sequence, then one read-out.
 
     Parameters
@@ -277,6 +291,16 @@ class NetworkSpec:
     @property
     def value_bits(self) -> int:
         return self.layers[0].value_bits
+
+    def title(self) -> str:
+        shape = "-".join(map(str, (self.inputs, *(layer.neurons for layer in self.layers))))
+        synapses = sum(layer.synapses for layer in self.layers)
+        zeros = percent(1 - synapses / sum(layer.weights.size for layer in self.layers))
+        name = f"{type(self).__name__} {shape}, {self.timesteps} steps of {self.value_bits}-bit values"
+        return f"{name}, {thousands(synapses)} synapses, {zeros} of the weights zero"
+
+    def facts(self) -> Facts:
+        return [(f"layer {index}", layer.described()) for index, layer in enumerate(self.layers)]
 
     @property
     def score_bounds(self) -> tuple[int, int]:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_labels
+from spikewright.contract.shown import Facts, Shown
 from spikewright.data.isolated import Reader, reading
 
 CHANNELS = 700
@@ -40,29 +41,57 @@ _BINS_AT_ONCE = 1 << 22  # bounds the 64-bit counts to 32 MB, unless one sample 
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class SpikeData:
-    """Binned samples of one file.
+@dataclass(frozen=True, repr=False)
+class SpikeData(Shown):
+    """Binned samples, of a file or of the user's own.
 
     Parameters
     ----------
     counts : uint8 array, shape (samples, T, channels)
-        Spikes per time step and (summed) channel, 0-255.
+        Spikes per time step and (summed) channel, 0-255. Whole numbers of another type, or a tensor, are converted.
     labels : int64 array, shape (samples,)
         Class of each sample, an index into ``keys``.
-    speakers : int64 array, shape (samples,)
-        Speaker of each sample, or -1 where the file does not say.
-    keys : tuple of str
-        Names of the classes. Where the file has none, the labels themselves as text.
+    speakers : int64 array, shape (samples,), optional
+        Speaker of each sample, or -1 where that is not known.
+    keys : tuple of str, optional
+        Names of the classes. Where there are none, the labels themselves as text.
+
+    Raises
+    ------
+    InputError
+        If the counts are of another shape, not whole or out of range; if there is not a label for each sample.
     """
 
     counts: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
-    speakers: npt.NDArray[np.int64]
-    keys: tuple[str, ...]
+    speakers: npt.NDArray[np.int64] = None  # type: ignore[assignment] # made below
+    keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_labels(self.labels, len(self.counts))
+        counts, labels = np.asarray(self.counts), np.asarray(self.labels)
+        if counts.ndim != 3:
+            raise InputError(f"counts must be (samples, steps, channels), not {counts.shape}")
+        check_labels(labels, len(counts))
+        object.__setattr__(self, "counts", _whole("counts", counts, np.uint8))
+        object.__setattr__(self, "labels", _whole("labels", labels, np.int64))
+        if self.speakers is None:
+            object.__setattr__(self, "speakers", np.full(len(labels), -1, np.int64))
+        if not self.keys:
+            classes = min(int(self.labels.max(initial=-1)) + 1, _MOST_KEYS)
+            object.__setattr__(self, "keys", tuple(map(str, range(classes))))
+
+    def title(self) -> str:
+        samples, steps, channels = self.counts.shape
+        return f"{type(self).__name__}: {samples} samples of {steps} steps, {channels} channels"
+
+    def facts(self) -> Facts:
+        names = ", ".join(self.keys[:8]) + (", ..." if len(self.keys) > 8 else "")
+        sample = f"{self.counts.sum(dtype=np.int64) / max(1, len(self)):,.0f} on average"
+        return [
+            ("classes", f"{len(self.keys)}: {names}"),
+            ("spikes per sample", sample),
+            ("largest count", str(self.counts.max(initial=0))),
+        ]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -70,6 +99,22 @@ class SpikeData:
     def first(self, samples: int) -> SpikeData:
         """The first so many samples, or all if there are fewer."""
         return SpikeData(self.counts[:samples], self.labels[:samples], self.speakers[:samples], self.keys)
+
+
+def _whole(name: str, values: Array, kind: type[np.integer]) -> Array:
+    """Whole numbers as an array of `kind`, itself if it is one; InputError if one does not fit."""
+    if values.dtype == kind:
+        return values
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{name} must be whole numbers, not {values.dtype}")
+    # What is not a number, or is above any range, is unequal as well.
+    with np.errstate(invalid="ignore", over="ignore"):
+        converted = values.astype(kind)
+    if len(bad := np.argwhere(converted != values)):
+        limits = np.iinfo(kind)
+        found = values[tuple(bad[0])]
+        raise InputError(f"{name} must be whole numbers of {limits.min} .. {limits.max}, not {found}")
+    return converted
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikewright.contract.errors import InputError
+from spikewright.contract.integers import check_samples
 from spikewright.support.progress import step
 from spikewright.support.shipped import SAMPLE, asset
 
@@ -107,11 +108,29 @@ def load(
             loaded = load_split(source, data, split, at_most=at_most, **options)
     if not len(loaded):
         raise InputError(f"{path} must hold at least one sample, not 0")
-    if loaded.labels.max() >= network.classes:
-        raise InputError(
-            f"{path}: labels must be below {network.classes}, the classes of the network, not {loaded.labels.max()}"
-        )
+    check_classes(f"{path}: ", loaded, network)
     return loaded
+
+
+def fitting(data: SpikeData, network: NetworkSpec | NetworkConfig) -> SpikeData:
+    """The samples, if they are for the network.
+
+    Raises
+    ------
+    InputError
+        If there is none, or they have other steps or channels, or classes that the network has not.
+    """
+    if not len(data):
+        raise InputError("data must hold at least one sample, not 0")
+    check_samples("data", data.counts, network.timesteps, network.inputs)
+    check_classes("data: ", data, network)
+    return data
+
+
+def check_classes(where: str, data: SpikeData, network: NetworkSpec | NetworkConfig) -> None:
+    """Raise an InputError that begins with `where` if there is a label that is no class of the network."""
+    if (highest := data.labels.max()) >= network.classes:
+        raise InputError(f"{where}labels must be below {network.classes}, the classes of the network, not {highest}")
 
 
 def with_rates(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
-from spikewright.support.tensors import check_values, first_argmax
+from spikewright.contract.shown import Facts, Shown
+from spikewright.support.tensors import check_values, first_argmax, trace_facts
 
 
-@dataclass(frozen=True)
-class Trace:
+@dataclass(frozen=True, repr=False)
+class Trace(Shown):
     """Everything a run of T steps over B samples shows.
 
     Parameters
@@ -32,6 +34,9 @@ class Trace:
     def classes(self) -> Tensor:
         """(B,) int64: the lowest index of a highest score."""
         return first_argmax(self.scores)
+
+    def facts(self) -> Facts:
+        return trace_facts(self.spikes, self.scores)
 
 
 class IntegerLayer(nn.Module):
@@ -96,15 +101,22 @@ class IntegerLayer(nn.Module):
         return spikes.transpose(0, 1), membranes.transpose(0, 1)
 
 
-class IntegerNetwork(nn.Module):
+class IntegerNetwork(Shown, nn.Module):
     """Integer network of a `NetworkSpec`.
 
     A sample's result depends on nothing but the sample: not on its batch, not on what ran before.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    info : dict, optional
+        Where the network comes from, and how recordings become its input, as `load_info` reads it from a file.
     """
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    def __init__(self, spec: NetworkSpec, info: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.spec = spec
+        self.info = dict(info or {})
         self.layers = nn.ModuleList(IntegerLayer(layer) for layer in spec.layers)
 
     def run(self, values: Tensor) -> Trace:
@@ -134,6 +146,12 @@ class IntegerNetwork(nn.Module):
             all_membranes.append(membranes)
             values = spikes
         return Trace(tuple(all_spikes[:-1]), tuple(all_membranes), all_membranes[-1].sum(dim=1))
+
+    def title(self) -> str:
+        return self.spec.title().replace("NetworkSpec", "IntegerNetwork", 1)
+
+    def facts(self) -> Facts:
+        return self.spec.facts()
 
     def forward(self, values: Tensor) -> Tensor:
         """Scores (B, classes) int64 of values (B, T, inputs); see `run`."""

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from spikewright.learn.config import LayerConfig, NetworkConfig
+from spikewright.contract.shown import Facts, Shown, percent, thousands
+from spikewright.learn.config import Config, LayerConfig, NetworkConfig
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
 from spikewright.learn.neurons import LIF
-from spikewright.learn.optim import sparse_init_
+from spikewright.learn.optim import sparse_init_, sparsity
 from spikewright.support.parallel import BatchNorm1d, bernoulli
-from spikewright.support.tensors import check_values, first_argmax
+from spikewright.support.tensors import check_values, first_argmax, trace_facts
 
 
-@dataclass(frozen=True)
-class Trace:
+@dataclass(frozen=True, repr=False)
+class Trace(Shown):
     """What a run of T steps over B samples shows.
 
     Parameters
@@ -34,6 +35,9 @@ class Trace:
     def classes(self) -> Tensor:
         """(B,): the lowest index of a highest score."""
         return first_argmax(self.scores)
+
+    def facts(self) -> Facts:
+        return trace_facts(self.spikes, self.scores)
 
 
 class SpikingLayer(nn.Module):
@@ -151,8 +155,10 @@ class Readout(nn.Module):
         return torch.stack(steps)
 
 
-class SpikingNetwork(nn.Module):
+class SpikingNetwork(Shown, nn.Module):
     """Spiking layers in sequence and a leaky read-out.
+
+    `recipe` is the configuration it was trained with, None where that is not known.
 
     Parameters
     ----------
@@ -164,6 +170,7 @@ class SpikingNetwork(nn.Module):
     def __init__(self, config: NetworkConfig, density: float = 1.0) -> None:
         super().__init__()
         self.config = config
+        self.recipe: Config | None = None
         layers = []
         width = config.inputs
         for layer in config.layers:
@@ -233,6 +240,27 @@ class SpikingNetwork(nn.Module):
             spikes.append(x)
             mask = layer.mask(x)
         return spikes, self.readout(x, mask)
+
+    def title(self) -> str:
+        shape = "-".join(map(str, (self.config.inputs, *(layer.neurons for layer in self.config.layers))))
+        weights = self.weight_matrices().values()
+        return (
+            f"{type(self).__name__} {shape}-{self.config.classes}, {self.config.timesteps} steps, "
+            f"{thousands(sum(p.numel() for p in weights))} weights, {percent(sparsity(weights))} zero"
+        )
+
+    def facts(self) -> Facts:
+        described = []
+        for index, layer in enumerate(self.spiking_layers()):
+            matrices = [layer.weight]
+            text = f"{layer.config.neurons} neurons, tau {layer.config.tau:g}, {layer.config.reset} reset"
+            if layer.config.recurrent:
+                matrices.append(layer.recurrent_weight)
+                low, high = (float(extreme) for extreme in layer.delays.detach().aminmax())
+                text += f", recurrent with delays {low:.0f} .. {high:.0f}"
+            described.append((f"layer {index}", f"{text}, {percent(sparsity(matrices))} zero"))
+        zeros = percent(sparsity([self.readout.weight]))
+        return [*described, ("read-out", f"{self.config.classes} classes, {self.config.readout}, {zeros} zero")]
 
     def forward(self, values: Tensor) -> Tensor:
         """Scores (B, classes) of values (B, T, inputs); see `run`."""

@@ -23,16 +23,24 @@ import torch
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
+from spikewright.contract.shown import Facts, Shown, percent, thousands
 from spikewright.learn.regularizers import NoRegularizer, Regularizer
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
-class _Proximal(torch.optim.Optimizer):
+class _Proximal(Shown, torch.optim.Optimizer):
     """Shared by the three: validation, the shadow variables, and the regularizer of the current weights."""
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         super().__init__(cast(Any, params), defaults)
+
+    def title(self) -> str:
+        weights = [p for group in self.param_groups for p in group["params"]]
+        return f"{type(self).__name__}: {thousands(sum(p.numel() for p in weights))} parameters"
+
+    def facts(self) -> Facts:
+        return [(f"group {index}", _described(group)) for index, group in enumerate(self.param_groups)]
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters; the constructor passes all of its groups through here.
@@ -162,6 +170,14 @@ class _Proximal(torch.optim.Optimizer):
 _FOREIGN = {"betas", "eps", "delta", "momentum", "weight_decay", "amsgrad", "dampening", "nesterov", "maximize"}
 """Settings of this and other optimizers that a group may carry, and that change what is learned. Whatever else a group
 carries is the user's own note."""
+
+
+def _described(group: dict[str, Any]) -> str:
+    """The settings of a parameter group in a line; its zeros where it is regularized."""
+    settings = [f"{name} {value}" for name, value in group.items() if name not in ("params", "param_names", "reg")]
+    reg = group["reg"]
+    sparse = [] if isinstance(reg, NoRegularizer) else [f"reg {reg!r}", f"{percent(sparsity(group['params']))} zero"]
+    return ", ".join([f"{len(group['params'])} tensors", *sparse, *settings])
 
 
 def _check(name: str, value: Any, ok: Callable[[Any], bool], constraint: str) -> None:

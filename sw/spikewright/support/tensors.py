@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_samples
+from spikewright.contract.shown import Facts
 
 
 def first_argmax(scores: Tensor) -> Tensor:
@@ -32,3 +34,12 @@ def check_values(values: Tensor, timesteps: int, inputs: int) -> None:
         low, high = (float(extreme) for extreme in values.detach().aminmax())
         if not (low >= 0.0 and high < math.inf):  # either is not a number where a value is none
             raise InputError(f"values must be event counts of at least 0, not {low if not low >= 0.0 else high:g}")
+
+
+def trace_facts(spikes: Sequence[Tensor], scores: Tensor) -> Facts:
+    """What a trace shows of itself: shapes, and how often neurons fire."""
+    fired = []
+    for index, layer in enumerate(spikes):
+        rate = float(layer.detach().float().mean())
+        fired.append((f"spikes[{index}]", f"{tuple(layer.shape)}, {rate:.4f} per neuron and step"))
+    return [*fired, ("scores", f"{tuple(scores.shape)}")]

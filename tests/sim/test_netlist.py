@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from random_networks import random_counts, random_network
+from spikewright.api.simulate import netlist_facts
 from spikewright.build.generate import build
-from spikewright.cli.simulate import netlist_rows
 from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.integer.file import save_model
 from spikewright_sim import netlist
@@ -103,5 +103,5 @@ def test_trouble_of_yosys_is_not_blamed_on_the_core(
 
 def test_the_table_counts_cells() -> None:
     netlist = {"family": "ice40", "memories": "block RAM", "cells": {"SB_CARRY": 31, "SB_LUT4": 309}}
-    assert netlist_rows(netlist) == [("netlist, ice40", "memories in block RAM; 309 SB_LUT4, 31 SB_CARRY")]
-    assert netlist_rows(None) == []
+    assert netlist_facts(netlist) == [("netlist, ice40", "memories in block RAM; 309 SB_LUT4, 31 SB_CARRY")]
+    assert netlist_facts(None) == []

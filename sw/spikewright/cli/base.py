@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 from spikewright import __version__
 from spikewright.contract.errors import suggestion
+from spikewright.contract.shown import aligned
+from spikewright.contract.shown import percent as percent  # for the commands
+from spikewright.contract.shown import thousands as thousands
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,7 @@ class Outcome:
     text: str = ""
 
     def table(self) -> str:
-        if self.text:
-            return self.text
-        width = max((len(label) for label, _ in self.rows), default=0)
-        return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in self.rows)
+        return self.text or "\n".join(aligned(self.rows))
 
     def document(self, schema: str) -> dict[str, Any]:
         """The JSON object of `--json`."""
@@ -200,11 +200,3 @@ def add_split(parser: Parser) -> None:
         default="test",
         help="part of the data, valid for SSC only (default: %(default)s)",
     )
-
-
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f} %"
-
-
-def thousands(number: float) -> str:
-    return f"{number:,.0f}"

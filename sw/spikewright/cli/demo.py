@@ -23,8 +23,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
+    from spikewright.api.simulate import failure, spread
     from spikewright.cli.demonstration import demo
-    from spikewright.cli.simulate import failure, spread
 
     report = demo(args.out)
     simulation, accuracy, synapses = report["simulation"], report["accuracy"], report["synapses"]

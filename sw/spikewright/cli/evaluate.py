@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, add_split, percent
-from spikewright.support.progress import step
+from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, add_split
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -27,35 +26,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright.integer.evaluate import evaluate
-    from spikewright.integer.file import is_model, load_info, load_model
-    from spikewright.integer.recordings import binning_of, load
-    from spikewright.integer.reference import IntegerNetwork
-    from spikewright.learn.checkpoint import read_checkpoint
-    from spikewright.learn.networks import SpikingNetwork
+    from spikewright.api.evaluate import evaluate
 
-    network: SpikingNetwork | IntegerNetwork
-    if is_model(args.model):
-        network = IntegerNetwork(load_model(args.model))
-        data = load(args.data, args.split, network.spec, load_info(args.model), model=args.model)
-    else:
-        network, config, _ = read_checkpoint(args.model)
-        data = load(args.data, args.split, config.network, binning_of(config.network, config.data), model=args.model)
-    with step(f"Running {len(data)} samples"):
-        report = evaluate(network, data)
-    rows = [
-        ("accuracy", percent(report["accuracy"])),
-        ("samples", f"{report['samples']} ({args.split})"),
-        ("zero weights", percent(report["sparsity"])),
-    ]
-    for index, layer in enumerate(report["layers"]):
-        rate = layer["firing_rate"]
-        neurons, axons = layer["shape"]
-        rows.append(
-            (
-                f"layer {index}",
-                f"{neurons} neurons, {axons} axons, {percent(layer['sparsity'])} zero, "
-                + ("read-out" if rate is None else f"{rate:.4f} spikes per neuron and step"),
-            )
-        )
-    return Outcome(report, rows)
+    found = evaluate(args.model, args.data, split=args.split)
+    return Outcome(found.report, found.facts())

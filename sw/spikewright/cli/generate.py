@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, thousands
+from spikewright.contract import defaults
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
@@ -13,10 +14,6 @@ from spikewright.contract.names import LAYERS, LAYERS_HELP, unusual
 from spikewright.support.progress import step
 
 LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.contract.layout`, which is not imported for `--help` alone.
-
-
-DEFAULT_LANES = 8
-DEFAULT_MARGIN = 0.25
 
 
 def _lanes(text: str) -> int:
@@ -49,7 +46,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="integer network by `spikewright quantize`")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="folder, or image, to make")
-    parser.add_argument("--lanes", type=_lanes, metavar="N", help=f"1, 2, 4, ... or 64 (default: {DEFAULT_LANES})")
+    parser.add_argument("--lanes", type=_lanes, metavar="N", help=f"1, 2, 4, ... or 64 (default: {defaults.LANES})")
     parser.add_argument(
         "--layers",
         choices=LAYERS,
@@ -82,7 +79,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "--margin",
         type=_margin,
         metavar="F",
-        help=f"loadable: capacity beyond what MODEL needs, as a share of that (default: {DEFAULT_MARGIN})",
+        help=f"loadable: capacity beyond what MODEL needs, as a share of that (default: {defaults.MARGIN})",
     )
     parser.add_argument(
         "--room-for",
@@ -96,14 +93,6 @@ def add(subparsers: Subparsers[Parser]) -> None:
         type=Path,
         metavar="BUILD_DIR",
         help="write only the load image of MODEL for a core by `--weights loadable`",
-    )
-
-
-def _removed(removed: dict[str, list[list[int]]]) -> str:
-    counts = {why: sum(map(len, numbers)) for why, numbers in removed.items()}
-    return (
-        f"{counts['dead']} neurons without effect, {counts['silent']} that cannot fire; "
-        f"{counts['inputs']} inputs have no synapses"
     )
 
 
@@ -128,15 +117,9 @@ def _check_options(args: argparse.Namespace) -> None:
                 raise InputError(f"--{name} must be left out without --weights loadable")
 
 
-def _sizes(sizes: dict[str, dict[str, int]], chosen: str) -> str:
-    return ", ".join(
-        f"{name} {thousands(size['bits'])} bits" + (" (chosen)" if name == chosen else "")
-        for name, size in sizes.items()
-    )
-
-
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright.build.generate import Loadable, build, write_image
+    from spikewright.api.generate import generate
+    from spikewright.build.generate import write_image
 
     _check_options(args)
     if args.image_for is not None:
@@ -151,56 +134,16 @@ def run(args: argparse.Namespace) -> Outcome:
                 ("for the core", written["fingerprint"]),
             ],
         )
-    loadable = None
-    if args.weights == "loadable":
-        loadable = Loadable(DEFAULT_MARGIN if args.margin is None else args.margin, args.room_for or ())
-    with step("Generating Verilog and memory images"):
-        manifest = build(
-            args.model,
-            args.out,
-            args.lanes or DEFAULT_LANES,
-            layers=args.layers,
-            encoding=args.encoding or "auto",
-            target=args.target,
-            without_idle=args.without_idle,
-            loadable=loadable,
-        )
-    keys = (
-        "lanes",
-        "layers",
-        "target",
-        "network",
-        "removed",
-        "weights",
-        "synapses",
-        "memory_bits",
-        "encoding",
-        "encodings",
-        "state_bits",
-        "predicted_cycles",
-        "stream",
+    build = generate(
+        args.model,
+        args.out,
+        lanes=args.lanes or defaults.LANES,
+        layers=args.layers,
+        encoding=args.encoding or "auto",
+        target=args.target,
+        without_idle=args.without_idle,
+        weights=args.weights or "fixed",
+        margin=args.margin,
+        room_for=args.room_for or (),
     )
-    report = {
-        "build_dir": str(args.out),
-        **{key: manifest[key] for key in keys},
-        "capacity": manifest.get("capacity"),
-        "load": manifest.get("load"),
-    }
-    bits = manifest["memory_bits"]
-    rows = [
-        ("network", "-".join(map(str, manifest["network"]))),
-        ("lanes", "".join([str(manifest["lanes"]), *(f", {word} by all layers" for word in unusual(args.layers))])),
-        *((("removed", _removed(manifest["removed"])),) if args.without_idle else ()),
-        ("synapses stored", f"{thousands(manifest['synapses'])} of {thousands(manifest['weights'])} weights"),
-        ("memory", f"{thousands(sum(bits.values()))} bits"),
-        *((f"  {name.replace('_', ' ')}", thousands(value)) for name, value in bits.items()),
-        *(
-            (f"  encodings of {name}", _sizes(sizes, manifest["encoding"][name]))
-            for name, sizes in manifest["encodings"].items()
-        ),
-        ("membranes", ", ".join(f"{bits} bits" for bits in manifest["state_bits"].values())),
-        ("cycles, silent sample", thousands(manifest["predicted_cycles"]["silent_sample"])),
-        ("Verilog", str(args.out / manifest["verilog"])),
-        *([("load image", f"{thousands(manifest['load']['bytes'])} bytes")] if loadable else []),
-    ]
-    return Outcome(report, rows)
+    return Outcome(build.report, build.facts())

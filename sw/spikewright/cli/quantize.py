@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from spikewright.cli.base import (
     Outcome,
@@ -17,7 +16,20 @@ from spikewright.cli.base import (
     percent,
     thousands,
 )
-from spikewright.support.progress import step
+from spikewright.contract.defaults import WEIGHT_BITS
+
+_REPORTED = (
+    "weight_bits",
+    "value_bits",
+    "delay_step",
+    "samples",
+    "accuracy",
+    "rounded_to_zero",
+    "rates_of_samples",
+    "calibrated_on",
+    "fine_tuning",
+)
+"""What the report has of what is noted in the file."""
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -38,7 +50,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL", help="file to write")
     parser.add_argument(
-        "--weight-bits", type=integer(2, 16), default=8, metavar="N", help="2 .. 16 (default: %(default)s)"
+        "--weight-bits", type=integer(2, 16), default=WEIGHT_BITS, metavar="N", help="2 .. 16 (default: %(default)s)"
     )
     parser.add_argument(
         "--value-bits",
@@ -74,83 +86,51 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
+    from spikewright.api.evaluate import evaluate
+    from spikewright.api.quantize import quantize
+    from spikewright.api.source import opened
     from spikewright.contract.errors import InputError
-    from spikewright.integer.calibrate import calibrate, choose
-    from spikewright.integer.evaluate import evaluate
     from spikewright.integer.file import save_model
-    from spikewright.integer.finetune import fine_tune
-    from spikewright.integer.recordings import binning_of, load, with_rates
-    from spikewright.integer.reference import IntegerNetwork
-    from spikewright.integer.rounding import quantize, round_delays, rounded_to_zero
     from spikewright.learn.checkpoint import read_checkpoint
-    from spikewright.learn.samples import load_parts
-    from spikewright.learn.validation import warn_if_few
-    from spikewright.support.files import sha256
-    from spikewright.support.progress import say
-    from spikewright.support.shipped import SAMPLE, checkpoint_path, is_sample
+    from spikewright.support.shipped import SAMPLE, is_sample
 
-    trained, config, _ = read_checkpoint(args.checkpoint)
-    network = round_delays(trained, args.delay_step)
-    widths = {"weight_bits": args.weight_bits, "value_bits": args.value_bits}
-    validation: list[float] = []
     for option, wanted in (("--calibrate", args.calibrate), ("--fine-tune", args.fine_tune)):
         if wanted and args.data is None:
             raise InputError(f"--data must be given with {option}, not left out")
     if args.calibrate and args.fine_tune:
         raise InputError("--calibrate must be left out with --fine-tune, which begins with the nearest integers")
-    calibrated = 0
-    if args.calibrate or args.fine_tune:
-        parts = load_parts(config, args.data)
-    if args.fine_tune:
-        warn_if_few(len(parts[1]))
-        spec, validation = fine_tune(
-            network,
-            config,
-            parts,
-            **widths,
-            epochs=args.fine_tune,
-            report=lambda epoch, accuracy: say(f"epoch {epoch}: validation accuracy in integers {accuracy:.4f}"),
-        )
-    elif args.calibrate:
-        counts = choose(parts[0].counts, args.calibrate, config.training.seed)
-        calibrated = len(counts)
-        with step(f"Rounding the weights for {calibrated} recordings"):
-            spec = calibrate(network, counts, **widths)
-    else:
-        spec = quantize(network, **widths)
-    binning = binning_of(config.network, config.data)
-    data = load(args.data, args.split, spec, binning, model=args.checkpoint)
-    spec, rated = with_rates(spec, args.data, binning, args.checkpoint)
-    with step(f"Running {len(data)} samples through the float and the integer network"):
-        before = evaluate(trained, data)
-        after = evaluate(IntegerNetwork(spec), data)
-    report: dict[str, Any] = {
-        "model": str(args.out),
-        "weight_bits": args.weight_bits,
-        "value_bits": spec.value_bits,
-        "delay_step": args.delay_step,
-        "data": SAMPLE if args.data is None else str(args.data),
-        "samples": len(data),
-        "accuracy": {"float": before["accuracy"], "quantized": after["accuracy"]},
-        "sparsity": after["sparsity"],
-        "synapses": sum(layer.synapses for layer in spec.layers),
-        "rounded_to_zero": sum(rounded_to_zero(network, spec)),
-        "rates_of_samples": rated,
-        "calibrated_on": calibrated,
-        "fine_tuning": {"epochs": args.fine_tune, "validation": validation},
+    network, _, _ = read_checkpoint(args.checkpoint)
+    samples = opened(network).samples(args.data, args.split)
+    model = quantize(
+        args.checkpoint,
+        weight_bits=args.weight_bits,
+        value_bits=args.value_bits,
+        delay_step=args.delay_step,
+        calibrate=args.calibrate,
+        fine_tune=args.fine_tune,
+        data=args.data,
+    )
+    before, after = evaluate(network, samples), evaluate(model, samples)
+    info = {
+        **model.info,
+        "samples": len(samples),
+        "accuracy": {"float": before.accuracy, "quantized": after.accuracy},
     }
-    left_out = ("model", "data", "sparsity", "synapses", "rounded_to_zero")
-    kept = {key: value for key, value in report.items() if key not in left_out}
-    info = {**binning, "checkpoint_sha256": sha256(checkpoint_path(args.checkpoint)), **kept}
-    save_model(args.out, spec, info)
+    save_model(args.out, model.spec, info)
+    report = {
+        "model": str(args.out),
+        "data": SAMPLE if args.data is None else str(args.data),
+        "sparsity": after.sparsity,
+        "synapses": sum(layer.synapses for layer in model.spec.layers),
+        **{key: info[key] for key in _REPORTED},
+    }
+    rated = info["rates_of_samples"]
+    part = "the shipped sample" if args.data is None or is_sample(args.data) else args.split
     rows = [
-        ("accuracy, float", percent(before["accuracy"])),
-        ("accuracy, quantized", percent(after["accuracy"])),
-        (
-            "samples",
-            f"{len(data)} ({'the shipped sample' if args.data is None or is_sample(args.data) else args.split})",
-        ),
-        ("weights", f"{args.weight_bits} bits, {percent(after['sparsity'])} zero"),
+        ("accuracy, float", percent(before.accuracy)),
+        ("accuracy, quantized", percent(after.accuracy)),
+        ("samples", f"{len(samples)} ({part})"),
+        ("weights", f"{args.weight_bits} bits, {percent(after.sparsity)} zero"),
         ("synapses", f"{thousands(report['synapses'])} ({report['rounded_to_zero']} weights rounded to zero)"),
         (
             "rates of axons",

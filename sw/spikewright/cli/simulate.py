@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from spikewright.cli.base import (
     Outcome,
@@ -14,13 +13,9 @@ from spikewright.cli.base import (
     add_data,
     add_split,
     integer,
-    percent,
-    thousands,
 )
+from spikewright.contract.defaults import SIMULATED_SAMPLES
 from spikewright.contract.devices import FAMILIES
-from spikewright.support.progress import say
-
-SAMPLES = 20
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -38,7 +33,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     add_data(parser)
     add_split(parser)
     parser.add_argument(
-        "--samples", type=integer(1), metavar="N", help=f"the first so many (default: {SAMPLES}, or all)"
+        "--samples", type=integer(1), metavar="N", help=f"the first so many (default: {SIMULATED_SAMPLES}, or all)"
     )
     parser.add_argument(
         "--engine",
@@ -82,64 +77,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright.build.generate import MODEL, open_build
-    from spikewright.integer.file import load_info
-    from spikewright.integer.recordings import load
-    from spikewright_sim.core.toolchain import check_tools
-    from spikewright_sim.netlist import make_netlist, netlist_report
-    from spikewright_sim.runner import simulate
+    from spikewright.api.simulate import simulate
 
-    check_tools()  # A missing tool is better told before the work than after.
-    _, core = open_build(args.build_dir, args.model)
-    model = args.model or args.build_dir / MODEL
-    at_most = SAMPLES if args.samples is None else None
-    data = load(args.data, args.split, core.network, load_info(model), args.samples, at_most, model=model)
-    options = {
-        **{"seed": args.seed, "repeat": args.repeat, "model": args.model, "image": args.image},
-        **{"scheduler": args.scheduler, "bar": True, "progress": say},
-    }
-    target = make_netlist(args.build_dir, args.netlist, say) if args.netlist else args.build_dir
-    report = simulate(target, data.counts, data.labels, engine=args.engine, **options)
-    if args.netlist:
-        report["netlist"] = netlist_report(target)
-    return Outcome(report, rows(report), failure(report))
-
-
-def rows(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """The table of a simulation, its differences included."""
-    return [
-        ("accuracy, hardware", f"{percent(report['accuracy'])} ({report['samples']} samples)"),
-        ("mismatches", str(report["mismatches"])),
-        ("cycle mismatches", str(report["cycle_mismatches"])),
-        ("cycles per inference", spread(report["cycles_per_inference"])),
-        ("  predicted", spread(report["predicted_cycles_per_inference"])),
-        (
-            "synaptic operations",
-            f"{thousands(report['synaptic_ops'])} ({thousands(report['dense_synaptic_ops'])} if no weight were zero)",
-        ),
-        *netlist_rows(report.get("netlist")),
-        *(("difference", line) for line in report["details"]),
-        *([("waveform", report["waveform"])] if report.get("waveform") else []),
-    ]
-
-
-def netlist_rows(netlist: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """The family, where its memories are, and its cells, the most frequent ones first."""
-    if netlist is None:
-        return []
-    cells = ", ".join(f"{count} {name}" for name, count in sorted(netlist["cells"].items(), key=lambda item: -item[1]))
-    return [(f"netlist, {netlist['family']}", f"memories in {netlist['memories']}; {cells}")]
-
-
-def failure(report: dict[str, Any]) -> str | None:
-    """Why a simulation failed, None if all was equal."""
-    if not report["mismatches"] and not report["cycle_mismatches"]:
-        return None
-    first = f"; {report['details'][0]}" if report["details"] else ""
-    return f"{report['mismatches']} mismatches, {report['cycle_mismatches']} cycle mismatches{first}"
-
-
-def spread(cycles: dict[str, Any]) -> str:
-    if cycles["mean"] is None:
-        return "none"
-    return f"{thousands(cycles['min'])} - {thousands(cycles['max'])}, mean {thousands(cycles['mean'])}"
+    names = ("split", "samples", "engine", "netlist", "model", "image", "repeat", "scheduler", "seed")
+    found = simulate(args.build_dir, args.data, **{name: getattr(args, name) for name in names})
+    return Outcome(found.report, found.facts(), found.failed)

@@ -13,7 +13,6 @@ from spikewright.cli.base import (
     add_command,
     integer,
     megahertz,
-    thousands,
 )
 
 
@@ -42,28 +41,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright_boards.flow.bitstream import TimingMissed, synthesize
+    from spikewright.api.synth import synth
 
-    failed = None
-    try:
-        report = synthesize(args.build_dir, args.board, out_dir=args.out, clock_mhz=args.clock_mhz, seed=args.seed)
-    except TimingMissed as missed:
-        report, failed = missed.report, str(missed)
-    available = report["available"]
-    rows = [("board", report["board"])]
-    rows += [
-        (label, f"{thousands(report[key])} of {thousands(available[key])}")
-        for key, label in (
-            ("luts", "LUTs"),
-            ("ffs", "flip-flops"),
-            ("brams", "block RAMs"),
-            ("sprams", "single-port RAMs"),
-            ("dsps", "multipliers"),
-        )
-        if key in report
-    ]
-    rows += [
-        ("maximum clock", f"{report['fmax_mhz']:.1f} MHz (runs at {report['clock_mhz']:g} MHz)"),
-        ("bitstream", str(report["bitstream"])),
-    ]
-    return Outcome(report, rows, failed)
+    made = synth(args.build_dir, args.board, out=args.out, clock_mhz=args.clock_mhz, seed=args.seed)
+    return Outcome(made.report, made.facts(), made.failed)

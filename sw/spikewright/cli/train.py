@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, assignment, percent
+from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, assignment
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -44,18 +44,17 @@ def add(subparsers: Subparsers[Parser]) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from spikewright.learn.train import train
+    from spikewright.api.train import train
     from spikewright.support.parallel import launched
 
     if args.restart:
         args.continues = "the same command without --restart continues it"
-    report = train(args.config, args.data, args.out, dict(args.settings), resume=not args.restart, device=args.device)
-    rows = [
-        ("accuracy, validation", f"{percent(report['accuracy'])} ({report['validation_samples']} samples)"),
-        ("zero weights", percent(report["sparsity"])),
-        ("best epoch", f"{report['best_epoch']} of {report['epochs']}"),
-        *([("choice", report["choice"])] if report["choice"] else []),
-        ("time", f"{report['seconds']:.0f} s"),
-        ("checkpoint", report["checkpoint"]),
-    ]
-    return Outcome(report, rows, silent=not launched().primary)
+    trained = train(
+        args.config,
+        args.data,
+        args.out,
+        resume=not args.restart,
+        device=args.device,
+        settings=dict(args.settings),
+    )
+    return Outcome(trained.report, trained.facts(), silent=not launched().primary)

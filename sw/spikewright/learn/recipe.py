@@ -6,11 +6,14 @@ import math
 from typing import Any
 
 import torch
+from torch import nn
 
+from spikewright.contract.errors import InputError
 from spikewright.learn.checkpoint import Network
 from spikewright.learn.config import TrainingConfig
+from spikewright.learn.networks import SpikingNetwork
 from spikewright.learn.optim import AdaBreg, LinBreg
-from spikewright.learn.regularizers import L1
+from spikewright.learn.regularizers import L1, Regularizer
 
 
 def rate_factor(schedule: str, step: int, steps: int) -> float:
@@ -47,3 +50,42 @@ def make_optimizer(network: Network, training: TrainingConfig) -> torch.optim.Op
     if training.optimizer == "linbreg":
         return LinBreg(groups, momentum=training.momentum)
     return AdaBreg(groups)
+
+
+def parameter_groups(module: nn.Module, reg: Regularizer, *, lr_delays: float = 0.05) -> list[dict[str, Any]]:
+    """Parameter groups for an optimizer that makes the weights of any module sparse.
+
+    `AdaBreg(parameter_groups(module, L1(0.02)), lr=1e-3)` regularizes the weights, and trains plainly what must not
+    vanish: biases, norms, time constants, thresholds, delays.
+
+    Parameters
+    ----------
+    module : Module
+        Of PyTorch, or of a library on it.
+    reg : Regularizer
+        Of the first group: all parameters of two or more dimensions.
+    lr_delays : float
+        Learning rate of the delays of a `SpikingNetwork`, in steps.
+
+    Returns
+    -------
+    list of dict
+        The weights, then what is left of delays and of all others. Parameters that are not trained are left out.
+
+    Raises
+    ------
+    InputError
+        If the module has no weights to regularize.
+    """
+    trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    weights = [p for p in trained.values() if p.dim() >= 2]
+    if not weights:
+        raise InputError(f"module must have parameters of two or more dimensions, not none ({type(module).__name__})")
+    delays = module.delay_parameters() if isinstance(module, SpikingNetwork) else {}
+    rest = [p for name, p in trained.items() if p.dim() < 2 and name not in delays]
+    groups: list[dict[str, Any]] = [{"params": weights, "reg": reg}]
+    if moved := [p for name, p in trained.items() if name in delays]:
+        groups.append({"params": moved, "lr": lr_delays})
+    if rest:
+        groups.append({"params": rest})
+    return groups

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
-from spikewright.contract.integers import check_labels
+from spikewright.contract.integers import check_labels, check_samples
 from spikewright.learn.config import Config, TrainingConfig
+
+if TYPE_CHECKING:
+    from spikewright.data.shd import SpikeData
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,10 @@ class Samples:
         return len(self.labels)
 
 
-def load_parts(config: Config, data_dir: Path) -> tuple[Samples, Samples]:
+def load_parts(config: Config, data: Path | SpikeData) -> tuple[Samples, Samples]:
     """Training and validation samples: the published validation part of SSC where its file is, else by `split`.
+
+    `data` is a folder with the files of the data set, or the samples themselves, all of which are for training.
 
     Raises
     ------
@@ -36,12 +42,14 @@ def load_parts(config: Config, data_dir: Path) -> tuple[Samples, Samples]:
         If the data does not fit the configuration, or a part has too few samples to train on, or none.
     """
     from spikewright.data.sets import PARTS, file_of
+    from spikewright.data.shd import SpikeData
 
-    training = load_samples(config, data_dir, "train")
-    if "valid" in PARTS[config.data.name] and file_of(config.data, data_dir, "valid").exists():
-        parts = training[0], load_samples(config, data_dir, "valid")[0]
+    if isinstance(data, SpikeData):
+        parts = split(_fitting(config, data), config.training)
+    elif "valid" in PARTS[config.data.name] and file_of(config.data, data, "valid").exists():
+        parts = load_samples(config, data, "train")[0], load_samples(config, data, "valid")[0]
     else:
-        parts = split(training, config.training)
+        parts = split(load_samples(config, data, "train"), config.training)
     # A batch of one sample is not trained on: a batch norm over one sample of one step would not be defined.
     for name, part, least in (("training", parts[0], 2), ("validation", parts[1], 1)):
         if len(part) < least:
@@ -63,10 +71,17 @@ def load_samples(config: Config, data_dir: Path, part: str) -> tuple[Samples, Te
         bin_width=network.bin_width,
         at_most=config.data.training_samples or None if part == "train" else None,
     )
+    return _fitting(config, data)
+
+
+def _fitting(config: Config, data: SpikeData) -> tuple[Samples, Tensor]:
+    """Samples and their speakers, if they are for the network of the configuration."""
+    network = config.network
     if data.counts.shape[2] != network.inputs:
         raise InputError(
             f"network.inputs must be {data.counts.shape[2]}, the channels of the data, not {network.inputs}"
         )
+    check_samples("data", data.counts, network.timesteps, network.inputs)
     labels = torch.from_numpy(data.labels)
     if len(labels) and int(labels.max()) >= network.classes:
         raise InputError(

@@ -12,7 +12,7 @@ import math
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -43,13 +43,18 @@ from spikewright.support.progress import bar, say
 from spikewright.support.settings import difference
 from spikewright.support.tensors import first_argmax
 
+if TYPE_CHECKING:
+    from spikewright.data.shd import SpikeData
+
+STATE = "state.safetensors"
+"""Of a run's folder: where to resume."""
 STATE_FORMAT = "spikewright-training-2"
 _SPARSITY_TOLERANCE = 0.02
 
 
 def train(
     config: Config | str | Path,
-    data_dir: Path | str,
+    data: Path | str | SpikeData,
     out_dir: Path | str,
     settings: dict[str, str] | None = None,
     resume: bool = True,
@@ -60,8 +65,8 @@ def train(
     Parameters
     ----------
     config : Config, or TOML file, or name of a shipped configuration
-    data_dir : Path
-        Folder with the files of the data set that the configuration names.
+    data : Path or SpikeData
+        Folder with the files of the data set that the configuration names, or samples to train on.
     out_dir : Path
         Folder of the run; created if missing.
     settings : dict, optional
@@ -89,15 +94,19 @@ def train(
     """
     config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
     with locked(out_dir, "trains") if launched().primary else nullcontext():
-        return train_locked(config, data_dir, out_dir, resume, device)
+        return train_locked(config, data, out_dir, resume, device)
 
 
 def train_locked(
-    config: Config, data_dir: Path | str, out_dir: Path | str, resume: bool = True, device: str = "cpu"
+    config: Config,
+    data: Path | str | SpikeData,
+    out_dir: Path | str,
+    resume: bool = True,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """As `train`, in a folder that the caller has locked."""
     place = choose_device(device)
-    training, validation = load_parts(config, Path(data_dir))
+    training, validation = load_parts(config, Path(data) if isinstance(data, str) else data)
     out_dir = Path(out_dir)
     with torch.random.fork_rng(devices=[]), processes(place) as group:
         torch.manual_seed(config.training.seed)
@@ -196,7 +205,7 @@ class _Run:
         self.lengthened: list[dict[str, int]] = []
         self.origin: dict[str, str] = {}
         self.seconds = 0.0
-        self.state_path = out_dir / "state.safetensors"
+        self.state_path = out_dir / STATE
         self.log_path = out_dir / "log.jsonl"
         self.bar = bar(show=False)
 

@@ -1,0 +1,125 @@
+"""Networks: built from their layers, read from files, written to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spikewright.api.source import AnyPath, opened
+from spikewright.contract.errors import InputError
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.file import save_model
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.learn.checkpoint import save_checkpoint
+from spikewright.learn.config import Config, LayerConfig, NetworkConfig
+from spikewright.learn.networks import SpikingNetwork
+
+
+def build_network(
+    layers: Sequence[LayerConfig | int],
+    *,
+    inputs: int = 140,
+    classes: int = 20,
+    timesteps: int = 100,
+    density: float = 1.0,
+    seed: int | None = None,
+    **settings: Any,
+) -> SpikingNetwork:
+    """A network of spiking layers and a read-out, with random weights.
+
+    It is a module of PyTorch that takes event counts (samples, timesteps, inputs) and returns scores (samples,
+    classes).
+
+    Parameters
+    ----------
+    layers : sequence of LayerConfig or int
+        The spiking layers; a number is a layer of so many neurons, without recurrence.
+    inputs : int
+        Input channels, 1 .. 65536.
+    classes : int
+        2 .. 4096.
+    timesteps : int
+        Steps of a sample, 2 .. 65535.
+    density : float
+        Share of the weights that are not zero at first, above 0 .. 1. Bregman training is meant to start with few.
+    seed : int, optional
+        Of the weights; PyTorch's random numbers as they come by default.
+    settings
+        Others of `NetworkConfig`, such as `readout_tau`.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown or out of its range; says which.
+    """
+    made = tuple(LayerConfig(neurons=layer) if isinstance(layer, int) else layer for layer in layers)
+    if unknown := sorted(settings.keys() - NetworkConfig.__dataclass_fields__.keys()):
+        raise InputError(
+            f"setting must be one of {', '.join(NetworkConfig.__dataclass_fields__)}, not {', '.join(unknown)}"
+        )
+    config = NetworkConfig(layers=made, inputs=inputs, classes=classes, timesteps=timesteps, **settings)
+    if not 0 < density <= 1:
+        raise InputError(f"density must be above 0 and at most 1, not {density}")
+    if seed is None:
+        return SpikingNetwork(config, density)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SpikingNetwork(config, density)
+
+
+def load_network(path: AnyPath) -> SpikingNetwork | IntegerNetwork:
+    """A network from a file.
+
+    Parameters
+    ----------
+    path : path
+        A checkpoint of a training, an integer network by `quantize`, or the name of a shipped checkpoint, such as
+        `shd-adabreg90`.
+
+    Returns
+    -------
+    SpikingNetwork or IntegerNetwork
+        In evaluation mode. Both take event counts (samples, timesteps, inputs).
+
+    Raises
+    ------
+    InputError
+        If the file is neither, or damaged; says what.
+    """
+    return opened(path).network
+
+
+def save_network(network: SpikingNetwork | IntegerNetwork | NetworkSpec, path: AnyPath) -> Path:
+    """Write a network to a file that `load_network` and the commands read.
+
+    Parameters
+    ----------
+    network : SpikingNetwork, IntegerNetwork or NetworkSpec
+    path : path
+        File to write, by custom `.safetensors`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    TypeError
+        If it is no network.
+    OSError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    if isinstance(network, SpikingNetwork):
+        save_checkpoint(target, network, network.recipe or Config(network=network.config), {})
+        return target
+    if isinstance(network, NetworkSpec):
+        network = IntegerNetwork(network)
+    if not isinstance(network, IntegerNetwork):
+        raise TypeError(f"network must be a SpikingNetwork or an IntegerNetwork, not {type(network).__name__}")
+    save_model(target, network.spec, network.info)
+    return target

@@ -469,7 +469,7 @@ def fake_simulation(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> list[tup
 def test_simulate(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = fake_simulation(monkeypatch)
     found = report("simulate", made.build, "--data", made.data, "--samples", 3, "--seed", 7)
-    assert found == SIMULATED
+    assert found.items() >= SIMULATED.items()
     assert calls == [(made.build, (3, STEPS, 140), [0, 1, 2], 7)]
     status, out, err = call("simulate", made.build, "--data", made.data)
     assert status == 0
@@ -531,7 +531,7 @@ def test_synth(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("spikewright_boards.flow.bitstream.synthesize", synthesize)
     argv = ("synth", made.build, "--board", "icebreaker", "--seed", 3)
-    assert report(*argv) == SYNTHESIZED
+    assert report(*argv).items() >= SYNTHESIZED.items()
     assert calls == [((made.build, "icebreaker"), {"out_dir": None, "clock_mhz": None, "seed": 3})]
     status, out, _ = call(*argv)
     assert status == 0
@@ -548,7 +548,7 @@ def test_synth_reports_a_missed_clock(made: Made, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("spikewright_boards.flow.bitstream.synthesize", synthesize)
     status, out, err = call("synth", made.build, "--board", "icebreaker", "--json")
     assert status == 1
-    assert json.loads(out) == SYNTHESIZED
+    assert json.loads(out).items() >= SYNTHESIZED.items()
     assert err == "spikewright: failed: icebreaker must reach 12 MHz, not 11.5 MHz\n"
 
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from spikewright.learn.regularizers import NoRegularizer as NoRegularizer
     from spikewright.learn.regularizers import PositiveL1 as PositiveL1
     from spikewright.learn.regularizers import Regularizer as Regularizer
+    from spikewright.nir.load import import_nir as import_nir
 
 _WHERE = {
     "load_data": "spikewright.api.data",
@@ -60,6 +61,7 @@ _WHERE = {
     "save_network": "spikewright.api.networks",
     "LayerConfig": "spikewright.learn.config",
     "SpikingNetwork": "spikewright.learn.networks",
+    "import_nir": "spikewright.nir.load",
     "train": "spikewright.api.train",
     "AdaBreg": "spikewright.learn.optim",
     "LinBreg": "spikewright.learn.optim",

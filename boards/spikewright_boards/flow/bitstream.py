@@ -44,8 +44,8 @@ def synthesize(
     """Make a bitstream of a core that `spikewright generate` wrote.
 
     The Verilog and the memory images of the folder are synthesized as they are, under a top level with a serial line
-    (see `spikewright_boards.link.protocol`). A core that is loaded at run time has no memory images: the bitstream is good for every network
-    that `spikewright generate --image-for` makes a load image of.
+    (see `spikewright_boards.link.protocol`). A core that is loaded at run time has no memory images: the bitstream is
+    good for every network that `spikewright generate --image-for` makes a load image of.
 
     Parameters
     ----------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,91 +16,9 @@ from spikewright.contract.integers import IntArray, run_addresses
 from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
 from spikewright.contract.network import RATE_UNIT, LayerSpec, NetworkSpec
-from spikewright.layout.placement import encode
+from spikewright.layout.dealing import balanced_order
+from spikewright.layout.placement import Encoder
 from spikewright.layout.price import price_of
-
-_SHARES = 1 << 20
-"""A load of all neurons of a layer together, in the units in which loads are compared."""
-_STORED = 5
-"""Weight of the synapses that a lane stores, beside its operations: lanes of unequal sizes take longer pointers."""
-
-
-def balanced_order(spec: LayerSpec, lanes: int) -> IntArray:
-    """Neuron at each hardware position, so that the lanes hold equally much, and have equally much to do at any time.
-
-    The neurons of a row should have the same delay, as they are then looked up at once: rows are filled by rising
-    delay. Within rows, neurons are exchanged as long as the sum of squares of the loads of all lanes gets smaller. A
-    read-out keeps the order of its classes, as its scores are sent in that order.
-
-    Parameters
-    ----------
-    spec : LayerSpec
-        The `rates` of its axons count; where they are not known, every axon is taken to have as many events.
-    lanes : int
-    """
-    if spec.readout:
-        return np.arange(spec.neurons)
-    delays = np.zeros(spec.neurons, dtype=np.int64) if spec.delays is None else spec.delays
-    by_delay = np.argsort(delays, kind="stable")
-    # Empty positions, all in one row, complete the grid.
-    rows = -(-spec.neurons // lanes)
-    positions = np.full(rows * lanes, -1, dtype=np.int64)
-    positions[: spec.neurons] = by_delay
-    grid: IntArray = positions.reshape(rows, lanes)
-    synapses = np.append(np.count_nonzero(spec.weights, axis=1), 0)
-    total = np.zeros(lanes, dtype=np.int64)
-    for row in grid:
-        heaviest = row[np.argsort(-synapses[row], kind="stable")]
-        row[np.argsort(total, kind="stable")] = heaviest
-        total += synapses[row]
-    if lanes > 1:
-        _even_out(grid, spec)
-    # Empty positions must be the last.
-    grid = grid[:, np.argsort(grid[-1] < 0, kind="stable")]
-    order: IntArray = grid.reshape(-1)[: spec.neurons]
-    return order
-
-
-def _even_out(grid: IntArray, spec: LayerSpec) -> None:
-    """Exchange neurons of a row between lanes: always the two with which the sum of squares of loads falls most.
-
-    If events come independently of each other, the expected square of the synaptic operations of a lane in a step is
-    the square of their mean, plus rate times the square of the synapses in the lane, summed over the axons. To it
-    comes the square of the synapses that the lane stores. Both loads count as shares of those of the layer. All are
-    integers, so that every computer finds the same order.
-    """
-    rows, lanes = grid.shape
-    present = np.append(spec.weights != 0, np.zeros((1, spec.axons), dtype=np.bool_), axis=0).astype(np.int64)
-    rates = np.full(spec.axons, RATE_UNIT // 16) if spec.rates is None else spec.rates
-    weighted = present * rates  # (neurons + 1, axons)
-    loads = np.stack([weighted.sum(axis=1), present.sum(axis=1)], axis=1)
-    scale = np.array([_SHARES, _STORED * _SHARES]) / np.maximum(1, loads.sum(axis=0))
-    shares = np.rint(loads * scale).astype(np.int64)  # (neurons + 1, operations and synapses)
-    overlap = int(RATE_UNIT * scale[0] ** 2)
-    in_lanes = present[grid].sum(axis=0)  # (lanes, axons)
-    with_lanes = weighted @ in_lanes.T  # (neurons + 1, lanes)
-    of_rows = np.stack([weighted[row] @ present[row].T for row in grid])  # (rows, lanes, lanes)
-    total = shares[grid].sum(axis=0)
-    for _ in range(8 * grid.size):
-        shared = with_lanes[grid]  # (rows, lanes, lanes) what the neuron here shares with lane there
-        own = np.diagonal(shared - of_rows, axis1=1, axis2=2)
-        others = shared - of_rows
-        grows = overlap * (others + others.transpose(0, 2, 1) - own[:, :, None] - own[:, None, :])
-        moved = shares[grid][:, :, None] - shares[grid][:, None, :]
-        grows += (moved * (moved - total[:, None] + total)).sum(axis=3)
-        best = int(np.argmin(grows))
-        row, one, other = np.unravel_index(best, grows.shape)
-        if grows[row, one, other] >= 0:
-            return
-        change = present[grid[row, other]] - present[grid[row, one]]
-        share = moved[row, one, other]
-        total[one] -= share
-        total[other] += share
-        shift = weighted @ change
-        with_lanes[:, one] += shift
-        with_lanes[:, other] -= shift
-        grid[row, [one, other]] = grid[row, [other, one]]
-        of_rows[row] = weighted[grid[row]] @ present[grid[row]].T
 
 
 def prune(network: NetworkSpec) -> tuple[NetworkSpec, dict[str, list[list[int]]]]:
@@ -224,9 +143,9 @@ def pack(
     lanes : int
     layers : "parallel" or "shared"
     encoding : str or sequence of str
-        How the positions of synapses are told: one encoding for all memories, one for each layer (a single one where
-        they share lanes), or "auto", for each the one that takes the least of the `target`: of block RAM and of LUTs,
-        see `price_of`.
+        How the positions of synapses are told: one encoding for all memories, one for each layer (a single one
+        where they share lanes), or "auto", for each the one that takes the least of the `target`: of block RAM and
+        of LUTs, see `price_of`.
     of_layers : sequence of int, optional
         Lanes of the layers, if not by `layer_lanes`.
     offset_bits : sequence of int, optional
@@ -237,133 +156,188 @@ def pack(
     Raises
     ------
     ValueError
-        If `lanes` is not supported.
+        If `lanes` is not supported, or there are more or fewer encodings or offsets than memories.
     InputError
         If an encoding is not known, or a layer cannot have it.
     """
-    if lanes not in LANES:
-        raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
-    # Many lanes with short runs drift apart by more of them.
-    queue_depth = 32 if lanes >= 8 else 16
-    of_layers = of_layers or layer_lanes(network, lanes)
-    chosen: list[str] = [encoding] * len(of_layers) if isinstance(encoding, str) else list(encoding)
-    bits: list[int | None] = list(offset_bits) if offset_bits else [None] * len(of_layers)
-    return _PACKERS[layers](network, _Plan(lanes, queue_depth, target, list(of_layers), chosen, bits))
+    return Packer(network).pack(
+        lanes, layers=layers, encoding=encoding, of_layers=of_layers, offset_bits=offset_bits, target=target
+    )
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How to pack a network; `encodings` and `offset_bits` are those of the memories of the core, in their order."""
+class Packer:
+    """Lays a network out in several ways, for which what they have in common is found once.
 
-    lanes: int
-    queue_depth: int
-    target: str
-    of_layers: Sequence[int]
-    encodings: Sequence[str]
-    offset_bits: Sequence[int | None]
+    Parameters
+    ----------
+    network : NetworkSpec
+    """
 
-    def images(self, network: NetworkSpec) -> tuple[LayerImage, ...]:
-        """Of every layer, in memories of its own."""
-        images: list[LayerImage] = []
-        feed = np.arange(network.inputs)
-        for index, lanes in enumerate(self.of_layers):
-            images.append(self.image(network.layers[index], lanes, feed, f"layer {index}", index))
-            feed = images[-1].order
-        return tuple(images)
+    def __init__(self, network: NetworkSpec) -> None:
+        self._network = network
+        self._orders: dict[tuple[int, int], IntArray] = {}
+        self._last: tuple[object, _Parallel | _Shared] | None = None
 
-    def image(self, spec: LayerSpec, lanes: int, feed: IntArray, name: str, memory: int) -> LayerImage:
-        """One of them."""
-        encoding, offset_bits = self.encodings[memory], self.offset_bits[memory]
-        return _pack_layer(spec, lanes, feed, encoding, name, self.queue_depth, self.target, offset_bits)
+    def pack(
+        self,
+        lanes: int,
+        *,
+        layers: Layers = "parallel",
+        encoding: str | Sequence[str] = "auto",
+        of_layers: Sequence[int] | None = None,
+        offset_bits: Sequence[int] | None = None,
+        target: str = "ecp5",
+    ) -> CoreSpec:
+        """See the function `pack`."""
+        if lanes not in LANES:
+            raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+        # Many lanes with short runs drift apart by more of them.
+        queue_depth = 32 if lanes >= 8 else 16
+        way = self._way(layers, of_layers or layer_lanes(self._network, lanes))
+        count = len(way.memories)
+        chosen = [encoding] * count if isinstance(encoding, str) else encoding
+        bits: Sequence[int | None] = offset_bits or [None] * count
+        for name, number in (("encoding", len(chosen)), ("offset_bits", len(bits))):
+            if number != count:
+                raise ValueError(f"{name} must have an entry for each of the {count} memories, not {number}")
+        images = [
+            memory.image(of_memory, most, target, queue_depth)
+            for memory, of_memory, most in zip(way.memories, chosen, bits, strict=True)
+        ]
+        return way.core(images, network=self._network, lanes=lanes, queue_depth=queue_depth)
+
+    def order(self, index: int, lanes: int) -> IntArray:
+        """`balanced_order` of a layer."""
+        if (index, lanes) not in self._orders:
+            self._orders[index, lanes] = balanced_order(self._network.layers[index], lanes)
+        return self._orders[index, lanes]
+
+    def _way(self, layers: Layers, of_layers: Sequence[int]) -> _Parallel | _Shared:
+        """How layers lie in memories; the last way is kept, so that other encodings of it cost little."""
+        key = layers, tuple(of_layers)
+        if self._last is None or self._last[0] != key:
+            self._last = key, _PACKERS[layers](self, self._network, of_layers)
+        return self._last[1]
 
 
-def _pack_parallel(network: NetworkSpec, plan: _Plan) -> CoreSpec:
-    return ParallelCore(network=network, lanes=plan.lanes, layers=plan.images(network), queue_depth=plan.queue_depth)
+class _Memory:
+    """The synapses of a layer, dealt out to lanes, for which an encoding is still to be chosen.
+
+    Parameters
+    ----------
+    spec : LayerSpec
+    lanes : int
+    order : (neurons,) integers
+        Neuron at each position.
+    feed : (inputs,) integers
+        Axon of the network at each feed-forward axon of the hardware.
+    name : str
+        For errors.
+    """
+
+    def __init__(self, spec: LayerSpec, lanes: int, order: IntArray, feed: IntArray, name: str) -> None:
+        self._spec = spec
+        self._lanes = lanes
+        self._rows = rows = -(-spec.neurons // lanes)
+        self.order = order
+        self.weights = _by_position(spec, order, feed)
+        self._name = name
+        complete = np.pad(self.weights, ((0, rows * lanes - spec.neurons), (0, 0)))
+        grid = complete.reshape(rows, lanes, spec.axons).transpose(2, 1, 0)  # (axons, lanes, rows)
+        present = grid != 0
+        axon, self._lane, row = np.nonzero(present)
+        self._values = grid[axon, self._lane, row]
+        self._encoder = Encoder(present, spec.weight_bits)
+
+    def image(self, encoding: str, offset_bits: int | None, target: str, queue_depth: int) -> LayerImage:
+        """The memories, with the encoding that is asked for."""
+        lengths = self._encoder.lengths
+        if encoding == "auto":
+            among = [one for one in encoding_names() if encoding_named(one).refusal(self._rows) is None]
+            every = [self._encoder.encode(one, offset_bits) for one in among]
+            chosen = min(every, key=lambda encoded: price_of(encoded, lengths, self._rows, queue_depth, target))
+        else:
+            if (refusal := encoding_named(encoding).refusal(self._rows)) is not None:
+                raise InputError(f"{self._name}: {refusal}")
+            chosen = self._encoder.encode(encoding, offset_bits)
+        words = run_addresses(chosen.starts.reshape(-1), lengths.reshape(-1))
+        indices: list[IntArray] = []
+        data: list[IntArray] = []
+        for lane in range(self._lanes):
+            here = np.flatnonzero(self._lane == lane)
+            of_lane = words[here]
+            size = int(of_lane.max(initial=-1)) + 1
+            for stored, values in ((indices, chosen.indices), (data, self._values)):
+                stored.append(np.zeros(size, dtype=np.int64))
+                stored[-1][of_lane] = values[here]
+        return LayerImage(
+            spec=self._spec,
+            lanes=self._lanes,
+            order=self.order,
+            starts=chosen.starts,
+            lengths=lengths,
+            indices=tuple(indices),
+            data=tuple(data),
+            encoding=chosen.encoding,
+            extents=chosen.extents,
+        )
 
 
-def _pack_shared(network: NetworkSpec, plan: _Plan) -> CoreSpec:
+def _memories(packer: Packer, network: NetworkSpec, of_layers: Sequence[int]) -> list[_Memory]:
+    """Of every layer, as if it had its own."""
+    memories = []
+    feed = np.arange(network.inputs)
+    for index, lanes in enumerate(of_layers):
+        order = packer.order(index, lanes)
+        memories.append(_Memory(network.layers[index], lanes, order, feed, f"layer {index}"))
+        feed = order
+    return memories
+
+
+class _Parallel:
+    """Every layer has memories of its own."""
+
+    def __init__(self, packer: Packer, network: NetworkSpec, of_layers: Sequence[int]) -> None:
+        self.memories = _memories(packer, network, of_layers)
+
+    def core(self, images: Sequence[LayerImage], **common: Any) -> CoreSpec:
+        return ParallelCore(layers=tuple(images), **common)
+
+
+class _Shared:
     """The synapses of all layers in the memories of the lanes they share, layer after layer."""
-    count = len(network.layers)
-    lanes = max(plan.of_layers)
-    # These memories are only a step on the way to those of the engine.
-    images = replace(
-        plan, of_layers=[lanes] * count, encodings=["absolute"] * count, offset_bits=[None] * count
-    ).images(network)
-    rows = max(image.rows for image in images)
-    weights = np.zeros((rows * lanes, sum(image.spec.axons for image in images)), dtype=np.int64)
-    axon = 0
-    feed = np.arange(images[0].spec.inputs)
-    for image in images:
-        spec = image.spec
-        weights[: spec.neurons, axon : axon + spec.axons] = _by_position(spec, image.order, feed)
-        axon += spec.axons
-        feed = image.order
-    together = LayerSpec(
-        inputs=axon,
-        neurons=len(weights),
-        weights=weights,
-        bias=np.zeros(len(weights), dtype=np.int64),
-        threshold=None,
-        delays=None,
-        decay=Decay(0, 0),
-        weight_bits=max(image.spec.weight_bits for image in images),
-        value_bits=max(image.spec.value_bits for image in images),
-    )
-    engine = plan.image(together, lanes, np.arange(axon), "engine", 0)
-    return SharedCore(network=network, lanes=plan.lanes, layers=images, queue_depth=plan.queue_depth, engine=engine)
+
+    def __init__(self, packer: Packer, network: NetworkSpec, of_layers: Sequence[int]) -> None:
+        lanes = max(of_layers)
+        layers = _memories(packer, network, [lanes] * len(of_layers))
+        neurons = lanes * max(-(-layer.neurons // lanes) for layer in network.layers)
+        weights = np.zeros((neurons, sum(layer.axons for layer in network.layers)), dtype=np.int64)
+        axon = 0
+        for layer in layers:
+            rows, columns = layer.weights.shape
+            weights[:rows, axon : axon + columns] = layer.weights
+            axon += columns
+        together = LayerSpec(
+            inputs=axon,
+            neurons=neurons,
+            weights=weights,
+            bias=np.zeros(neurons, dtype=np.int64),
+            threshold=None,
+            delays=None,
+            decay=Decay(0, 0),
+            weight_bits=max(layer.weight_bits for layer in network.layers),
+            value_bits=max(layer.value_bits for layer in network.layers),
+        )
+        self.memories = [_Memory(together, lanes, np.arange(neurons), np.arange(axon), "engine")]
+        # Their synapses are in the engine; what else is told of them does not depend on the encoding.
+        self._layers = tuple(layer.image("absolute", None, "", 0) for layer in layers)
+
+    def core(self, images: Sequence[LayerImage], **common: Any) -> CoreSpec:
+        (engine,) = images
+        return SharedCore(layers=self._layers, engine=engine, **common)
 
 
-_PACKERS: dict[Layers, Callable[[NetworkSpec, _Plan], CoreSpec]] = {"parallel": _pack_parallel, "shared": _pack_shared}
-
-
-def _pack_layer(
-    spec: LayerSpec,
-    lanes: int,
-    feed: IntArray,
-    encoding: str,
-    name: str,
-    queue_depth: int,
-    target: str,
-    offset_bits: int | None = None,
-) -> LayerImage:
-    order = balanced_order(spec, lanes)
-    weights = _by_position(spec, order, feed)
-    rows = -(-spec.neurons // lanes)
-    complete = np.pad(weights, ((0, rows * lanes - spec.neurons), (0, 0)))
-    grid = complete.reshape(rows, lanes, spec.axons).transpose(2, 1, 0)  # (axons, lanes, rows)
-    present = grid != 0
-    if encoding == "auto":
-        among = [one for one in encoding_names() if encoding_named(one).refusal(rows) is None]
-    else:
-        among = [encoding]
-        if (refusal := encoding_named(encoding).refusal(rows)) is not None:
-            raise InputError(f"{name}: {refusal}")
-    lengths = present.sum(axis=2)
-    chosen = min(
-        encode(present, spec.weight_bits, among, offset_bits),
-        key=lambda encoded: price_of(encoded, lengths, rows, queue_depth, target),
-    )
-    axon, lane, row = np.nonzero(present)
-    words = run_addresses(chosen.starts.reshape(-1), lengths.reshape(-1))
-    indices: list[IntArray] = []
-    data: list[IntArray] = []
-    for number in range(lanes):
-        here = lane == number
-        size = int(words[here].max(initial=-1)) + 1
-        for stored, values in ((indices, chosen.indices), (data, grid[axon, lane, row])):
-            stored.append(np.zeros(size, dtype=np.int64))
-            stored[-1][words[here]] = values[here]
-    return LayerImage(
-        spec=spec,
-        lanes=lanes,
-        order=order,
-        starts=chosen.starts,
-        lengths=lengths,
-        indices=tuple(indices),
-        data=tuple(data),
-        encoding=chosen.encoding,
-        extents=chosen.extents,
-    )
+_PACKERS: dict[Layers, type[_Parallel] | type[_Shared]] = {"parallel": _Parallel, "shared": _Shared}
 
 
 def _by_position(spec: LayerSpec, order: IntArray, feed: IntArray) -> IntArray:

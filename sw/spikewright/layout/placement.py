@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,17 +111,20 @@ def _one_by_one(lengths: IntArray, beyond: IntArray, size: IntArray, left: IntAr
     ahead = np.zeros(lanes, dtype=np.int64)
     ends = np.zeros(lanes, dtype=np.int64)
     for remaining in range(axons, 0, -1):
-        chosen, best = 0, np.int64(0)
+        chosen, best = -1, np.int64(0)
         for candidate in range(min(remaining, _AHEAD)):
             of_axon = beyond[left[candidate]]
             least = most_ahead = ahead[0] + of_axon[0]
+            # From this spread on, the candidate is no better than the best one.
+            enough = (best + size[left[candidate]] + 1) // 2
             for lane in range(1, lanes):
                 after = ahead[lane] + of_axon[lane]
                 least = min(least, after)
                 most_ahead = max(most_ahead, after)
-            spread = 2 * (most_ahead - least) - size[left[candidate]]
-            if candidate == 0 or spread < best:
-                chosen, best = candidate, spread
+                if chosen >= 0 and most_ahead - least >= enough:
+                    break
+            else:
+                chosen, best = candidate, 2 * (most_ahead - least) - size[left[candidate]]
         axon = left[chosen]
         for index in range(chosen, remaining - 1):
             left[index] = left[index + 1]
@@ -191,41 +193,50 @@ class Encoded:
     stored: Stored
 
 
-def encode(
-    present: npt.NDArray[np.bool_],
-    weight_bits: int,
-    among: Sequence[str] | None = None,
-    offset_bits: int | None = None,
-) -> list[Encoded]:
-    """The positions of synapses in several encodings.
+class Encoder:
+    """The positions of the synapses of a layer in any encoding; what encodings have in common is found once.
 
     Parameters
     ----------
     present : (axons, lanes, rows) bool
         Where there are synapses.
     weight_bits : int
-    among : sequence of str, optional
-        Otherwise all that such lanes can have.
-    offset_bits : int, optional
-        See `Placement.starts`.
     """
-    axons, lanes, rows = present.shape
-    lengths = present.sum(axis=2)
-    placement = Placement(lengths)
-    found = []
-    for name in encoding_names() if among is None else among:
+
+    def __init__(self, present: npt.NDArray[np.bool_], weight_bits: int) -> None:
+        self._present = present
+        self._weight_bits = weight_bits
+        self.lengths: IntArray = present.sum(axis=2)
+        self._placement = Placement(self.lengths)
+        self._found: dict[tuple[str, int | None], Encoded] = {}
+
+    def encode(self, name: str, offset_bits: int | None = None) -> Encoded:
+        """In one encoding.
+
+        Parameters
+        ----------
+        name : str
+            One of `encoding_names()`, which such lanes can have.
+        offset_bits : int, optional
+            See `Placement.starts`.
+        """
+        if (name, offset_bits) not in self._found:
+            self._found[name, offset_bits] = self._encode(name, offset_bits)
+        return self._found[name, offset_bits]
+
+    def _encode(self, name: str, offset_bits: int | None) -> Encoded:
+        axons, lanes, rows = self._present.shape
         encoding = encoding_named(name)
-        indices = encoding.encode(present)
+        indices = encoding.encode(self._present)
         index_bits = encoding.index_bits(rows, int(indices.max(initial=0)))
-        width = index_bits + weight_bits
-        starts = placement.starts(width, offset_bits)
-        ends = _ends(lengths, starts)
-        extent = encoding.extent_bits(rows, unsigned_bits(int(lengths.max(initial=0))))
+        width = index_bits + self._weight_bits
+        starts = self._placement.starts(width, offset_bits)
+        ends = _ends(self.lengths, starts)
+        extent = encoding.extent_bits(rows, unsigned_bits(int(self.lengths.max(initial=0))))
         address = _address_bits(ends)
         pointer = address + lanes * (_offset_bits(starts) + extent)
         stored = Stored((axons, pointer), tuple((words, width) for words in ends.tolist()), address + extent)
-        found.append(Encoded(name, starts, indices, encoding.extents(present), index_bits, stored))
-    return found
+        return Encoded(name, starts, indices, encoding.extents(self._present), index_bits, stored)
 
 
 def encodings(image: LayerImage) -> dict[str, Stored]:
@@ -234,4 +245,5 @@ def encodings(image: LayerImage) -> dict[str, Stored]:
     for lane in range(image.lanes):
         axon, row, _ = image.synapses(lane)
         present[axon, lane, row] = True
-    return {encoded.encoding: encoded.stored for encoded in encode(present, image.spec.weight_bits)}
+    encoder = Encoder(present, image.spec.weight_bits)
+    return {name: encoder.encode(name).stored for name in encoding_names()}

@@ -21,7 +21,7 @@ from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import SpikeData
 from spikewright.integer.reference import IntegerNetwork, Trace
-from spikewright.layout.pack import pack
+from spikewright.layout.pack import Packer
 from spikewright.layout.price import Resources
 from spikewright.predict.cycles import CycleModel
 from spikewright.predict.resources import estimate
@@ -109,10 +109,11 @@ def explore(
         traces = _run(network, data)
         classes = torch.cat([trace.classes for trace in traces]).numpy()
         accuracy = float((classes == data.labels).mean())
+        packer = Packer(network)
         for layers in LAYERS if len(network.layers) > 1 else LAYERS[:1]:
             for lanes in lanes_of(network):
                 cycles: tuple[int, float, int] | None = None
-                for encoding, core in _cores(network, lanes, layers, board.device.family):
+                for encoding, core in _cores(packer, lanes, layers, board.device.family):
                     resources = estimate(core, board)
                     cycles = cycles or _cycles(core, data, traces)
                     fits = resources.fit(board.device)
@@ -122,15 +123,15 @@ def explore(
     return designs
 
 
-def _cores(network: NetworkSpec, lanes: int, layers: Layers, target: str) -> Iterator[tuple[str, CoreSpec]]:
+def _cores(packer: Packer, lanes: int, layers: Layers, target: str) -> Iterator[tuple[str, CoreSpec]]:
     """A core with the encodings that suit the target best; then one for each single encoding that is not the same."""
-    core = pack(network, lanes, layers=layers, target=target)
+    core = packer.pack(lanes, layers=layers, target=target)
     yield "auto", core
     chosen = {image.encoding for image in core.memories.values()}
     rows = max(image.rows for image in core.memories.values())
     for encoding in encoding_names():
         if chosen != {encoding} and encoding_named(encoding).refusal(rows) is None:
-            yield encoding, pack(network, lanes, layers=layers, encoding=encoding)
+            yield encoding, packer.pack(lanes, layers=layers, encoding=encoding)
 
 
 def lanes_of(network: NetworkSpec) -> list[int]:

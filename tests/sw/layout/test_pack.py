@@ -1,18 +1,21 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from random_networks import random_counts, random_network
+from spikewright.build.digest import digest
 from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
 from spikewright.contract.layout import LANES
+from spikewright.contract.names import LAYERS
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
-from spikewright.layout.pack import balanced_order, pack, prune, unpack
+from spikewright.layout.pack import Packer, balanced_order, pack, prune, unpack
 
 
 @pytest.mark.parametrize("lanes", LANES)
@@ -51,6 +54,32 @@ def test_every_layer_gets_the_encoding_that_takes_the_least_of_the_target(
     assert list(core.memories.values()) == list(core.layers)
     again = pack(network, 2, encoding=["bitmap", "absolute", "relative"], of_layers=[4, 2, 1])
     assert [image.encoding for image in again.layers] == ["bitmap", "absolute", "relative"]
+
+
+def test_one_packer_makes_every_core_as_a_new_one_does() -> None:
+    network = random_network(1, (20, 13, 31, 6), recurrent=(True, False), density=0.4)
+    packer = Packer(network)
+    for layers in LAYERS:
+        narrow = [1] * (len(network.layers) if layers == "parallel" else 1)
+        for lanes, encoding, offset_bits in (
+            (4, "auto", None),
+            (4, "absolute", narrow),
+            (4, "absolute", None),
+            (2, "relative", None),
+            (4, "auto", None),
+        ):
+            options: dict[str, Any] = {"layers": layers, "encoding": encoding, "offset_bits": offset_bits}
+            assert digest(packer.pack(lanes, **options)) == digest(pack(network, lanes, **options))
+
+
+def test_there_must_be_as_many_encodings_as_memories() -> None:
+    network = random_network(1, (6, 5, 3))
+    with pytest.raises(ValueError) as error:
+        pack(network, 2, encoding=["absolute"])
+    assert str(error.value) == "encoding must have an entry for each of the 2 memories, not 1"
+    with pytest.raises(ValueError) as error:
+        pack(network, 2, layers="shared", offset_bits=[3, 3])
+    assert str(error.value) == "offset_bits must have an entry for each of the 1 memories, not 2"
 
 
 def test_a_bitmap_has_a_bit_for_every_row() -> None:

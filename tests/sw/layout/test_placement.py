@@ -5,7 +5,7 @@ from random_networks import random_network
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.integers import IntArray
 from spikewright.layout.pack import pack
-from spikewright.layout.placement import Placement, encode, encodings
+from spikewright.layout.placement import Encoder, Placement, encodings
 
 
 def random_lengths(seed: int, axons: int, lanes: int, rows: int, density: float) -> IntArray:
@@ -94,7 +94,8 @@ def test_sizes_are_those_of_the_memories_whichever_the_encoding(lanes: int, dens
 )
 def test_which_takes_the_fewest_bits_depends_on_rows_and_density(rows: int, density: float, best: str) -> None:
     present = np.random.default_rng(5).random((64, 2, rows)) < density
-    found = encode(present, 8)
+    encoder = Encoder(present, 8)
+    found = [encoder.encode(name) for name in encoding_names()]
     assert tuple(encoded.encoding for encoded in found) == encoding_names()
     assert min(found, key=lambda encoded: encoded.stored.bits).encoding == best
 
@@ -104,7 +105,8 @@ def test_bits_of_an_example() -> None:
     present = np.zeros((2, 1, 8), dtype=np.bool_)
     present[0, 0, [0, 3, 4]] = True
     present[1, 0, [2, 7]] = True
-    found = {encoded.encoding: encoded for encoded in encode(present, 8)}
+    encoder = Encoder(present, 8)
+    found = {name: encoder.encode(name) for name in encoding_names()}
     # Five words: an address has three bits, a length two.
     assert found["absolute"].stored.rows == found["relative"].stored.rows == (2, 3 + 2)
     assert found["bitmap"].stored.rows == (2, 3 + 8)

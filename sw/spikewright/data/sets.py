@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.errors import InputError
-from spikewright.data import mnist, shd
+from spikewright.data import arrays, mnist, shd
 from spikewright.data.config import DataConfig
 from spikewright.data.shd import SpikeData
 from spikewright.support.shipped import SAMPLE, SAMPLE_NAME, asset, is_sample
@@ -26,8 +26,11 @@ PARTS = {"shd": ("train", "test"), "ssc": ("train", "valid", "test"), "psmnist":
 def file_of(data: DataConfig, data_dir: str | os.PathLike[str], split: str) -> Path:
     """The file that says how many samples a part has; InputError if the data set has no such part.
 
-    The shipped recordings are every part of SHD: they show how things go, not how well.
+    The shipped recordings are every part of SHD: they show how things go, not how well. A NumPy file (`arrays`) is
+    every part of any data set.
     """
+    if arrays.is_array_file(data_dir):
+        return Path(data_dir)
     if split not in PARTS[data.name]:
         *others, last = PARTS[data.name]
         raise InputError(f"split of {data.name} must be {', '.join(others)} or {last}, not {split}")
@@ -56,7 +59,7 @@ def load_split(
     ----------
     data : DataConfig
     data_dir : path
-        A folder, or `sample`: the recordings that are shipped.
+        A folder; or `sample`, the recordings that are shipped; or a NumPy file.
     split : str
         One of `PARTS`.
     timesteps : int
@@ -74,6 +77,9 @@ def load_split(
         If a file is missing or damaged, or does not hold what is asked for.
     """
     path = file_of(data, data_dir, split)
+    if arrays.is_array_file(path):
+        loaded = arrays.load(path, timesteps=timesteps, at_most=at_most)
+        return loaded if samples is None else _chosen(loaded, samples, path)
     if data.name == "psmnist":
         if timesteps != data.pixels:
             raise InputError(f"timesteps must be {data.pixels} for psmnist, one for each pixel, not {timesteps}")
@@ -84,3 +90,11 @@ def load_split(
         with shd.open_file(path) as file:
             samples = min(at_most, len(file))
     return shd.load(path, timesteps=timesteps, timestep=timestep, bin_width=bin_width, samples=samples)
+
+
+def _chosen(loaded: SpikeData, samples: int | Sequence[int] | npt.NDArray[np.int64], path: Path) -> SpikeData:
+    """The first so many samples, or these."""
+    rows = np.arange(samples) if isinstance(samples, int) else np.asarray(samples, np.int64)
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(loaded):
+        raise InputError(f"samples must be between 0 and {len(loaded)} (all of {path}), not {int(rows.max()) + 1}")
+    return SpikeData(loaded.counts[rows], loaded.labels[rows], loaded.speakers[rows], loaded.keys)

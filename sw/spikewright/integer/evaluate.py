@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_samples
+from spikewright.data import arrays
 from spikewright.integer.file import is_model, load_model
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.checkpoint import load_checkpoint
@@ -16,6 +19,8 @@ from spikewright.learn.networks import SpikingNetwork
 
 if TYPE_CHECKING:
     from spikewright.data.shd import SpikeData
+
+Spikes = npt.NDArray[np.uint8]
 
 
 def load_network(path: Path | str) -> SpikingNetwork | IntegerNetwork:
@@ -45,8 +50,9 @@ def evaluate(network: SpikingNetwork | IntegerNetwork, data: SpikeData, batch: i
     Returns
     -------
     dict
-        JSON-ready: samples, accuracy, sparsity (share of exact zeros over all weight matrices) and layers, each with
-        shape [neurons, axons], nnz, sparsity and firing_rate (spikes per neuron and step; None for the read-out).
+        JSON-ready: samples, accuracy (None where classes are not known), sparsity (share of exact zeros over all weight
+        matrices) and layers, each with shape [neurons, axons], nnz, sparsity and firing_rate (spikes per neuron and
+        step; None for the read-out).
 
     Raises
     ------
@@ -72,10 +78,11 @@ def evaluate(network: SpikingNetwork | IntegerNetwork, data: SpikeData, batch: i
     steps = len(data) * data.counts.shape[1]
     rates: list[float | None] = [f / (steps * len(w)) for f, w in zip(fired, weights, strict=False)]
     total = sum(w.numel() for w in weights)
+    known = bool((data.labels != arrays.UNKNOWN).all())
     nonzero = [int(torch.count_nonzero(w)) for w in weights]
     return {
         "samples": len(data),
-        "accuracy": correct / len(data),
+        "accuracy": correct / len(data) if known else None,
         "sparsity": 1.0 - sum(nonzero) / total,
         "layers": [
             {
@@ -86,6 +93,18 @@ def evaluate(network: SpikingNetwork | IntegerNetwork, data: SpikeData, batch: i
             }
             for w, nnz, rate in zip(weights, nonzero, [*rates, None], strict=True)
         ],
+    }
+
+
+@torch.no_grad()
+def spikes_of(network: SpikingNetwork | IntegerNetwork, data: SpikeData, batch: int = 256) -> dict[str, Spikes]:
+    """Spikes of each spiking layer, (T, samples, neurons), by the name of its tensors: `layers.0`, ..."""
+    parts: list[list[Spikes]] = []
+    for first in range(0, len(data), batch):
+        trace = network.eval().run(torch.from_numpy(data.counts[first : first + batch]))
+        parts.append([spikes.to(torch.uint8).transpose(0, 1).numpy() for spikes in trace.spikes])
+    return {
+        f"layers.{index}": np.concatenate(of_layer, axis=1) for index, of_layer in enumerate(zip(*parts, strict=True))
     }
 
 

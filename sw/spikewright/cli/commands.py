@@ -9,6 +9,7 @@ from spikewright.cli import (
     evaluate,
     explore,
     generate,
+    import_,
     quantize,
     report,
     simulate,
@@ -18,6 +19,6 @@ from spikewright.cli import (
 )
 
 COMMANDS = (
-    *(data, train, sweep, report, evaluate, quantize, explore, generate, simulate, synth, demo),
+    *(data, train, import_, sweep, report, evaluate, quantize, explore, generate, simulate, synth, demo),
     *(configs, checkpoints, completion),
 )

@@ -23,10 +23,16 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     add_data(parser)
     add_split(parser)
+    parser.add_argument(
+        "--spikes",
+        type=Path,
+        metavar="OUT.npz",
+        help="write the spikes of each layer, (steps, samples, neurons), under its name",
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.api.evaluate import evaluate
 
-    found = evaluate(args.model, args.data, split=args.split)
+    found = evaluate(args.model, args.data, split=args.split, spikes=args.spikes)
     return Outcome(found.report, found.facts())

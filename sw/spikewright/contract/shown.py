@@ -8,9 +8,9 @@ Facts = list[tuple[str, str]]
 _MOST_LINES = 10
 
 
-def percent(fraction: float) -> str:
-    """A share as people read it: 12.50 %."""
-    return f"{100 * fraction:.2f} %"
+def percent(fraction: float | None) -> str:
+    """A share as people read it: 12.50 %; or that it is not known."""
+    return "not known" if fraction is None else f"{100 * fraction:.2f} %"
 
 
 def thousands(number: float) -> str:

@@ -24,9 +24,9 @@ _LARGEST = 1 << 31
 """Bytes of an array when unpacked."""
 
 
-def save_spikes(path: Path | str, spikes: Mapping[str, npt.NDArray[Any]]) -> None:
+def save_spikes(path: str | os.PathLike[str], spikes: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write arrays by their names, whole or not at all; `numpy.load` reads them."""
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic_path(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in spikes.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)

@@ -29,7 +29,7 @@ def describe(network: ForeignNetwork) -> list[dict[str, Any]]:
 
 def rows(network: ForeignNetwork) -> list[tuple[str, str]]:
     """The same as a table, with what was assumed at its end."""
-    table = [("input", "x".join(map(str, network.input_shape)))]
+    table = [("dialect", network.dialect.name), ("input", "x".join(map(str, network.input_shape)))]
     for node in describe(network):
         parts = [f"{node['type']} {'x'.join(map(str, node['shape']))}"]
         parts += [f"{key} {_range(node[key])}" for key in ("leak", "gain", "threshold", "start") if key in node]
@@ -54,7 +54,7 @@ def _matters(value: object, origin: str) -> bool:
 
 def _range(pair: list[float]) -> str:
     low, high = pair
-    return f"{low:.6g}" if low == high else f"{low:.6g} .. {high:.6g}"
+    return " .. ".join(dict.fromkeys((f"{low:.6g}", f"{high:.6g}")))
 
 
 def _of_step(step: Step, layer: ForeignLayer) -> dict[str, Any]:

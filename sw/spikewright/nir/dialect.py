@@ -116,7 +116,7 @@ class Dialect:
     hint: str = ""
 
     def rule(self, key: str, node: str, kind: str) -> tuple[Any, str]:
-        """Value of a rule for a node, and who gave it.
+        """Value of a rule for a node, and who gave it: "dialect", "--set" or nobody, "assumed".
 
         Raises
         ------
@@ -125,10 +125,10 @@ class Dialect:
         """
         places = (
             (self.node_settings.get(node, {}), "--set"),
-            (self.per_node.get(node, {}), self.name),
-            (self.per_type.get(kind, {}), self.name),
+            (self.per_node.get(node, {}), "dialect"),
+            (self.per_type.get(kind, {}), "dialect"),
             (self.settings, "--set"),
-            (self.rules, self.name),
+            (self.rules, "dialect"),
         )
         for rules, origin in places:
             if key in rules:

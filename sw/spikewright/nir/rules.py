@@ -76,7 +76,7 @@ _FIRING = ("cmp", "reset", "multispike", "max_spikes", "latency")
 
 
 def rule_of(name: str, node: Neuron, dialect: Dialect) -> tuple[Rule, dict[str, str]]:
-    """Rules of a node, and by key who gave each: a dialect, `--set`, or nobody ("assumed").
+    """Rules of a node, and by key who gave each: see `Dialect.rule`.
 
     Raises
     ------

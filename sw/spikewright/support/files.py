@@ -29,6 +29,7 @@ MANIFEST = "manifest.json"
 _MADE_BY = {
     "spikewright-checkpoint-1": "a checkpoint by `spikewright train`",
     "spikewright-integer-network-1": "an integer network by `spikewright quantize`",
+    "spikewright-foreign-1": "a network of another library by `spikewright import`",
 }
 
 

@@ -38,11 +38,11 @@ def test_what_is_said_for_a_node_goes_before_what_is_said_for_all() -> None:
         "per_node": {"a": {"dt": 3}},
     }
     dialect = from_dict("test", content, {"dt": "4", "b.dt": "5", "reset": "none"})
-    assert dialect.rule("dt", "a", "IF") == (3, "test")
-    assert dialect.rule("dt", "c", "IF") == (2, "test")
+    assert dialect.rule("dt", "a", "IF") == (3, "dialect")
+    assert dialect.rule("dt", "c", "IF") == (2, "dialect")
     assert dialect.rule("dt", "c", "LIF") == (4, "--set")
     assert dialect.rule("dt", "b", "IF") == (5, "--set")
-    assert dialect.rule("cmp", "a", "IF") == (">", "test")
+    assert dialect.rule("cmp", "a", "IF") == (">", "dialect")
     assert dialect.rule("reset", "a", "IF") == ("none", "--set")
     assert dialect.rule("decay", "a", "IF") == ("euler", "assumed")
     assert from_dict(**dialect.to_dict()) == dialect

@@ -239,16 +239,17 @@ def test_precision(tmp_path: Path) -> None:
 def test_what_was_understood_is_told(tmp_path: Path) -> None:
     network = made(tmp_path, *recurrent(), reset="zero")
     assert rows(network) == [
+        ("dialect", "snntorch-1.0"),
         ("input", "5"),
         ("fc", "Affine 6, 6x5, 0.0 % zero"),
         (
             "lif",
-            "LIF 6, leak 0.9, gain 1, threshold 1, start 0, dt 0.0001 (snntorch-1.0), decay euler (assumed), "
-            "gain nir (assumed), cmp > (snntorch-1.0), reset zero (--set)",
+            "LIF 6, leak 0.9, gain 1, threshold 1, start 0, dt 0.0001 (dialect), decay euler (assumed), "
+            "gain nir (assumed), cmp > (dialect), reset zero (--set)",
         ),
         ("w_rec", "Affine 6, 6x6, 0.0 % zero, loop of lif"),
         ("out", "Linear 3, 3x6, 0.0 % zero"),
-        ("li", "LI 3, leak 0.9, gain 1, start 0, dt 0.0001 (snntorch-1.0), decay euler (assumed), gain nir (assumed)"),
+        ("li", "LI 3, leak 0.9, gain 1, start 0, dt 0.0001 (dialect), decay euler (assumed), gain nir (assumed)"),
         ("assumed", "decision: sum, the highest sum of membranes of node 'li'"),
     ]
     assert describe(network)[1]["rules"]["reset"] == ["zero", "--set"]

@@ -216,4 +216,4 @@ def test_neurons_of_32_bits() -> None:
     made = neurons_of(constants_of("n", node, rule, dialect), rule, torch.float32)
     assert made.leak.dtype == torch.float32
     assert (made.strict, made.reset, made.syn_leak) == (False, "sub", None)
-    assert (origins["cmp"], origins["decay"]) == ("test", "assumed")
+    assert (origins["cmp"], origins["decay"]) == ("dialect", "assumed")

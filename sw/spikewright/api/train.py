@@ -76,7 +76,7 @@ class Training(Result):
         return [
             ("accuracy, validation", f"{percent(self.accuracy)} ({self['validation_samples']} samples)"),
             ("zero weights", percent(self.sparsity)),
-            ("best epoch", f"{self.best_epoch} of {self.epochs}"),
+            ("best epoch", f"{self.best_epoch} of {self.epochs}: {self['reason']}"),
             *([("choice", self["choice"])] if self["choice"] else []),
             ("time", f"{self['seconds']:.0f} s"),
             ("checkpoint", str(self.checkpoint)),
@@ -90,6 +90,7 @@ def train(
     *,
     resume: bool = True,
     device: Literal["cpu", "cuda", "auto"] = "auto",
+    tensorboard: bool = False,
     settings: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Training:
@@ -109,6 +110,8 @@ def train(
         Continue the training that `out` holds, if it is one of the same configuration; else start afresh.
     device : "cpu", "cuda" or "auto"
         auto takes a GPU where there is one.
+    tensorboard : bool
+        Write the epochs for TensorBoard too, into the folder `tensorboard` in `out`, which must then be given.
     settings : mapping, optional
         Changes of the configuration by name, such as `{"network.layers.1.neurons": 64}`.
     more
@@ -122,17 +125,19 @@ def train(
     Raises
     ------
     InputError
-        If a setting or the data does not fit, or `out` holds another training.
+        If a setting or the data does not fit, `out` holds another training, or TensorBoard is not installed.
     CheckFailed
         If the training diverges.
     """
     texts = {name: _text(value) for name, value in {**(settings or {}), **more}.items()}
+    if out is None and tensorboard:
+        raise InputError("out must be given with tensorboard, not left out")
     if out is None:
         with tempfile.TemporaryDirectory(prefix="spikewright-training-") as folder:
-            report = _train(network, data, Path(folder), texts, resume, device)
+            report = _train(network, data, Path(folder), texts, resume, device, tensorboard)
             trained = load_checkpoint(report["checkpoint"])
             return Training({**report, "checkpoint": None}, trained, _logged(Path(folder)))
-    return Training(_train(network, data, Path(out), texts, resume, device))
+    return Training(_train(network, data, Path(out), texts, resume, device, tensorboard))
 
 
 def _train(
@@ -142,6 +147,7 @@ def _train(
     settings: dict[str, str],
     resume: bool,
     device: str,
+    tensorboard: bool,
 ) -> dict[str, Any]:
     config: Config | str
     if isinstance(network, SpikingNetwork):
@@ -152,7 +158,7 @@ def _train(
     else:
         config = str(network)
     samples = data if isinstance(data, SpikeData) else Path(data)
-    return run(config, samples, out, settings, resume=resume, device=device)
+    return run(config, samples, out, settings, resume=resume, device=device, tensorboard=tensorboard)
 
 
 def _begun(network: SpikingNetwork, config: Config, out: Path, resume: bool) -> Path:

@@ -41,6 +41,11 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "work out among N (default: %(default)s)",
     )
     parser.add_argument("--restart", action="store_true", help="start afresh instead of continuing")
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="write the epochs for TensorBoard too (folder tensorboard in RUN_DIR)",
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
@@ -55,6 +60,7 @@ def run(args: argparse.Namespace) -> Outcome:
         args.out,
         resume=not args.restart,
         device=args.device,
+        tensorboard=args.tensorboard,
         settings=dict(args.settings),
     )
     return Outcome(trained.report, trained.facts(), silent=not launched().primary)

@@ -32,14 +32,16 @@ from spikewright.learn.checkpoint import (
 )
 from spikewright.learn.config import Config, TrainingConfig, from_dict, load_config, override
 from spikewright.learn.distill import Teachers, distillation_loss
+from spikewright.learn.journal import SPARSITY_TOLERANCE, choice, line, news, reason
 from spikewright.learn.optim import AdaBreg, LinBreg, SparsityController, sparsity
 from spikewright.learn.recipe import make_optimizer, rate_factor
 from spikewright.learn.samples import Samples, load_parts
+from spikewright.learn.tensorboard import TensorBoard, require_tensorboard
 from spikewright.learn.validation import warn_if_few
 from spikewright.support.files import DIVERGED, RESULT, atomic_path, write_json
 from spikewright.support.locks import locked
 from spikewright.support.parallel import Part, Processes, choose_device, launched, processes
-from spikewright.support.progress import bar, say
+from spikewright.support.progress import bar, duration, say
 from spikewright.support.settings import difference
 from spikewright.support.tensors import first_argmax
 
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
 STATE = "state.safetensors"
 """Of a run's folder: where to resume."""
 STATE_FORMAT = "spikewright-training-2"
-_SPARSITY_TOLERANCE = 0.02
 
 
 def train(
@@ -59,6 +60,7 @@ def train(
     settings: dict[str, str] | None = None,
     resume: bool = True,
     device: str = "cpu",
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Train a network on the training part of a data set.
 
@@ -77,24 +79,30 @@ def train(
     device : "cpu", "cuda" or "auto"
         Started by torchrun, the processes share the work, with equal results but for the rounding of sums; the first
         one writes. `out_dir` must then be the same folder for all of them.
+    tensorboard : bool
+        Write the epochs for TensorBoard too, into the folder `tensorboard` in `out_dir`.
 
     Returns
     -------
     dict
         JSON-ready: checkpoint, epochs, best_epoch, accuracy (of the validation part), sparsity, rates, seconds,
-        device, processes; most_accurate (epoch, accuracy and sparsity of the most accurate epoch on the validation
-        part); choice (why that one is not the best_epoch, or that none reached the target sparsity; or None).
+        device, processes; reason (why the best_epoch is the best); most_accurate (epoch, accuracy and sparsity of the
+        most accurate epoch on the validation part); choice (why that one is not the best_epoch, or that none reached
+        the target sparsity; or None).
 
     Raises
     ------
     InputError
-        If the configuration, the data or what `out_dir` holds does not fit, or another process trains there.
+        If the configuration, the data or what `out_dir` holds does not fit, another process trains there, or
+        TensorBoard is asked for and not installed.
     CheckFailed
         If the training diverges.
     """
+    if tensorboard:
+        require_tensorboard()
     config = override(config, settings or {}) if isinstance(config, Config) else load_config(config, settings)
     with locked(out_dir, "trains") if launched().primary else nullcontext():
-        return train_locked(config, data, out_dir, resume, device)
+        return train_locked(config, data, out_dir, resume, device, tensorboard)
 
 
 def train_locked(
@@ -103,6 +111,7 @@ def train_locked(
     out_dir: Path | str,
     resume: bool = True,
     device: str = "cpu",
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """As `train`, in a folder that the caller has locked."""
     place = choose_device(device)
@@ -119,11 +128,15 @@ def train_locked(
         run.start_log()
         if group.primary and config.training.keep == "best":
             warn_if_few(len(validation))
+        if group.primary and tensorboard:
+            run.board = TensorBoard(run.out_dir, run.epoch, run.target)
         try:
             for epoch in range(run.epoch, config.training.epochs):
                 run.train_epoch(epoch)
         finally:
             run.bar.close()
+            if run.board is not None:
+                run.board.close()
     return run.report()
 
 
@@ -208,6 +221,15 @@ class _Run:
         self.state_path = out_dir / STATE
         self.log_path = out_dir / "log.jsonl"
         self.bar = bar(show=False)
+        self.news: dict[str, str] = {}
+        self.board: TensorBoard | None = None
+        self.begun = (0, 0.0)
+        """Epochs and seconds that were done when this process began."""
+
+    @property
+    def target(self) -> float:
+        """Sparsity that the training is steered to; 0 if to none."""
+        return 0.0 if self.controller is None else self.controller.target
 
     # ---- one epoch
 
@@ -231,7 +253,7 @@ class _Run:
             total += loss * len(index)
             correct += hits
             self.bar.update()
-            self.bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            self.bar.set_postfix({"loss": f"{loss:.3f}", **self.news}, refresh=False)
         self.bar.close()
         self._check_weights(epoch)
         entry = self._entry(epoch, sigma, total / len(self.training), correct / len(self.training))
@@ -330,7 +352,7 @@ class _Run:
     def _keep_if_best(self, entry: dict[str, Any]) -> None:
         """Once the full target sparsity has been asked for, only epochs that about reach it count."""
         asked = self.controller is None or self.controller.calls >= self.controller.ramp
-        sparse = self.controller is None or entry["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE
+        sparse = self.controller is None or entry["sparsity"] >= self.controller.target - SPARSITY_TOLERANCE
         entry["candidate"] = asked and sparse
         rank = (asked and sparse, entry["validation_accuracy"], -entry["validation_loss"])
         if not self.most_accurate or tuple(self.most_accurate["rank"]) < rank[1:]:
@@ -382,11 +404,16 @@ class _Run:
             "start": self.origin,
             "teachers": self.teachers.sha256,
         }
+        if self.board is not None:
+            # Before the state: an epoch that is done again is written again, and none is missed.
+            self.board.write(entry, self.matrices)
         with self.log_path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry, allow_nan=False) + "\n")
         save_tensors(self.state_path, tensors, STATE_FORMAT, {"config": self.config.to_dict(), "progress": progress})
-        accuracy, zeros = entry["validation_accuracy"], entry["sparsity"]
-        say(f"epoch {self.epoch}: loss {entry['loss']:.4f}, validation accuracy {accuracy:.4f}, sparsity {zeros:.3f}")
+        epochs, done = self.config.training.epochs, self.epoch - self.begun[0]
+        left = (self.seconds - self.begun[1]) / done * (epochs - self.epoch)
+        self.news = {**news(entry, self.target), "left": duration(left)}
+        say(line(entry, self.target, epochs, left))
 
     def begin_with(self, checkpoint: str) -> None:
         """Take the weights of a trained network, and note which."""
@@ -419,6 +446,7 @@ class _Run:
                 raise InputError(f"{teacher} must be the teacher that {self.out_dir} began with, not another one")
         try:
             self.epoch, self.seconds = int(progress["epoch"]), float(progress["seconds"])
+            self.begun = (self.epoch, self.seconds)
             self.best = dict(progress["best"])
             if self.best:
                 best = [self.best[name] for name in ("epoch", "validation_accuracy", "sparsity")]
@@ -454,24 +482,6 @@ class _Run:
         if epochs != stored.epochs and epochs > self.epoch:
             self.lengthened.append({"after": self.epoch, "epochs": stored.epochs})
 
-    def _choice(self) -> str | None:
-        """What is to be said of the choice of the epoch."""
-        best, top, training = self.best, self.most_accurate, self.config.training
-        better = bool(top) and top["accuracy"] > best["validation_accuracy"]
-        other = f"epoch {top['epoch']} had {100 * top['accuracy']:.2f} %" if better else ""
-        if training.keep == "last":
-            return f"the last, as training.keep asks for; {other}" if better else None
-        if self.controller is None:
-            return None
-        zeros = f"the target of {100 * self.controller.target:g} % zeros"
-        if not best["rank"][0]:
-            return f"no epoch reached {zeros}"
-        if not better:
-            return None
-        if top["sparsity"] >= self.controller.target - _SPARSITY_TOLERANCE:
-            return f"{other}, but came before {zeros} was fully asked for (epoch {self.controller.ramp})"
-        return f"{other}, but only {100 * top['sparsity']:.2f} % zeros, below {zeros}"
-
     def report(self) -> dict[str, Any]:
         best = self.best
         top = (
@@ -482,7 +492,8 @@ class _Run:
             "epochs": self.epoch,
             "best_epoch": best["epoch"],
             "most_accurate": top,
-            "choice": self._choice(),
+            "choice": choice(best, self.most_accurate, self.config.training, self.controller),
+            "reason": reason(best, self.config.training, self.controller),
             "accuracy": best["validation_accuracy"],
             "sparsity": best["sparsity"],
             "rates": best["rates"],

@@ -15,6 +15,14 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def duration(seconds: float) -> str:
+    """A time in words, to the unit that matters: `40 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 @contextmanager
 def step(message: str, *, quiet_for: float = 2.0) -> Iterator[None]:
     """Announce the work of the block, and its time when it is done.

@@ -172,6 +172,11 @@ def test_a_training_without_a_folder_leaves_none(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_training_for_tensorboard_needs_a_folder(way: Way) -> None:
+    with pytest.raises(sw.InputError, match=r"^out must be given with tensorboard, not left out$"):
+        sw.train(way.config, way.data, tensorboard=True)
+
+
 def test_what_does_not_fit_is_said_with_both_shapes() -> None:
     network = small_network()
     for call in (sw.evaluate, sw.train):

@@ -320,17 +320,21 @@ def test_says_why_a_more_accurate_epoch_was_not_chosen(run):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "said", "reason"),
     [
-        ({"target_sparsity": "0"}, None),
-        ({"target_sparsity": "0.95"}, "no epoch reached the target of 95 % zeros"),
+        ({"target_sparsity": "0"}, None, "the highest validation accuracy of all epochs"),
+        ({"target_sparsity": "0.95"}, "no epoch reached the target of 95 % zeros",
+         "the highest validation accuracy of all epochs"),
         ({"target_sparsity": "0.2", "sparsity_ramp": "1.0"},
-         "epoch 2 had 90.00 %, but came before the target of 20 % zeros was fully asked for (epoch 3)"),
-        ({"target_sparsity": "0.7"}, "epoch 2 had 90.00 %, but only 40.00 % zeros, below the target of 70 % zeros"),
-        ({"target_sparsity": "0", "keep": "last"}, "the last, as training.keep asks for; epoch 2 had 90.00 %"),
+         "epoch 2 had 90.00 %, but came before the target of 20 % zeros was fully asked for (epoch 3)",
+         "the highest validation accuracy of the epochs from 3 on that have 18 % zeros or more"),
+        ({"target_sparsity": "0.7"}, "epoch 2 had 90.00 %, but only 40.00 % zeros, below the target of 70 % zeros",
+         "the highest validation accuracy of the epochs from 2 on that have 68 % zeros or more"),
+        ({"target_sparsity": "0", "keep": "last"}, "the last, as training.keep asks for; epoch 2 had 90.00 %",
+         "the last, as training.keep asks for"),
     ],
 )  # fmt: skip
-def test_the_choice_of_the_epoch_is_explained(words, tmp_path, monkeypatch, settings, said):
+def test_the_choice_of_the_epoch_is_explained(words, tmp_path, monkeypatch, settings, said, reason):
     from spikewright.learn import train as module
 
     accuracies, zeros = [0.5, 0.9, 0.8], [0.3, 0.4, 0.7]
@@ -343,6 +347,7 @@ def test_the_choice_of_the_epoch_is_explained(words, tmp_path, monkeypatch, sett
     monkeypatch.setattr(module._Run, "_entry", entry)
     report = train(CONFIG, words, tmp_path, {"epochs": "3", **settings})
     assert report["choice"] == said
+    assert report["reason"] == reason
     assert report["most_accurate"] == {"epoch": 2, "accuracy": 0.9, "sparsity": 0.4}
     assert report["best_epoch"] == (2 if settings in ({"target_sparsity": "0"}, {"target_sparsity": "0.95"}) else 3)
     assert train(CONFIG, words, tmp_path, {"epochs": "3", **settings}) == report

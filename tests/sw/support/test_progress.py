@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from spikewright.support.progress import bar, step
+from spikewright.support.progress import bar, duration, step
 
 
 def test_a_long_step_is_announced_and_timed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +32,14 @@ def test_a_failed_step_is_not_done(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError), step("Baking", quiet_for=0):
         raise RuntimeError
     assert capsys.readouterr().err == "Baking ...\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (5369, "89 min"), (5400, "1 h 30 min"), (12180, "3 h 23 min")],
+)
+def test_a_duration_is_told_to_the_unit_that_matters(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
 
 
 class Terminal(io.StringIO):

@@ -62,7 +62,7 @@ def wait(training):
 def test_a_process_trains_and_tells_how_it_ended(tiny, tmp_path):
     assert wait(Training(job_of(tiny, tmp_path / "run", epochs=1))) == Ending("finished")
     assert (tmp_path / "run" / "checkpoint.safetensors").is_file()
-    assert "epoch 1: loss" in (tmp_path / "run" / "train.log").read_text()
+    assert "epoch 1 of " in (tmp_path / "run" / "train.log").read_text()
 
 
 def test_a_process_that_fails_unforeseen_shows_its_last_words(tiny, tmp_path):

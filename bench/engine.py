@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,6 +41,7 @@ from spikewright.data.shd import load, load_split
 from spikewright.integer.rates import SAMPLES, measured
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
+from spikewright.layout.limit import bits_per_synapse
 from spikewright.layout.pack import pack
 from spikewright.layout.placement import encodings
 from spikewright.layout.price import padded_bits
@@ -69,8 +69,7 @@ def information_limit(network: NetworkSpec) -> float:
     """Bits per stored synapse that no encoding of the positions can go below: log2(C(N, k)) / k + weight bits."""
     total = sum(layer.weights.size for layer in network.layers)
     stored = sum(layer.synapses for layer in network.layers)
-    choices = (math.lgamma(total + 1) - math.lgamma(stored + 1) - math.lgamma(total - stored + 1)) / math.log(2)
-    return choices / stored + network.layers[0].weight_bits
+    return bits_per_synapse(total, stored, network.layers[0].weight_bits)
 
 
 def operations(network: NetworkSpec, values: np.ndarray[Any, Any], spikes: list[np.ndarray[Any, Any]]) -> list[int]:

@@ -21,6 +21,7 @@ ORDER = (
     "spikewright.sweep",
     "spikewright_hw",
     "spikewright.build",
+    "spikewright.viewer",
     "spikewright_sim",
     "spikewright_boards",
     "spikewright.api",
@@ -39,6 +40,7 @@ HEAVY = (
     "safetensors",
     "tqdm",
     "matplotlib",
+    "plotly",
     "distributed",
 )
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spikewright.api.simulate import simulate as simulate
     from spikewright.api.synth import synth as synth
     from spikewright.api.train import train as train
+    from spikewright.api.view import view as view
     from spikewright.contract.errors import CheckFailed as CheckFailed
     from spikewright.contract.errors import InputError as InputError
     from spikewright.contract.network import NetworkSpec as NetworkSpec
@@ -79,6 +80,7 @@ _WHERE = {
     "IntegerNetwork": "spikewright.integer.reference",
     "NetworkSpec": "spikewright.contract.network",
     "evaluate": "spikewright.api.evaluate",
+    "view": "spikewright.api.view",
     "explore": "spikewright.api.explore",
     "generate": "spikewright.api.generate",
     "simulate": "spikewright.api.simulate",

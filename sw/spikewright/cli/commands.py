@@ -16,9 +16,10 @@ from spikewright.cli import (
     sweep,
     synth,
     train,
+    view,
 )
 
 COMMANDS = (
-    *(data, train, import_, sweep, report, evaluate, quantize, explore, generate, simulate, synth, demo),
+    *(data, train, import_, sweep, report, evaluate, quantize, view, explore, generate, simulate, synth, demo),
     *(configs, checkpoints, completion),
 )

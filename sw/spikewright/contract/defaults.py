@@ -6,5 +6,7 @@ MARGIN = 0.25
 """Capacity of a core that is loaded at run time beyond what its networks need, as a share of that."""
 EXPLORED_SAMPLES = 64
 SIMULATED_SAMPLES = 20
+VIEWED_SAMPLES = 12
+VIEW = "view.html"
 WEIGHT_BITS = 8
 EXPLORED_BITS = (8, 6, 4)

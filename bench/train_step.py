@@ -27,7 +27,7 @@ from torch.nn import functional
 from spikewright.learn.config import load_config
 from spikewright.learn.layers import delay_kernel
 from spikewright.learn.networks import SpikingLayer, SpikingNetwork
-from spikewright.learn.neurons import LIF, surrogate_gradient
+from spikewright.learn.neuron import Neuron, surrogate_gradient
 
 FORMULATIONS = ("spikewright", "commuted", "delayed currents")
 
@@ -36,7 +36,7 @@ class Spike(torch.autograd.Function):
     """Threshold with a surrogate gradient, for the formulations that leave the rest to autograd."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, neuron: LIF) -> Tensor:
+    def forward(ctx: Any, u: Tensor, neuron: Neuron) -> Tensor:
         ctx.save_for_backward(u)
         ctx.neuron = neuron
         return (u >= neuron.threshold).to(u.dtype)
@@ -47,7 +47,7 @@ class Spike(torch.autograd.Function):
         return grads[0] * surrogate_gradient(u, ctx.neuron), None
 
 
-def step_neurons(drive: Tensor, v: Tensor, neuron: LIF) -> tuple[Tensor, Tensor]:
+def step_neurons(drive: Tensor, v: Tensor, neuron: Neuron) -> tuple[Tensor, Tensor]:
     u = drive + v * neuron.decay
     s: Tensor = Spike.apply(u, neuron)  # type: ignore[no-untyped-call]
     return s, u * (1 - s.detach())

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neuron import Neuron, usual_neuron
+from spikewright.contract.neurons.lif import IntegerLIF
 
 TAU_1_05 = Decay(3, 6)
 TAU_2 = Decay(1, 1)
+HARD, SOFT = IntegerLIF("hard"), IntegerLIF("soft")
 
 
 def random_network(
@@ -24,7 +26,7 @@ def random_network(
     density: float = 0.5,
     max_delay: int = 6,
     decay: Decay = TAU_1_05,
-    reset: Literal["hard", "soft"] = "hard",
+    neuron: Neuron | None = None,
     weight_bits: int = 8,
     weight_shift: int = 0,
     value_bits: int = 3,
@@ -53,7 +55,7 @@ def random_network(
                 threshold=None if readout else rng.integers(1, 2 * scale + 2, neurons),
                 delays=rng.integers(0, max_delay + 1, neurons) if loop else None,
                 decay=decay,
-                reset=reset,
+                neuron=neuron or usual_neuron(),
                 weight_bits=weight_bits,
                 weight_shift=weight_shift,
                 value_bits=value_bits if index == 0 else 1,

@@ -23,6 +23,7 @@ from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.layout import LANES
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.neuron import all_neurons
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import unpack
@@ -103,7 +104,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         density=draw(st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 1.0])),
         max_delay=draw(st.sampled_from([0, 1, 2, 7, 31, 40])),
         decay=draw(st.sampled_from(DECAYS)),
-        reset=draw(st.sampled_from(["hard", "soft"])),
+        neuron=draw(st.sampled_from(all_neurons())),
         weight_bits=draw(st.integers(2, 16)),
         weight_shift=draw(st.sampled_from([0, 0, 1, 3, 8])),
         value_bits=draw(st.one_of(st.integers(1, 5), st.integers(1, 16))),

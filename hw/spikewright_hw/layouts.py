@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 from amaranth.hdl import Mux, Signal
@@ -67,4 +67,15 @@ def by_layer(layer: Any, values: Sequence[int]) -> Any:
     for index in reversed(range(len(values) - 1)):
         if any(value != values[index] for value in values[index + 1 :]):
             chosen = Mux(layer == index, values[index], chosen)
+    return chosen
+
+
+def of_layer(layer: Any, rules: Sequence[Hashable], value: Callable[[Any], Any]) -> Any:
+    """`value` of the rule, of `rules`, that belongs to `layer`; no logic for rules that have the very same value."""
+    values = {rule: value(rule) for rule in rules}
+    distinct = {id(each): each for each in values.values()}
+    chosen = values[rules[0]]
+    for other in list(distinct.values())[1:]:
+        theirs = by_layer(layer, [int(values[rule] is other) for rule in rules])
+        chosen = Mux(theirs, other, chosen)
     return chosen

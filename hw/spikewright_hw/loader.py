@@ -42,7 +42,7 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
                 "neurons": image.spec.neurons,
                 "recurrent": image.spec.recurrent,
                 "decay": asdict(image.spec.decay),
-                "reset": image.spec.reset,
+                **image.spec.neuron.as_dict(),
                 "weight_bits": image.spec.weight_bits,
                 "weight_shift": image.spec.weight_shift,
                 "value_bits": image.spec.value_bits,

@@ -12,7 +12,8 @@ from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import SharedCore
 
 from .arithmetic import leak
-from .layouts import by_layer, delayed
+from .layouts import by_layer, delayed, of_layer
+from .neuron import INTEGRATOR, neuron_logic
 from .ram import Ram
 from .rom import Rom
 from .update import update_ports
@@ -107,10 +108,12 @@ class SharedUpdate(wiring.Component):
         # Compare, fire and reset; read the score.
         fires = Signal()
         bias = Signal(self._neuron["bias"].shape)
-        soft = by_layer(layers[2], [int(spec.reset == "soft") for spec in self._specs[:-1]] or [0])
-        after_reset = Mux(soft, state - neuron.threshold, 0)
+        rules = [neuron_logic(spec.neuron) for spec in self._specs[:-1]] or [INTEGRATOR]
+        fired = of_layer(layers[2], rules, lambda rule: rule.fires(state, neuron.threshold))
+        after_spike = of_layer(layers[2], rules, lambda rule: rule.after_spike(state, neuron.threshold))
+        at_rest = of_layer(layers[2], [*rules, INTEGRATOR], lambda rule: rule.at_rest(state, neuron.threshold))
         m.d.comb += [
-            fires.eq((layers[2] != readout) & (state >= neuron.threshold)),
+            fires.eq((layers[2] != readout) & fired),
             scores.read_en.eq(1),
             scores.read_addr.eq(Mux(reads[2], rows[2], self.score_row)),
             self.score.eq(scores.read_data),
@@ -118,17 +121,13 @@ class SharedUpdate(wiring.Component):
         m.d.sync += [
             self.spike.eq(fires),
             bias.eq(neuron.bias),
-            self.v.eq(Mux(fires, after_reset, state)),
+            self.v.eq(Mux(fires, after_spike, at_rest)),
         ]
 
         # Leak and add the bias; add to the score.
-        decays = list(dict.fromkeys(spec.decay for spec in self._specs))
         kept = Mux(lasts[3], 0, self.v)
-        leaked = leak(kept, decays[0], bias)
-        for decay in decays[1:]:
-            theirs = by_layer(layers[3], [int(spec.decay == decay) for spec in self._specs])
-            leaked = Mux(theirs, leak(kept, decay, bias), leaked)
-        m.d.sync += self.next_state.eq(leaked)
+        decays = [spec.decay for spec in self._specs]
+        m.d.sync += self.next_state.eq(of_layer(layers[3], decays, lambda decay: leak(kept, decay, bias)))
         first = Signal(init=1)
         m.d.comb += [
             scores.write_en.eq(reads[3] & (layers[3] == readout)),

@@ -12,6 +12,7 @@ from spikewright.contract.layout import LayerImage
 
 from .arithmetic import leak
 from .layouts import delayed
+from .neuron import neuron_logic
 from .rom import Rom
 
 
@@ -37,8 +38,8 @@ class NeuronUpdate(wiring.Component):
     The state memory holds what the step starts from, leak and bias included, so that synapses add straight to it and
     one sweep both ends a step and begins the next::
 
-        spike = state >= threshold
-        v = 0 (hard) or state - threshold (soft) where spike, else state
+        spike = state >= threshold                         # and what is left of it, by the `Neuron` of the layer
+        v = after_spike(state) where spike, else at_rest(state)
         state = ((v * multiplier) >> shift) + bias         # bias alone after the last step of a sample
 
     Parameters
@@ -100,12 +101,14 @@ class NeuronUpdate(wiring.Component):
         # Compare, fire and reset.
         fires = Signal()
         bias = Signal(self._neuron["bias"].shape)
-        after_reset = state - neuron.threshold if self._spec.reset == "soft" else 0
-        m.d.comb += fires.eq(state >= neuron.threshold)
+        logic = neuron_logic(self._spec.neuron)
+        after_spike = logic.after_spike(state, neuron.threshold)
+        at_rest = logic.at_rest(state, neuron.threshold)
+        m.d.comb += fires.eq(logic.fires(state, neuron.threshold))
         m.d.sync += [
             self.spike.eq(fires),
             bias.eq(neuron.bias),
-            self.v.eq(Mux(fires, after_reset, state)),
+            self.v.eq(Mux(fires, after_spike, at_rest)),
         ]
 
         # Leak and add the bias.

@@ -23,6 +23,7 @@ import numpy as np
 from spikewright.build.generate import build, open_build
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import save_model
 from spikewright.support.environment import tool_environment
 from spikewright.support.streams import exit_with
@@ -95,7 +96,7 @@ def small_network(seed: int = 1) -> NetworkSpec:
                 threshold=None if readout else np.append(rng.integers(2, 10, neurons - 1) + 4 * index, 4),
                 delays=rng.integers(0, 4, neurons) if loop else None,
                 decay=Decay(3, 4),
-                reset="soft" if index else "hard",
+                neuron=IntegerLIF("soft" if index else "hard"),
                 weight_bits=4,
                 value_bits=1 if index else 2,
             )

@@ -8,7 +8,7 @@ from amaranth.hdl import Fragment
 from core_bench import run
 from load_bench import Beats, play
 
-from random_networks import TAU_1_05, TAU_2, random_counts, random_network
+from random_networks import SOFT, TAU_1_05, TAU_2, random_counts, random_network
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.names import Layers
 from spikewright.contract.network import NetworkSpec
@@ -82,7 +82,7 @@ def test_samples_may_end_before_the_last_step_that_the_core_is_made_for(layers: 
 @pytest.mark.parametrize("seed", range(4))
 def test_soft_reset_long_delays_and_deep_recurrence(seed: int) -> None:
     spec = random_network(
-        seed, (9, 20, 17, 11, 6), recurrent=(True,), max_delay=12, reset="soft", decay=TAU_2, weight_shift=seed
+        seed, (9, 20, 17, 11, 6), recurrent=(True,), max_delay=12, neuron=SOFT, decay=TAU_2, weight_shift=seed
     )
     check(spec, (1, 4, 2, 8)[seed], seed, encoding=("relative", "bitmap", "absolute", "auto")[seed])
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from test_core import check
 
-from random_networks import TAU_2, random_network
+from random_networks import SOFT, TAU_2, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import NetworkSpec
 
@@ -19,7 +19,7 @@ def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
     network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2)
     changes = (
         {"weight_shift": 3},
-        {"reset": "soft", "decay": Decay(3, 6)},
+        {"neuron": SOFT, "decay": Decay(3, 6)},
         {"decay": Decay(1, 0)},
         {"weight_shift": 1},
     )

@@ -1,30 +1,27 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
 from component_bench import play
 
-from random_networks import TAU_1_05, TAU_2, random_network
+from random_networks import HARD, SOFT, TAU_1_05, TAU_2, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.layout import LayerImage
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.neuron import Neuron
 from spikewright.layout.pack import pack
 from spikewright_hw.update import NeuronUpdate
 
 BITS = 16
 
 
-def image(
-    seed: int, neurons: int, lanes: int, *, decay: Decay = TAU_1_05, reset: Literal["hard", "soft"] = "hard"
-) -> LayerImage:
-    network = random_network(seed, (3, neurons, 2), decay=decay, reset=reset)
+def image(seed: int, neurons: int, lanes: int, *, decay: Decay = TAU_1_05, neuron: Neuron = HARD) -> LayerImage:
+    network = random_network(seed, (3, neurons, 2), decay=decay, neuron=neuron)
     rng = np.random.default_rng(seed)
-    layer = replace(
-        network.layers[0], bias=rng.integers(-40, 41, neurons), threshold=rng.integers(1, 120, neurons), reset=reset
-    )
+    layer = replace(network.layers[0], bias=rng.integers(-40, 41, neurons), threshold=rng.integers(1, 120, neurons))
     return pack(NetworkSpec(layers=(layer, network.layers[1]), timesteps=20), lanes).layers[0]
 
 
@@ -76,15 +73,15 @@ def test_end_of_a_sample_sets_the_bias_whatever_was_there() -> None:
         assert [state for *_, state in written] == lane_values(layer, lane)[1]
 
 
-@pytest.mark.parametrize("reset", ["hard", "soft"])
-def test_fires_at_its_threshold_and_not_below(reset: Literal["hard", "soft"]) -> None:
-    layer = image(4, 8, 4, reset=reset)
+@pytest.mark.parametrize("neuron", [HARD, SOFT])
+def test_fires_at_its_threshold_and_not_below(neuron: Neuron) -> None:
+    layer = image(4, 8, 4, neuron=neuron)
     thresholds, _ = lane_values(layer, 2)
     dut = NeuronUpdate(layer, lane=2, state_bits=BITS, name="layer0")
     for offset in (-1, 0, 1):
         done, _ = sweep(dut, [(row, threshold + offset, 0) for row, threshold in enumerate(thresholds)])
         assert [spike for _, _, spike, _ in done] == [int(offset >= 0)] * 2
-        kept = [threshold + offset for threshold in thresholds] if offset < 0 else [offset * (reset == "soft")] * 2
+        kept = [threshold + offset for threshold in thresholds] if offset < 0 else [offset * (neuron == SOFT)] * 2
         assert [v for *_, v in done] == kept
 
 
@@ -121,8 +118,8 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
     rng = random.Random(seed)
     lanes = (1, 2, 4, 8, 16, 4)[seed]
     decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0), Decay(15, 4)])
-    reset: Literal["hard", "soft"] = ("hard", "soft")[seed % 2]  # type: ignore[assignment]
-    layer = image(seed, rng.randint(lanes, 4 * lanes), lanes, decay=decay, reset=reset)
+    neuron = (HARD, SOFT)[seed % 2]
+    layer = image(seed, rng.randint(lanes, 4 * lanes), lanes, decay=decay, neuron=neuron)
     lane = rng.randrange(layer.lanes)
     thresholds, biases = lane_values(layer, lane)
     last = rng.randrange(2)
@@ -130,6 +127,6 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
     done, written = sweep(NeuronUpdate(layer, lane=lane, state_bits=BITS, name="layer0"), reads)
     for k, (row, state, _) in enumerate(reads):
         spike = state >= thresholds[row]
-        v = state if not spike else state - thresholds[row] if reset == "soft" else 0
+        v = state if not spike else state - thresholds[row] if neuron == SOFT else 0
         assert done[k] == (k + 3, row, int(spike), v), f"seed {seed}, read {k}"
         assert written[k] == (k + 4, row, biases[row] + (0 if last else decay(v))), f"seed {seed}, read {k}"

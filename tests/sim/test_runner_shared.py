@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from random_networks import TAU_2, random_counts, random_network
+from random_networks import SOFT, TAU_2, random_counts, random_network
 from spikewright.build.generate import build, open_build
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import save_model
 from spikewright_sim.core.dut import Engine
 from spikewright_sim.runner import simulate
 
-DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, reset="soft", weight_shift=2)
+DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, neuron=SOFT, weight_shift=2)
 PLAIN = random_network(12, (20, 30, 6), recurrent=(False,), density=0.3, timesteps=12)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from spikewright.contract.neuron import all_neurons
 from spikewright_sim.formal.delays import delay_buffer
 from spikewright_sim.formal.lanes import lane, row_fetch, update
 from spikewright_sim.formal.membranes import step_bounds, update_bounds
@@ -29,11 +30,12 @@ PROOFS = (
     Proof("Lane, distances", partial(lane, encoding="relative"), "bounded", 18, 16, parts=("membranes",)),
     Proof("Lane, bitmaps", partial(lane, encoding="bitmap"), "bounded", 18, 16, parts=("membranes",)),
     Proof("Lane, waits", lane_progress, "induction", 9, 24),
-    Proof("Lane, bounds", partial(step_bounds, "hard"), "bounded", 18, 18),
-    Proof("NeuronUpdate, bounds, hard reset", partial(update_bounds, "hard"), "induction", 6, 9),
-    Proof("NeuronUpdate, bounds, soft reset", partial(update_bounds, "soft"), "induction", 6, 9),
-    Proof("NeuronUpdate, hard reset", partial(update, reset="hard"), "induction", 6, 10),
-    Proof("NeuronUpdate, soft reset", partial(update, reset="soft"), "induction", 6, 10),
+    Proof("Lane, bounds", step_bounds, "bounded", 18, 18),
+    *(
+        Proof(f"NeuronUpdate, bounds, {neuron.label}", partial(update_bounds, neuron), "induction", 6, 9)
+        for neuron in all_neurons()
+    ),
+    *(Proof(f"NeuronUpdate, {neuron.label}", partial(update, neuron), "induction", 6, 10) for neuron in all_neurons()),
     Proof("StepJoin, 2 rows, 2 lanes", partial(step_join, 2, 2), "induction", 4, 30, quick=True),
     Proof("StepJoin, 1 row, 4 lanes", partial(step_join, 1, 4), "induction", 4, 30),
     Proof("BitSerializer, 2 rows of 4", partial(serializer, 2, 4), "induction", 2, 14),

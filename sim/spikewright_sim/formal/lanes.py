@@ -11,7 +11,8 @@ from amaranth.lib import data, wiring
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.layout import CoreSpec, LayerImage
-from spikewright.contract.network import LayerSpec, NetworkSpec, Reset
+from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch, pointers
@@ -37,7 +38,7 @@ class AnyWords(wiring.Component):
         return m
 
 
-def small_core(*, reset: Reset = "hard", lanes: int = 1, encoding: str = "absolute") -> CoreSpec:
+def small_core(*, neuron: Neuron | None = None, lanes: int = 1, encoding: str = "absolute") -> CoreSpec:
     """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4."""
     # The second axon has no synapse with the first neuron: that is a distance of one bit.
     layer = LayerSpec(
@@ -48,7 +49,7 @@ def small_core(*, reset: Reset = "hard", lanes: int = 1, encoding: str = "absolu
         threshold=np.array([5, 3]),
         delays=None,
         decay=Decay(3, 2),
-        reset=reset,
+        neuron=neuron or usual_neuron(),
         weight_bits=3,
         value_bits=2,
     )
@@ -214,9 +215,9 @@ def row_fetch() -> Stage:
     return stage
 
 
-def update(*, reset: Reset) -> Stage:
+def update(neuron: Neuron) -> Stage:
     """`NeuronUpdate`: spike, reset, leak and bias by the equations, for every membrane in its bounds; no overflow."""
-    core = small_core(reset=reset)
+    core = small_core(neuron=neuron)
     image = core.layers[0]
     spec = image.spec
     assert spec.threshold is not None
@@ -235,17 +236,17 @@ def update(*, reset: Reset) -> Stage:
     v = Signal(signed(WIDE))
     m.d.comb += state.eq(stage.past(dut.state, 2))
     order = image.order.tolist()
-    threshold = Array(Const(int(spec.threshold[neuron]), signed(WIDE)) for neuron in order)[row]
-    bias = Array(Const(int(spec.bias[neuron]), signed(WIDE)) for neuron in order)[stage.past(row)]
-    fires = state >= threshold
-    m.d.comb += v.eq(Mux(fires, state - threshold if reset == "soft" else 0, state))
+    threshold = Array(Const(int(spec.threshold[position]), signed(WIDE)) for position in order)[row]
+    bias = Array(Const(int(spec.bias[position]), signed(WIDE)) for position in order)[stage.past(row)]
+    fires = state >= neuron.fires_from(threshold)
+    m.d.comb += v.eq(Mux(fires, neuron.after_spike(state, threshold), neuron.at_rest(state, threshold)))
     stage.claim(dut.done == asked, "a neuron is done three cycles after it was read")
     with m.If(asked):
         stage.claim(dut.done_row == row, "of the row that was read")
         stage.claim(dut.spike == fires, "it fires from the threshold on")
         stage.claim(dut.v == v, "what remains of the membrane does not overflow")
     forget = stage.past(dut.last, 4)
-    wanted = Mux(forget, 0, (stage.past(v) * spec.decay.multiplier) >> spec.decay.shift) + bias
+    wanted = Mux(forget, 0, spec.decay(stage.past(v))) + bias
     stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
     with m.If(stage.past(asked)):
         stage.claim(dut.write_row == stage.past(row), "into the row that was read")

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
 from spikewright.contract.integers import IntArray
 from spikewright.contract.layout import CoreSpec
-from spikewright.contract.network import Reset
+from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.layouts import delayed
@@ -27,24 +26,22 @@ FOR_EVER = 1000
 """Steps after which the bounds of a leaky neuron do not grow any more."""
 
 
-def endless_core(reset: Reset) -> CoreSpec:
-    return pack(replace(small_core(reset=reset).network, timesteps=FOR_EVER), 1, encoding="absolute")
+def endless_core(neuron: Neuron) -> CoreSpec:
+    return pack(replace(small_core(neuron=neuron).network, timesteps=FOR_EVER), 1, encoding="absolute")
 
 
 def starts(core: CoreSpec) -> tuple[IntArray, IntArray]:
     """Lowest and highest membrane from which a step of the first layer starts, by row."""
-    spec = core.layers[0].spec
-    _, _, low, high, _ = spec.neuron_bounds(FOR_EVER)
-    leaked = [(v * spec.decay.multiplier >> spec.decay.shift) + spec.bias for v in (low, high)]
-    order = core.layers[0].order
-    return np.minimum(leaked[0], spec.bias)[order], np.maximum(leaked[1], spec.bias)[order]
+    image = core.layers[0]
+    bounds = image.spec.neuron_bounds(FOR_EVER)
+    return bounds.start_low[image.order], bounds.start_high[image.order]
 
 
 def limits(core: CoreSpec) -> tuple[IntArray, IntArray]:
     """Lowest and highest membrane at any moment, by row."""
     image = core.layers[0]
-    low, high, *_ = image.spec.neuron_bounds(FOR_EVER)
-    return low[image.order], high[image.order]
+    bounds = image.spec.neuron_bounds(FOR_EVER)
+    return bounds.state_low[image.order], bounds.state_high[image.order]
 
 
 def of_row(values: IntArray, row: Any) -> Any:
@@ -69,9 +66,9 @@ class AnyUpdate(wiring.Component):
         return m
 
 
-def step_bounds(reset: Reset) -> Stage:
+def step_bounds() -> Stage:
     """`Lane`: a step from within the bounds, each axon at most once, adds up without overflow and within the bounds."""
-    core = endless_core(reset)
+    core = endless_core(usual_neuron())
     image = core.layers[0]
     spec = image.spec
     bits = spec.bounds(FOR_EVER).state_bits
@@ -134,9 +131,9 @@ def step_bounds(reset: Reset) -> Stage:
     return stage
 
 
-def update_bounds(reset: Reset) -> Stage:
+def update_bounds(neuron: Neuron) -> Stage:
     """`NeuronUpdate`: from a membrane within its bounds, the next step starts within those that its bounds rest on."""
-    core = endless_core(reset)
+    core = endless_core(neuron)
     image = core.layers[0]
     bits = image.spec.bounds(FOR_EVER).state_bits
     dut = NeuronUpdate(image, lane=0, state_bits=bits, name="proof")
@@ -154,8 +151,9 @@ def update_bounds(reset: Reset) -> Stage:
     inside = (dut.next_state >= of_row(begin_low, row)) & (dut.next_state <= of_row(begin_high, row))
     stage.claim(~dut.write | inside, "a step starts from within the bounds")
     done = dut.done_row
-    _, _, after_low, after_high, _ = image.spec.neuron_bounds(FOR_EVER)
-    kept = (dut.v >= of_row(after_low[image.order], done)) & (dut.v <= of_row(after_high[image.order], done))
+    bounds = image.spec.neuron_bounds(FOR_EVER)
+    after_low, after_high = bounds.after_low[image.order], bounds.after_high[image.order]
+    kept = (dut.v >= of_row(after_low, done)) & (dut.v <= of_row(after_high, done))
     stage.claim(~dut.done | ~stage.past(bounded, 2) | kept, "a membrane after the reset is within its bounds")
     stage.reachable(dut.write & (dut.next_state == of_row(begin_high, row)), "the highest start")
     stage.reachable(dut.write & (dut.next_state == of_row(begin_low, row)), "the lowest start")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+TOLERANCE = 2.0**-9
+"""Largest error of a leak that `nearest_decay` finds."""
 
 
 @dataclass(frozen=True)
@@ -26,5 +30,40 @@ class Decay:
         if not 0 <= self.multiplier <= 1 << self.shift:
             raise ValueError(f"decay multiplier must be 0 .. {1 << self.shift}, not {self.multiplier}")
 
-    def __call__(self, v: int) -> int:
+    def __call__(self, v: Any) -> Any:
+        """What is left of a membrane, or of each of an array or tensor of them."""
         return (v * self.multiplier) >> self.shift
+
+    @property
+    def additions(self) -> int:
+        """Additions and subtractions of shifted membranes that make the product."""
+        return max(0, signed_digits(self.multiplier) - 1)
+
+
+def nearest_decay(tau: float) -> Decay:
+    """The cheapest k / 2**F within `TOLERANCE` of 1 - 1/tau.
+
+    Cheapest is the fewest non-zero digits of k in canonical signed-digit form, as many as there are additions in
+    hardware; then the smallest F, then the smallest error.
+
+    Parameters
+    ----------
+    tau : float
+        Steps, at least 1.
+    """
+    target = 1.0 - 1.0 / tau
+    candidates = []
+    for shift in range(11):
+        nearest = round(target * (1 << shift))
+        for k in range(max(0, nearest - 2), min(1 << shift, nearest + 2) + 1):
+            error = abs(k / (1 << shift) - target)
+            # A membrane that leaks in the float network must leak in the integer one: without, it has no bound.
+            if error <= TOLERANCE and k < 1 << shift:
+                candidates.append((signed_digits(k), shift, error, k))
+    _, shift, _, k = min(candidates)
+    return Decay(multiplier=k, shift=shift)
+
+
+def signed_digits(k: int) -> int:
+    """Non-zero digits of k in canonical signed-digit form."""
+    return (k ^ (3 * k)).bit_count()

@@ -6,16 +6,16 @@ never changes after it was validated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.integers import IntArray, check_range, frozen, signed_bits
+from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.contract.shown import Facts, Shown, percent, thousands
 
-Reset = Literal["hard", "soft"]
 MAX_DELAY = 4095
 """Steps; far beyond what a sample has, so that a damaged file is refused."""
 RATE_UNIT = 1 << 12
@@ -41,16 +41,41 @@ class Bounds:
         return signed_bits(*self.membrane)
 
 
+@dataclass(frozen=True, eq=False)
+class NeuronBounds:
+    """Ranges of every neuron of a layer, as (neurons,) integers: lowest and highest values.
+
+    Parameters
+    ----------
+    state_low, state_high
+        The membrane at any moment.
+    start_low, start_high
+        What a step starts from, bias included.
+    after_low, after_high
+        The membrane that is left after a step.
+    compared
+        The highest membrane that is ever compared with the threshold.
+    """
+
+    state_low: IntArray
+    state_high: IntArray
+    start_low: IntArray
+    start_high: IntArray
+    after_low: IntArray
+    after_high: IntArray
+    compared: IntArray
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LayerSpec(Shown):
     """One layer of an integer network.
 
-    A step, in this order: decay, add all weighted events and the bias, compare (`>=`), emit, reset::
+    A step, in this order: decay, add all weighted events and the bias, compare, emit, reset::
 
         v = (v * decay.multiplier) >> decay.shift
         v = v + bias + sum(weight << weight_shift) * value          # events of the step
-        s = v >= threshold
-        v = 0 (hard) or v - threshold (soft) where s
+        s = v >= neuron.fires_from(threshold)
+        v = neuron.after_spike(v, threshold) where s, else neuron.at_rest(v, threshold)
 
     A read-out layer (`threshold` None) never fires; its scores are the sums of its membranes over the steps.
 
@@ -66,8 +91,8 @@ class LayerSpec(Shown):
     delays : (neurons,) integers of at least 0, or None without recurrence
         A spike of neuron j at step t arrives at step t + 1 + delays[j].
     decay : Decay
-    reset : "hard" or "soft"
-        Ignored by a read-out.
+    neuron : Neuron
+        Leaky integrate-and-fire with a reset to 0 by default. Ignored by a read-out.
     weight_bits : int
         2 .. 16; weights lie in -(2**(weight_bits-1)-1) .. 2**(weight_bits-1)-1.
     weight_shift : int
@@ -93,7 +118,7 @@ class LayerSpec(Shown):
     threshold: IntArray | None
     delays: IntArray | None
     decay: Decay
-    reset: Reset = "hard"
+    neuron: Neuron = field(default_factory=usual_neuron)
     weight_bits: int = 8
     weight_shift: int = 0
     value_bits: int = 1
@@ -109,8 +134,6 @@ class LayerSpec(Shown):
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low} .. {high}, not {getattr(self, name)}")
-        if self.reset not in ("hard", "soft"):
-            raise ValueError(f"reset must be 'hard' or 'soft', not {self.reset!r}")
         if self.threshold is None and self.delays is not None:
             raise ValueError("a read-out layer must have no delays: it never fires")
         shape = (self.neurons,)
@@ -161,7 +184,7 @@ class LayerSpec(Shown):
         parts = [f"{self.neurons} neurons", f"{self.inputs} inputs"]
         if self.delays is not None:
             parts.append(f"recurrent with delays {self.delays.min()} .. {self.delays.max()}")
-        parts.append("read-out" if self.readout else f"{self.reset} reset")
+        parts.append("read-out" if self.readout else self.neuron.label)
         parts.append(f"leak {self.decay.multiplier}/{1 << self.decay.shift}")
         zeros = percent(1 - self.synapses / self.weights.size)
         return ", ".join([*parts, f"{self.weight_bits}-bit weights, {zeros} zero"])
@@ -179,24 +202,18 @@ class LayerSpec(Shown):
 
     def bounds(self, timesteps: int) -> Bounds:
         """Ranges over all neurons, see `neuron_bounds`."""
-        state_low, state_high, low, high, _ = self.neuron_bounds(timesteps)
+        of = self.neuron_bounds(timesteps)
         return Bounds(
-            membrane=(int(state_low.min()), int(state_high.max())),
-            after_reset=(int(low.min()), int(high.max())),
+            membrane=(int(of.state_low.min()), int(of.state_high.max())),
+            after_reset=(int(of.after_low.min()), int(of.after_high.max())),
         )
 
-    def neuron_bounds(self, timesteps: int) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+    def neuron_bounds(self, timesteps: int) -> NeuronBounds:
         """Interval arithmetic over at most `timesteps` steps from v = 0.
 
-        Decay, sums and resets are monotone, so the range of the membrane after a step follows from its range before.
-        It grows from {0} to a fixed point, which a leaky neuron reaches after a few steps; iterating no further than
-        `timesteps` bounds a neuron without leak too.
-
-        Returns
-        -------
-        tuple of (neurons,) integers
-            Lowest and highest state at any moment, lowest and highest membrane after a step, and the highest that is
-            ever compared with the threshold.
+        Decay, sums and what a spike leaves are monotone, so the range of the membrane after a step follows from its
+        range before. It grows from {0} to a fixed point, which a leaky neuron reaches after a few steps; iterating no
+        further than `timesteps` bounds a neuron without leak too.
 
         Raises
         ------
@@ -204,31 +221,38 @@ class LayerSpec(Shown):
             If a membrane could reach 2**46, so that a leak or a score might exceed 64 bits.
         """
         low_in, high_in = self.step_input()
-        low = np.zeros(self.neurons, dtype=np.int64)
-        high = np.zeros(self.neurons, dtype=np.int64)
+        low = high = after_low = after_high = np.zeros(self.neurons, dtype=np.int64)
         state_low, state_high = np.minimum(low, self.bias), np.maximum(high, self.bias)
         compared = np.full(self.neurons, -_MEMBRANE_LIMIT)
         for _ in range(timesteps):
-            base_low = ((low * self.decay.multiplier) >> self.decay.shift) + self.bias
-            base_high = ((high * self.decay.multiplier) >> self.decay.shift) + self.bias
-            u_low, u_high = base_low + low_in, base_high + high_in
+            u_low, u_high = low + self.bias + low_in, high + self.bias + high_in
             state_low, state_high = np.minimum(state_low, u_low), np.maximum(state_high, u_high)
             compared = np.maximum(compared, u_high)
             largest = max(-int(state_low.min()), int(state_high.max()))
             if largest >= _MEMBRANE_LIMIT:
                 raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
-            if self.threshold is None:
-                next_low, next_high = u_low, u_high
-            elif self.reset == "hard":
-                next_low, next_high = u_low, np.minimum(u_high, self.threshold - 1)
-            else:
-                next_low = u_low
-                next_high = np.minimum(u_high, np.maximum(self.threshold - 1, u_high - self.threshold))
-            next_low, next_high = np.minimum(low, next_low), np.maximum(high, next_high)
+            v_low, v_high = self._left(u_low, u_high)
+            after_low, after_high = np.minimum(after_low, v_low), np.maximum(after_high, v_high)
+            next_low, next_high = self.decay(after_low), self.decay(after_high)
             if np.array_equal(next_low, low) and np.array_equal(next_high, high):
                 break
             low, high = next_low, next_high
-        return state_low, state_high, low, high, compared
+        return NeuronBounds(state_low, state_high, low + self.bias, high + self.bias, after_low, after_high, compared)
+
+    def _left(self, low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
+        """Lowest and highest membranes that are left where those of a step end with are within `low` and `high`."""
+        if self.threshold is None:
+            return low, high
+        first = self.neuron.fires_from(self.threshold)
+        silent = [self.neuron.at_rest(np.minimum(end, first - 1), self.threshold) for end in (low, high)]
+        fired = [self.neuron.after_spike(np.maximum(end, first), self.threshold) for end in (low, high)]
+        # Of a neuron that always fires, what a silent one would keep is nothing that can be; likewise of one that never
+        # does.
+        always, never = low >= first, high < first
+        return (
+            np.where(always, fired[0], np.where(never, silent[0], np.minimum(silent[0], fired[0]))),
+            np.where(always, fired[1], np.where(never, silent[1], np.maximum(silent[1], fired[1]))),
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -194,10 +194,7 @@ def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
     neuron, u = layer.neuron, current.clone()
     for t in range(1, len(u)):
-        fired = spikes[t - 1]
-        u[t] += neuron.decay * (
-            u[t - 1] * (1.0 - fired) if neuron.reset == "hard" else u[t - 1] - neuron.threshold * fired
-        )
+        u[t] += neuron.decay * neuron.after(u[t - 1], spikes[t - 1])
     return u
 
 

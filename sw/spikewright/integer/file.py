@@ -14,6 +14,7 @@ from safetensors.numpy import save
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neuron import neuron_from
 from spikewright.support.files import atomic_path, check_file, check_format, parse_json
 
 FORMAT = "spikewright-integer-network-1"
@@ -32,7 +33,7 @@ def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None
             if array is not None:
                 tensors[f"layers.{index}.{name}"] = array.astype(np.min_scalar_type(-int(np.abs(array).max()) - 1))
         fields = {name: getattr(layer, name) for name in _SCALARS}
-        layers.append({**fields, "reset": layer.reset, "decay": asdict(layer.decay)})
+        layers.append({**fields, **layer.neuron.as_dict(), "decay": asdict(layer.decay)})
     network = {"timesteps": spec.timesteps, "readout": spec.readout, "layers": layers}
     metadata = {"format": FORMAT, "network": json.dumps(network), "info": json.dumps(info or {})}
     with atomic_path(Path(path)) as part:
@@ -91,7 +92,7 @@ def _load(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
             try:
                 decay = Decay(multiplier=_integer(leak, "multiplier"), shift=_integer(leak, "shift"))
                 scalars: dict[str, Any] = {name: _integer(fields, name) for name in _SCALARS}
-                layers.append(LayerSpec(**arrays, **scalars, reset=fields["reset"], decay=decay))
+                layers.append(LayerSpec(**arrays, **scalars, neuron=neuron_from(fields), decay=decay))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"layer {index}: {error}") from None
         if tensors:

@@ -49,6 +49,7 @@ class IntegerLayer(nn.Module):
     weights: Tensor
     bias: Tensor
     threshold: Tensor
+    fires_from: Tensor
     delays: Tensor
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -58,6 +59,7 @@ class IntegerLayer(nn.Module):
         self.register_buffer("bias", torch.tensor(spec.bias))
         if spec.threshold is not None:
             self.register_buffer("threshold", torch.tensor(spec.threshold))
+            self.register_buffer("fires_from", torch.tensor(spec.neuron.fires_from(spec.threshold)))
         if spec.delays is not None:
             self.register_buffer("delays", torch.tensor(spec.delays))
 
@@ -88,12 +90,13 @@ class IntegerLayer(nn.Module):
             )
         membranes = currents  # overwritten step by step
         for t in range(steps):
-            v = ((v * spec.decay.multiplier) >> spec.decay.shift) + currents[t]
+            v = spec.decay(v) + currents[t]
             if spec.delays is not None:
                 v += (arriving[t] @ self.weights[:, spec.inputs :].T).to(torch.int64)
             if spec.threshold is not None:
-                fired = v >= self.threshold
-                v = torch.where(fired, 0 if spec.reset == "hard" else v - self.threshold, v)
+                fired = v >= self.fires_from
+                after_spike = spec.neuron.after_spike(v, self.threshold)
+                v = torch.where(fired, after_spike, spec.neuron.at_rest(v, self.threshold))
                 spikes[t] = fired
                 if spec.delays is not None:
                     arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)

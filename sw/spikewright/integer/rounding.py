@@ -16,13 +16,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from spikewright.contract.decay import Decay
+from spikewright.contract.decay import nearest_decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neuron import usual_neuron
 from spikewright.learn.networks import SpikingLayer, SpikingNetwork
-
-DECAY_TOLERANCE = 2.0**-9
-"""Largest error of a quantized leak."""
 
 _CLIPPED_BITS = 6  # up to this width, the largest weights are clipped where that makes the mean error smaller
 _LARGEST_SCALE = 1 << 12  # threshold over the largest weight, in units of the weights' range
@@ -124,7 +122,10 @@ def quantize(
         delays = None
         if layer is not None and layer.config.recurrent:
             delays = layer.delays.detach().round().long().numpy()
-        tau = network.config.readout_tau if layer is None else layer.config.tau
+        if layer is None:
+            tau, neuron = network.config.readout_tau, usual_neuron()
+        else:
+            tau, neuron = layer.neuron.tau, layer.neuron.in_integers()
         try:
             layers.append(
                 LayerSpec(
@@ -134,8 +135,8 @@ def quantize(
                     bias=torch.round(rounded.bias * unit).long().numpy(),
                     threshold=threshold,
                     delays=delays,
-                    decay=quantize_decay(tau),
-                    reset="hard" if layer is None else layer.config.reset,
+                    decay=nearest_decay(tau),
+                    neuron=neuron,
                     weight_bits=bits,
                     weight_shift=shift,
                     value_bits=value_bits if index == 0 else 1,
@@ -251,32 +252,3 @@ def rounded_to_zero(network: SpikingNetwork, spec: NetworkSpec) -> list[int]:
         int(((folded.weights != 0) & (torch.tensor(layer.weights) == 0)).sum())
         for folded, layer in zip(fold(network), spec.layers, strict=True)
     ]
-
-
-def quantize_decay(tau: float) -> Decay:
-    """The cheapest k / 2**F within `DECAY_TOLERANCE` of 1 - 1/tau.
-
-    Cheapest is the fewest non-zero digits of k in canonical signed-digit form, as many as there are additions in
-    hardware; then the smallest F, then the smallest error.
-
-    Parameters
-    ----------
-    tau : float
-        Steps, at least 1.
-    """
-    target = 1.0 - 1.0 / tau
-    candidates = []
-    for shift in range(11):
-        nearest = round(target * (1 << shift))
-        for k in range(max(0, nearest - 2), min(1 << shift, nearest + 2) + 1):
-            error = abs(k / (1 << shift) - target)
-            # A membrane that leaks in the float network must leak in the integer one: without, it has no bound.
-            if error <= DECAY_TOLERANCE and k < 1 << shift:
-                candidates.append((signed_digits(k), shift, error, k))
-    _, shift, _, k = min(candidates)
-    return Decay(multiplier=k, shift=shift)
-
-
-def signed_digits(k: int) -> int:
-    """Non-zero digits of k in canonical signed-digit form."""
-    return (k ^ (3 * k)).bit_count()

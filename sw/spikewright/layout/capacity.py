@@ -11,7 +11,7 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.integers import signed_bits, unsigned_bits
 from spikewright.contract.layout import CORES, LANES, CoreSpec, LayerCapacity, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
-from spikewright.contract.network import MAX_DELAY, NetworkSpec
+from spikewright.contract.network import MAX_DELAY, LayerSpec, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
@@ -224,12 +224,18 @@ def check_shape(network: NetworkSpec, like: NetworkSpec) -> None:
         if got != expected:
             raise InputError(f"{name} must be {expected}, not {got}")
     for index, (layer, other) in enumerate(zip(network.layers, like.layers, strict=True)):
-        for name in ("recurrent", "decay", "reset", "weight_bits", "weight_shift", "value_bits"):
-            if layer.readout and name == "reset":
-                continue
-            got, expected = (_shown(getattr(of, name)) for of in (layer, other))
+        wired, wanted = _wired(layer), _wired(other)
+        for name in {**wanted, **wired}:
+            got, expected = (_shown(of.get(name)) for of in (wired, wanted))
             if got != expected:
                 raise InputError(f"layer {index} {name} must be {expected}, not {got}")
+
+
+def _wired(layer: LayerSpec) -> dict[str, Any]:
+    """What is wired of a layer, but for its sizes."""
+    names = ("recurrent", "decay", "weight_bits", "weight_shift", "value_bits")
+    neuron = {} if layer.readout else {"neuron": layer.neuron.name, **layer.neuron.as_dict()}
+    return {**{name: getattr(layer, name) for name in names}, **neuron}
 
 
 def _sizes(network: NetworkSpec) -> str:

@@ -49,7 +49,7 @@ def prune(network: NetworkSpec) -> tuple[NetworkSpec, dict[str, list[list[int]]]
                 while (grown := useful | own[useful].any(axis=0)).sum() > useful.sum():
                     useful = grown
             assert layer.threshold is not None
-            fires = layer.neuron_bounds(network.timesteps)[-1] >= layer.threshold
+            fires = layer.neuron_bounds(network.timesteps).compared >= layer.neuron.fires_from(layer.threshold)
             for why, without in (("silent", ~fires), ("dead", fires & ~useful)):
                 for number in numbers[without].tolist():
                     if kept[index].sum() > 1:

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from spikewright.contract import found
 from spikewright.support.checks import require, require_finite
 
 _MOST_WEIGHTS = 1 << 28
@@ -23,6 +24,8 @@ class LayerConfig:
     """Membrane time constant in steps, at least 1."""
     threshold: float = 1.0
     """Above 0."""
+    neuron: str = "lif"
+    """What the neurons compute: a module of `spikewright.learn.neurons`."""
     reset: Literal["hard", "soft"] = "hard"
     """To 0, or by subtraction of the threshold."""
     batch_norm: bool = True
@@ -48,6 +51,8 @@ class LayerConfig:
         for name in ("tau", "threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
             require_finite(getattr(self, name), name)
         require(1 <= self.neurons <= 1 << 16, "neurons", "1 .. 65536", self.neurons)
+        neurons = found.names("spikewright.learn.neurons")
+        require(self.neuron in neurons, "neuron", f"one of {', '.join(neurons)}", self.neuron)
         require(self.tau >= 1, "tau", "at least 1 step", self.tau)
         require(self.threshold > 0, "threshold", "above 0", self.threshold)
         require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self.dropout)

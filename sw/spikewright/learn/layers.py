@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikewright.learn.neurons import LIF, surrogate_gradient
+from spikewright.learn.neuron import Neuron, surrogate_gradient
 
 # Steps whose delayed spikes are gathered in one batched product.
 _BLOCK = 8
@@ -136,7 +136,7 @@ class _Neurons(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, current: Tensor, weight: Tensor | None, kernel: Tensor | None, drop: Tensor | None, neuron: LIF
+        ctx: Any, current: Tensor, weight: Tensor | None, kernel: Tensor | None, drop: Tensor | None, neuron: Neuron
     ) -> Tensor:
         u = torch.empty_like(current)
         spikes = torch.empty_like(current)
@@ -153,11 +153,8 @@ class _Neurons(torch.autograd.Function):
                 else:
                     drive = torch.addcmul(drive, torch.mm(weight, arrived), drop)
             torch.add(drive, v, alpha=neuron.decay, out=u[t])
-            torch.ge(u[t], neuron.threshold, out=spikes[t])
-            if neuron.reset == "hard":
-                torch.addcmul(u[t], u[t], spikes[t], value=-1.0, out=v)
-            else:
-                torch.sub(u[t], spikes[t], alpha=neuron.threshold, out=v)
+            neuron.fires(u[t], out=spikes[t])
+            neuron.after(u[t], spikes[t], out=v)
         ctx.neuron = neuron
         ctx.save_for_backward(u, spikes, delayed, weight, kernel, drop)
         return spikes
@@ -165,12 +162,12 @@ class _Neurons(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         u, spikes, delayed, weight, kernel, drop = ctx.saved_tensors
-        neuron: LIF = ctx.neuron
+        neuron: Neuron = ctx.neuron
         grad = grads[0]
         steps = grad.shape[0]
-        # From here on u holds nothing that is needed but the surrogate; grad_current starts as d s / d u.
+        # Starts as d s / d u; u is needed for nothing after these two.
         grad_current = surrogate_gradient(u, neuron)
-        keep = spikes.mul(-neuron.decay).add_(neuron.decay) if neuron.reset == "hard" else None
+        keep = neuron.kept(u, spikes)
         # The delayed gradient runs backwards in time, so its history is stored in reverse.
         reverse = torch.zeros_like(grad_current) if weight is not None else None
         line = None if kernel is None or reverse is None else _DelayLine(kernel, reverse)
@@ -182,7 +179,7 @@ class _Neurons(torch.autograd.Function):
             g = grad_current[t]
             g.mul_(grad_spike)
             if carry is not None:
-                # d v[t] / d u[t] * decay, the reset detached.
+                # d u[t+1] / d u[t], the reset detached.
                 if keep is None:
                     g.add_(carry, alpha=neuron.decay)
                 else:
@@ -210,14 +207,14 @@ def _lagged_products(reverse: Tensor, spikes: Tensor, lags: int) -> Tensor:
     return by_sum[:, : steps - 1].flip(1)[:, :lags].contiguous()
 
 
-def neurons(current: Tensor, neuron: LIF) -> Tensor:
+def neurons(current: Tensor, neuron: Neuron) -> Tensor:
     """Spikes (T, N, B) of neurons driven by `current` (T, N, B), the membranes starting at 0."""
     spikes: Tensor = _Neurons.apply(current, None, None, None, neuron)  # type: ignore[no-untyped-call]
     return spikes
 
 
 def recurrent_neurons(
-    current: Tensor, weight: Tensor, kernel: Tensor, neuron: LIF, drop: Tensor | None = None
+    current: Tensor, weight: Tensor, kernel: Tensor, neuron: Neuron, drop: Tensor | None = None
 ) -> Tensor:
     """Spikes of a layer with delayed recurrence, `I[t] = current[t] + weight @ delayed[t]`.
 
@@ -229,7 +226,7 @@ def recurrent_neurons(
         `weight[post, pre]`.
     kernel : (N, L)
         Arrival weights of each presynaptic neuron's spikes at lags 1 .. L (`delay_kernel`).
-    neuron : LIF
+    neuron : Neuron
     drop : (N, B), optional
         Factor on the recurrent current (dropout), the same at every step.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from spikewright.contract.shown import Facts, Shown, percent, thousands
 from spikewright.learn.config import Config, LayerConfig, NetworkConfig
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
-from spikewright.learn.neurons import LIF
+from spikewright.learn.neuron import Neuron, neuron_of
 from spikewright.learn.optim import sparse_init_, sparsity
 from spikewright.support.parallel import BatchNorm1d, bernoulli
 from spikewright.support.tensors import check_values, first_argmax, trace_facts
@@ -41,16 +41,16 @@ class Trace(Shown):
 
 
 class SpikingLayer(nn.Module):
-    """`I[t] = BN(W x[t] + b) + W_rec s_del[t]` into leaky integrate-and-fire neurons; (T, N, B) throughout.
+    """`I[t] = BN(W x[t] + b) + W_rec s_del[t]` into neurons; (T, N, B) throughout.
 
     Parameters
     ----------
     inputs : int
     config : LayerConfig
-    neuron : LIF
+    neuron : Neuron
     """
 
-    def __init__(self, inputs: int, config: LayerConfig, neuron: LIF) -> None:
+    def __init__(self, inputs: int, config: LayerConfig, neuron: Neuron) -> None:
         super().__init__()
         self.config = config
         self.neuron = neuron
@@ -174,8 +174,7 @@ class SpikingNetwork(Shown, nn.Module):
         layers = []
         width = config.inputs
         for layer in config.layers:
-            neuron = LIF(layer.tau, layer.threshold, layer.reset, config.surrogate, config.alpha)
-            layers.append(SpikingLayer(width, layer, neuron))
+            layers.append(SpikingLayer(width, layer, neuron_of(layer, config.surrogate, config.alpha)))
             width = layer.neurons
         self.layers = nn.ModuleList(layers)
         self.readout = Readout(width, config.classes, config.readout_tau, config.readout)
@@ -253,7 +252,7 @@ class SpikingNetwork(Shown, nn.Module):
         described = []
         for index, layer in enumerate(self.spiking_layers()):
             matrices = [layer.weight]
-            text = f"{layer.config.neurons} neurons, tau {layer.config.tau:g}, {layer.config.reset} reset"
+            text = f"{layer.config.neurons} neurons, tau {layer.config.tau:g}, {layer.neuron.in_integers().label}"
             if layer.config.recurrent:
                 matrices.append(layer.recurrent_weight)
                 low, high = (float(extreme) for extreme in layer.delays.detach().aminmax())

@@ -47,7 +47,6 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
     state, constants, score = widths
     row, start, length, value = image.row_bits, image.start_bits, image.length_bits, lane_value_bits(image)
     product = spec.weight_bits + value
-    adders = max(0, (spec.decay.multiplier ^ 3 * spec.decay.multiplier).bit_count() - 1)
     queue = 3 * unsigned_bits(core.queue_depth - 1) + 2
 
     # A lane: queue, issue, fetch, multiply, add; update of a neuron.
@@ -62,13 +61,13 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
     lane_luts += row + row  # addresses of the membranes
     lane_luts += row / 2 + 4 * state  # same row; hand over, add, choose what is written
     lane_ffs += 10 + 4 * row + 2 * state + constants
-    lane_luts += (2 + adders) * state + 4  # reset, leak, bias
+    lane_luts += (2 + spec.decay.additions) * state + 4  # reset, leak, bias
     if spec.readout:
         lane_ffs += constants
         lane_luts += 2 * score + row
     else:
         lane_ffs += constants // 2 + state
-        lane_luts += state * (2 if spec.reset == "soft" else 1)
+        lane_luts += state * spec.neuron.luts_per_bit
     walk_luts, walk_ffs = encoding_named(image.encoding).walk_cost(image.rows, length, image.index_bits)
     lane_luts += walk_luts
     lane_ffs += walk_ffs

@@ -49,10 +49,10 @@ def engine(core: SharedCore) -> list[tuple[float, float]]:
     luts, ffs = lanes_logic(core, image, widths)
     layer = unsigned_bits(len(specs) - 1)
     decays = {spec.decay for spec in specs}
-    adders = sum(max(0, (decay.multiplier ^ 3 * decay.multiplier).bit_count() - 1) for decay in decays)
-    soft = any(spec.reset == "soft" for spec in specs[:-1])
+    adders = sum(decay.additions for decay in decays)
+    update = max((spec.neuron.luts_per_bit for spec in specs[:-1]), default=1)
     shifts = {spec.weight_shift for spec in specs}
-    lane_luts = state * (adders + len(decays) - 1 + len(shifts) - 1 + (2 if soft else 1)) + 2 * image.row_bits + 8
+    lane_luts = state * (adders + len(decays) - 1 + len(shifts) - 1 + update) + 2 * image.row_bits + 8
     lane_ffs = constants // 2 + state + 7 * layer
     luts += image.lanes * lane_luts
     ffs += image.lanes * lane_ffs

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from random_components import SEEDS, drawn, redrawn, stall_of
-from random_networks import TAU_1_05, TAU_2, random_network
+from random_networks import HARD, SOFT, TAU_1_05, TAU_2, random_network
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
 from spikewright.contract.layout import CoreSpec, LayerImage
 from spikewright.contract.network import NetworkSpec
@@ -27,7 +27,7 @@ LAYERS: dict[str, dict[str, Any]] = {
         "lanes": 4,
         "value_bits": 3,
         "decay": TAU_1_05,
-        "reset": "hard",
+        "neuron": HARD,
     },
     "second": {
         "index": 1,
@@ -36,7 +36,7 @@ LAYERS: dict[str, dict[str, Any]] = {
         "lanes": 2,
         "value_bits": 1,
         "decay": TAU_2,
-        "reset": "soft",
+        "neuron": SOFT,
     },
 }
 """The layer `index` of a network whose layers are all recurrent."""
@@ -63,7 +63,7 @@ def layer_core(seed: int, name: str) -> CoreSpec:
                 recurrent=(True,),
                 max_delay=9,
                 decay=layer["decay"],
-                reset=layer["reset"],
+                neuron=layer["neuron"],
                 value_bits=layer["value_bits"],
             )
             for number in (0, seed)

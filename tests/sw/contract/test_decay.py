@@ -1,6 +1,6 @@
 import pytest
 
-from spikewright.contract.decay import Decay
+from spikewright.contract.decay import Decay, nearest_decay, signed_digits
 
 
 def test_a_leak_floors() -> None:
@@ -22,3 +22,24 @@ def test_leaks_that_grow(multiplier: int, shift: int, reason: str) -> None:
     with pytest.raises(ValueError) as error:
         Decay(multiplier, shift)
     assert str(error.value) == reason
+
+
+@pytest.mark.parametrize("tau", [1.0, 1.05, 1.1, 1.5, 2.0, 3.0, 10.0, 20.0, 100.0, 1e6])
+def test_the_nearest_decay_is_near_and_leaks(tau: float) -> None:
+    decay = nearest_decay(tau)
+    assert abs(decay.multiplier / 2**decay.shift - (1 - 1 / tau)) <= 2**-9
+    assert decay.multiplier < 2**decay.shift
+
+
+@pytest.mark.parametrize(("tau", "expected"), [(1.0, (0, 0)), (2.0, (1, 1)), (1.05, (3, 6)), (4.0, (3, 2))])
+def test_the_nearest_decay_is_the_cheapest(tau: float, expected: tuple[int, int]) -> None:
+    decay = nearest_decay(tau)
+    assert (decay.multiplier, decay.shift) == expected
+
+
+def test_a_leak_takes_an_addition_less_than_it_has_digits() -> None:
+    assert [Decay(k, 5).additions for k in (0, 1, 7, 21)] == [0, 0, 1, 2]
+
+
+def test_signed_digits() -> None:
+    assert [signed_digits(k) for k in (0, 1, 3, 7, 11, 21, 255)] == [0, 1, 2, 2, 3, 3, 2]

@@ -32,7 +32,6 @@ def fields(**changes: object) -> dict[str, object]:
         ({"threshold": None}, ValueError, "a read-out layer must have no delays: it never fires"),
         ({"value_bits": 17}, ValueError, "value_bits must be 1 .. 16, not 17"),
         ({"weight_bits": 1}, ValueError, "weight_bits must be 2 .. 16, not 1"),
-        ({"reset": "none"}, ValueError, "reset must be 'hard' or 'soft', not 'none'"),
         (
             {"weights": np.full((3, 5), 1, dtype=np.uint64)},
             TypeError,

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from random_networks import random_network
+from random_networks import SOFT, random_network
 from spikewright.contract.errors import InputError
 from spikewright.integer.file import is_model, load_info, load_model, save_model
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    spec = random_network(0, recurrent=(True, False), reset="soft", weight_shift=2)
+    spec = random_network(0, recurrent=(True, False), neuron=SOFT, weight_shift=2)
     save_model(tmp_path / "net.safetensors", spec, {"from": "a test"})
     again = load_model(tmp_path / "net.safetensors")
     assert (again.timesteps, again.readout) == (spec.timesteps, spec.readout)
     for before, after in zip(spec.layers, again.layers, strict=True):
-        for name in ("inputs", "neurons", "decay", "reset", "weight_bits", "weight_shift", "value_bits"):
+        for name in ("inputs", "neurons", "decay", "neuron", "weight_bits", "weight_shift", "value_bits"):
             assert getattr(after, name) == getattr(before, name)
         for name in ("weights", "bias", "threshold", "delays"):
             np.testing.assert_array_equal(getattr(after, name), getattr(before, name))

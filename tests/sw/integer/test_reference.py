@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from random_networks import TAU_2, random_counts, random_network
+from random_networks import HARD, SOFT, TAU_2, random_counts, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neuron import Neuron
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.support.tensors import first_argmax
 
@@ -32,7 +33,7 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
             u += int(spec.bias[n])
             s = spec.threshold is not None and u >= spec.threshold[n]
             if s:
-                u = 0 if spec.reset == "hard" else u - int(spec.threshold[n])
+                u = 0 if spec.neuron == HARD else u - int(spec.threshold[n])
             v[n] = u
             fired.append(int(s))
         spikes.append(fired)
@@ -40,11 +41,11 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
     return spikes, membranes
 
 
-@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("neuron", [HARD, SOFT])
 @pytest.mark.parametrize("weight_shift", [0, 3])
-def test_every_step_of_every_neuron_follows_the_contract(reset: str, weight_shift: int) -> None:
+def test_every_step_of_every_neuron_follows_the_contract(neuron: Neuron, weight_shift: int) -> None:
     for seed in range(4):
-        spec = random_network(seed, reset=reset, weight_shift=weight_shift, recurrent=(True, seed % 2 == 0))
+        spec = random_network(seed, neuron=neuron, weight_shift=weight_shift, recurrent=(True, seed % 2 == 0))
         counts = random_counts(seed, spec, samples=3)
         trace = IntegerNetwork(spec).run(torch.from_numpy(counts))
         assert any(spikes.any() for spikes in trace.spikes), f"seed {seed} is silent"

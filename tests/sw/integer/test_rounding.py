@@ -3,7 +3,7 @@ import torch
 
 from spikewright.contract.errors import InputError
 from spikewright.integer.reference import IntegerNetwork
-from spikewright.integer.rounding import fold, quantize, quantize_decay, round_delays, rounded_to_zero, signed_digits
+from spikewright.integer.rounding import fold, quantize, round_delays, rounded_to_zero
 from spikewright.learn.config import LayerConfig, NetworkConfig
 from spikewright.learn.networks import SpikingNetwork
 
@@ -136,23 +136,6 @@ def test_weights_below_a_4096th_of_the_threshold_get_no_scale_of_their_own():
     layer = quantize(net, weight_bits=8, weight_shift=2).layers[0]
     assert layer.weights[3:6].max(axis=1).tolist() == [127, round(127 * 4096 / 5000), 0]
     assert layer.threshold[3:6].tolist() == [127 * 4000 << 2, 127 * 4096 << 2, 127 * 4096 << 2]
-
-
-@pytest.mark.parametrize("tau", [1.0, 1.05, 1.1, 1.5, 2.0, 3.0, 10.0, 20.0, 100.0, 1e6])
-def test_decay_is_near_and_leaks(tau):
-    decay = quantize_decay(tau)
-    assert abs(decay.multiplier / 2**decay.shift - (1 - 1 / tau)) <= 2**-9
-    assert decay.multiplier < 2**decay.shift
-
-
-@pytest.mark.parametrize(("tau", "expected"), [(1.0, (0, 0)), (2.0, (1, 1)), (1.05, (3, 6)), (4.0, (3, 2))])
-def test_decay_is_the_cheapest(tau, expected):
-    decay = quantize_decay(tau)
-    assert (decay.multiplier, decay.shift) == expected
-
-
-def test_signed_digits():
-    assert [signed_digits(k) for k in (0, 1, 3, 7, 11, 21, 255)] == [0, 1, 2, 2, 3, 3, 2]
 
 
 def test_counts_beyond_the_declared_width_are_refused():

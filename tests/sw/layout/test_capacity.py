@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from random_networks import TAU_2, random_network
+from random_networks import SOFT, TAU_2, random_network
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import LayerCapacity
 from spikewright.contract.names import LAYERS, Layers
@@ -150,7 +150,7 @@ def test_scores_and_layers_that_do_not_fit() -> None:
         ({"timesteps": 21}, "timesteps must be 20, not 21"),
         ({"recurrent": (True,)}, "layer 0 recurrent must be false, not true"),
         ({"decay": TAU_2}, "layer 0 decay must be 3/64, not 1/2"),
-        ({"reset": "soft"}, "layer 0 reset must be hard, not soft"),
+        ({"neuron": SOFT}, "layer 0 reset must be hard, not soft"),
         ({"weight_bits": 7}, "layer 0 weight_bits must be 8, not 7"),
         ({"weight_shift": 1}, "layer 0 weight_shift must be 0, not 1"),
         ({"value_bits": 2}, "layer 0 value_bits must be 3, not 2"),
@@ -165,7 +165,7 @@ def test_what_is_wired_must_be_equal(options: dict[str, Any], message: str) -> N
 
 def test_a_read_out_has_no_reset() -> None:
     spec = network()
-    changed = replace(spec, layers=(*spec.layers[:-1], replace(spec.layers[-1], reset="soft")))
+    changed = replace(spec, layers=(*spec.layers[:-1], replace(spec.layers[-1], neuron=SOFT)))
     check_shape(changed, spec)
 
 

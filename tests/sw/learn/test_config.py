@@ -94,8 +94,8 @@ def test_settings_of_lists():
             "--set trainng.lr must name a setting such as training.epochs, not 'trainng.lr'; did you mean training.lr?",
         ),
         (
-            {"layers.1.neuron": "3"},
-            "--set layers.1.neuron must name a setting such as training.epochs, not 'layers.1.neuron'; "
+            {"layers.1.neurns": "3"},
+            "--set layers.1.neurns must name a setting such as training.epochs, not 'layers.1.neurns'; "
             "did you mean network.layers.1.neurons?",
         ),
         ({"colour": "3"}, "--set colour must name a setting such as training.epochs, not 'colour'"),
@@ -145,7 +145,11 @@ def test_settings_that_do_not_fit(settings, message):
         ("[network", "must be TOML, not a file with: "),
         ("[network]\n", "network.layers must be given, not left out"),
         ("[network]\nlayers = []\n", "network.layers must be 1 .. 64 layers, not 0"),
-        ("[[network.layers]]\nneurons = 4\nneuron = 5\n", "network.layers.0.neuron must be one of neurons, recurrent"),
+        (
+            "[[network.layers]]\nneurons = 4\nneurones = 5\n",
+            "network.layers.0.neurones must be one of neurons, recurrent",
+        ),
+        ("[[network.layers]]\nneurons = 4\nneuron = 'x'\n", "network.layers.0.neuron must be one of lif, not 'x'"),
         ("[[network.layers]]\nneurons = '4'\n", "network.layers.0.neurons must be an integer, not '4'"),
         ("[training]\n[[network.layers]]\nneurons = 4\n[other]\n", "other must be one of network, training, augment"),
         ("network = 3\n", "network must be a table, not 3"),

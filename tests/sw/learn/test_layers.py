@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
-from spikewright.learn.neurons import LIF, lif_step, surrogate_gradient
+from spikewright.learn.neuron import neuron_step, surrogate_gradient
+from spikewright.learn.neurons.lif import LIF
 
 
 class ReferenceSpike(torch.autograd.Function):
@@ -148,7 +149,7 @@ def test_feed_forward_neurons_follow_the_step_function():
     v, neuron = torch.zeros(4, 3), LIF(tau=2.0, reset="soft")
     expected = []
     for drive in current:
-        _, s, v = lif_step(drive, v, neuron)
+        _, s, v = neuron_step(drive, v, neuron)
         expected.append(s)
     assert torch.equal(neurons(current, neuron), torch.stack(expected))
 

@@ -3,21 +3,22 @@ import pytest
 import torch
 
 from spikewright.learn.layers import neurons
-from spikewright.learn.neurons import LIF, lif_step, surrogate_gradient
+from spikewright.learn.neuron import neuron_step, surrogate_gradient
+from spikewright.learn.neurons.lif import LIF
 
 
 def test_hard_reset_forgets_and_soft_reset_subtracts():
     current, v = torch.tensor([1.5, 0.4]), torch.tensor([0.5, 0.5])
-    u, s, hard = lif_step(current, v, LIF(tau=2.0, reset="hard"))
+    u, s, hard = neuron_step(current, v, LIF(tau=2.0, reset="hard"))
     assert u.tolist() == pytest.approx([1.75, 0.65])
     assert s.tolist() == [1.0, 0.0]
     assert hard.tolist() == pytest.approx([0.0, 0.65])
-    _, _, soft = lif_step(current, v, LIF(tau=2.0, reset="soft"))
+    _, _, soft = neuron_step(current, v, LIF(tau=2.0, reset="soft"))
     assert soft.tolist() == pytest.approx([0.75, 0.65])
 
 
 def test_spike_at_exactly_the_threshold():
-    _, s, _ = lif_step(torch.tensor([1.0]), torch.zeros(1), LIF())
+    _, s, _ = neuron_step(torch.tensor([1.0]), torch.zeros(1), LIF())
     assert s.item() == 1.0
 
 
@@ -47,7 +48,7 @@ def test_equals_the_reference_neuron(shared_dir, case):
     )
     v = torch.zeros_like(current[0])
     for t, drive in enumerate(current.detach()):
-        _, _, v = lif_step(drive, v, neuron)
+        _, _, v = neuron_step(drive, v, neuron)
         np.testing.assert_allclose(v.t().numpy(), reference[f"{case}.v_after_reset"][t], atol=1e-5)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from random_networks import TAU_2, random_counts, random_network
+from random_networks import SOFT, TAU_2, random_counts, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
@@ -168,7 +168,7 @@ def pinned_network(name: str) -> tuple[NetworkSpec, int, int]:
     if kind == "deep":
         seed = int(number)
         sizes = (9, 20, 17, 11, 6)
-        options = {"recurrent": (True,), "max_delay": 12, "reset": "soft", "decay": TAU_2, "weight_shift": seed}
+        options = {"recurrent": (True,), "max_delay": 12, "neuron": SOFT, "decay": TAU_2, "weight_shift": seed}
         return random_network(seed, sizes, **options), (1, 4, 2, 8)[seed], seed
     if kind == "dense":
         return random_network(5, (30, 24, 6), recurrent=(True,), max_delay=2, density=1.0, timesteps=8), 2, 5

@@ -1,18 +1,11 @@
-"""Leaky integrate-and-fire neurons: one step as a pure function, and the surrogate gradients of their spikes.
+"""Neurons in floating point: a step, and the gradients that stand in for those of its spikes.
 
-The neuron, with the current I, the membrane v and the spike s of step t::
+Each is a module of `spikewright.learn.neurons`. All of them have, with the current I, the membrane v and the spike s of
+step t::
 
     u[t] = v[t-1] * (1 - 1/tau) + I[t]
     s[t] = u[t] >= threshold
-    v[t] = 0 where s[t] else u[t]          (hard reset)
-    v[t] = u[t] - threshold * s[t]         (soft reset)
-
-| symbol    | name      | unit                           |
-|-----------|-----------|--------------------------------|
-| I         | current   | of the threshold               |
-| v         | membrane  | of the threshold               |
-| tau       | tau       | steps, at least 1              |
-| threshold | threshold | any, above 0; 1 in the networks |
+    v[t] = what is left of u[t] after s[t]
 
 The input is not scaled by 1/tau. No gradient flows through the reset (the reference networks detach it).
 """
@@ -20,19 +13,28 @@ The input is not scaled by 1/tau. No gradient flows through the reset (the refer
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
+from spikewright.contract import found
+from spikewright.contract.neuron import Neuron as IntegerNeuron
+
+if TYPE_CHECKING:
+    from spikewright.learn.config_sections import LayerConfig
+
 Surrogate = Literal["atan", "triangle"]
-Reset = Literal["hard", "soft"]
 
 
 @dataclass(frozen=True)
-class LIF:
-    """Constants of a layer of neurons.
+class Neuron(ABC):
+    """Constants of a layer of neurons, and what they compute.
+
+    A subclass is a frozen dataclass, the only neuron of its module in `spikewright.learn.neurons`. Its integer rule is
+    that of the same name in `spikewright.contract.neurons`.
 
     Parameters
     ----------
@@ -40,8 +42,6 @@ class LIF:
         Membrane time constant in steps, at least 1 (1 forgets at once).
     threshold : float
         Above 0.
-    reset : "hard" or "soft"
-        To 0, or by subtraction of the threshold.
     surrogate : "atan" or "triangle"
         Shape of the derivative that replaces that of the spike.
     alpha : float
@@ -55,7 +55,6 @@ class LIF:
 
     tau: float = 2.0
     threshold: float = 1.0
-    reset: Reset = "hard"
     surrogate: Surrogate = "atan"
     alpha: float = 5.0
 
@@ -64,8 +63,6 @@ class LIF:
             raise ValueError(f"tau must be at least 1 step, not {self.tau}")
         if not (math.isfinite(self.threshold) and self.threshold > 0):
             raise ValueError(f"threshold must be above 0, not {self.threshold}")
-        if self.reset not in ("hard", "soft"):
-            raise ValueError(f"reset must be 'hard' or 'soft', not {self.reset!r}")
         if self.surrogate not in ("atan", "triangle"):
             raise ValueError(f"surrogate must be 'atan' or 'triangle', not {self.surrogate!r}")
         if not (math.isfinite(self.alpha) and self.alpha > 0):
@@ -76,15 +73,38 @@ class LIF:
         """Share of the membrane that is left after a step."""
         return 1.0 - 1.0 / self.tau
 
+    def fires(self, u: Tensor, out: Tensor | None = None) -> Tensor:
+        """Whether each membrane fires: 0 or 1 in `out`, else booleans."""
+        return torch.ge(u, self.threshold, out=out)
 
-def lif_step(current: Tensor, v: Tensor, neuron: LIF) -> tuple[Tensor, Tensor, Tensor]:
-    """One step of the neuron.
+    @abstractmethod
+    def after(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
+        """What is left of the membranes `u` after the spikes `s` (0 or 1)."""
+
+    @abstractmethod
+    def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
+        """Derivative of a membrane by `u` of the step before, whose spikes were `s`; None if it is always `decay`."""
+
+    @abstractmethod
+    def in_integers(self) -> IntegerNeuron:
+        """Its integer rule; threshold and decay, which every neuron has, are no part of it."""
+
+
+def neuron_of(layer: LayerConfig, surrogate: Surrogate, alpha: float) -> Neuron:
+    """The neuron of a layer: what a neuron has beside the surrogate are settings of the layer."""
+    of: type[Neuron] = found.class_in("spikewright.learn.neurons", layer.neuron, Neuron)
+    constants = {field.name: getattr(layer, field.name) for field in fields(of) if hasattr(layer, field.name)}
+    return of(**constants, surrogate=surrogate, alpha=alpha)
+
+
+def neuron_step(current: Tensor, v: Tensor, neuron: Neuron) -> tuple[Tensor, Tensor, Tensor]:
+    """One step of a neuron.
 
     Parameters
     ----------
     current, v : tensors of one shape
         Input current, and the membrane left by the step before.
-    neuron : LIF
+    neuron : Neuron
 
     Returns
     -------
@@ -92,13 +112,11 @@ def lif_step(current: Tensor, v: Tensor, neuron: LIF) -> tuple[Tensor, Tensor, T
         Membrane before the reset, spikes (0 or 1), membrane after the reset.
     """
     u = torch.add(current, v, alpha=neuron.decay)
-    s = (u >= neuron.threshold).to(u.dtype)
-    # (1 - s) * u rather than where(): the same value at a third of the time.
-    v = torch.addcmul(u, u, s, value=-1.0) if neuron.reset == "hard" else torch.sub(u, s, alpha=neuron.threshold)
-    return u, s, v
+    s = neuron.fires(u).to(u.dtype)
+    return u, s, neuron.after(u, s)
 
 
-def surrogate_gradient(u: Tensor, neuron: LIF) -> Tensor:
+def surrogate_gradient(u: Tensor, neuron: Neuron) -> Tensor:
     """Derivative that stands in for that of the spike at membrane `u`, elementwise.
 
     `atan`: alpha/2 / (1 + (pi/2 * alpha * x)**2) (Fang et al. 2021); `triangle`: max(0, 1 - |x|) * alpha/5 at

@@ -1,0 +1,62 @@
+"""Leaky integrate-and-fire.
+
+With the current I, the membrane v and the spike s of step t::
+
+    u[t] = v[t-1] * (1 - 1/tau) + I[t]
+    s[t] = u[t] >= threshold
+    v[t] = 0 where s[t] else u[t]          (hard reset)
+    v[t] = u[t] - threshold * s[t]         (soft reset)
+
+| symbol    | name      | unit                           |
+|-----------|-----------|--------------------------------|
+| I         | current   | of the threshold               |
+| v         | membrane  | of the threshold               |
+| tau       | tau       | steps, at least 1              |
+| threshold | threshold | any, above 0; 1 in the networks |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spikewright.contract.neurons.lif import IntegerLIF, Reset
+from spikewright.learn.neuron import Neuron
+
+
+@dataclass(frozen=True)
+class LIF(Neuron):
+    """Constants of a layer of leaky integrate-and-fire neurons.
+
+    Parameters
+    ----------
+    reset : "hard" or "soft"
+        To 0, or by subtraction of the threshold.
+    others
+        See `Neuron`.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
+    """
+
+    reset: Reset = "hard"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.in_integers()  # checks the reset
+
+    def after(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
+        if self.reset == "hard":
+            # (1 - s) * u rather than where(): the same value at a third of the time.
+            return torch.addcmul(u, u, s, value=-1.0, out=out)
+        return torch.sub(u, s, alpha=self.threshold, out=out)
+
+    def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
+        return s.mul(-self.decay).add_(self.decay) if self.reset == "hard" else None
+
+    def in_integers(self) -> IntegerLIF:
+        return IntegerLIF(self.reset)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint formal fuzz mutants mutants-python coverage release-check clean
+.PHONY: demo test lint formal fuzz mutants mutants-python coverage docs results release-check clean
 
 demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
@@ -37,6 +37,20 @@ coverage: $(STAMP)
 	@$(VENV)/bin/python -m spikewright_sim.coverage
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --cov --cov-report term:skip-covered tests
 
+# The site, in site/; warnings are errors. Its tools come into .venv the first time.
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet --strict
+	@echo "site/index.html"
+
+$(VENV)/.docs: $(STAMP)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+# Pages of results and drawings, from the figures in bench/results.
+results: $(STAMP)
+	@$(VENV)/bin/python bench/results.py
+	@$(VENV)/bin/python bench/figures.py
+
 # What would be published, tried as its users would: the wheel in an empty environment, and the tests of the source
 # distribution (all of them: make release-check RELEASE_TESTS=tests). Minutes, and a few GB.
 RELEASE_TESTS ?= tests/test_docs.py tests/test_rooms.py tests/test_readme.py tests/sw/contract tests/hw/test_update.py
@@ -49,7 +63,7 @@ release-check: $(STAMP)
 	@build/release/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/release/*.whl
 	@cd build/release && venv/bin/spikewright --version && venv/bin/spikewright demo
 	@cd build/release && tar -xzf spikewright-*.tar.gz && cd spikewright-*/ && \
-		PYTHONPATH=sw:hw:sim:boards $(CURDIR)/$(VENV)/bin/python -m pytest -q $(RELEASE_TESTS)
+		PYTHONPATH=sw:hw:sim:boards $(abspath $(VENV))/bin/python -m pytest -q $(RELEASE_TESTS)
 
 clean:
 	rm -rf $(VENV)

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted(
+    [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *(ROOT / "docs").rglob("*.md")]
+)
 SOURCES = sorted(path for room in ("sw", "hw", "sim", "boards") for path in (ROOT / room).rglob("*.py"))
 PATH = re.compile(r"`((?:sw|hw|sim|boards|tests|docs|bench)/[\w./-]*)`")
 NAME = re.compile(r"`(spikewright(?:_hw|_sim|_boards)?(?:\.\w+)+)`")
 MADE = {"tests/cases"}
 """What tools make only when there is something to keep."""
-LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)|(?:src|srcset)=\"([^\"]*)\"")
 
 
 def docstrings(path: Path) -> str:
@@ -47,11 +49,45 @@ def missing(text: str) -> list[str]:
     return paths + [name for name in sorted(set(NAME.findall(text))) if not resolves(name)]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def anchors(path: Path) -> set[str]:
+    """What a link into a document may name: its headings, as GitHub and MkDocs spell them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken_links(path: Path) -> list[str]:
+    found = []
+    for name, anchor, picture in LINK.findall(path.read_text()):
+        target = path.parent / (name or picture) if name or picture else path
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            found.append(f"{name}{picture}#{anchor}")
+    return found
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_documents_mention_what_exists(path: Path) -> None:
-    text = path.read_text()
-    assert missing(text) == []
-    assert [link for link in LINK.findall(text) if not (path.parent / link).exists()] == []
+    assert missing(path.read_text()) == []
+    assert broken_links(path) == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_lines_are_short(path: Path) -> None:
+    """At most 120 characters; only the rows of tables cannot be broken."""
+    lines = enumerate(path.read_text("utf-8").splitlines(), 1)
+    assert [number for number, line in lines if len(line) > 120 and not line.startswith("|")] == []
+
+
+def test_broken_links_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A title, once\n[a](page.md#a-title-once) [b](#another) [c](none.md) [d](https://x/none.md)\n")
+    assert broken_links(page) == ["#another", "none.md#"]
+
+
+def test_every_drawing_is_there_for_light_and_dark_pages() -> None:
+    drawings = {path.name for path in (ROOT / "docs" / "assets").glob("*.svg")}
+    assert len(drawings) > 8
+    assert {name.replace("-light.", "-dark.") for name in drawings} == {name for name in drawings if "-dark." in name}
 
 
 def test_docstrings_mention_what_exists() -> None:
@@ -61,5 +97,5 @@ def test_docstrings_mention_what_exists() -> None:
 
 
 def test_what_is_gone_is_found() -> None:
-    text = "`sw/spikewright/cycles.py`, `spikewright.cycles`, `spikewright.predict.cycles`, `docs/cli.md`"
+    text = "`sw/spikewright/cycles.py`, `spikewright.cycles`, `spikewright.predict.cycles`, `docs/start.md`"
     assert missing(text) == ["sw/spikewright/cycles.py", "spikewright.cycles"]

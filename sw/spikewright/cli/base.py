@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from spikewright import __version__
 from spikewright.contract.errors import suggestion
 from spikewright.contract.shown import aligned
 from spikewright.contract.shown import percent as percent  # for the commands
 from spikewright.contract.shown import thousands as thousands
+from spikewright.support.colour import paint
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Outcome:
         The table that people read.
     failed : str, optional
         Why the check failed: one line on standard error, exit status 1.
+    lacking : str, optional
+        What this machine must have and has not: one line on standard error, exit status 2.
+    marks : mapping
+        Colours of words with which values begin, in a terminal.
     silent : bool
         Print nothing, as another process prints the same.
     text : str
@@ -37,17 +43,25 @@ class Outcome:
     report: Mapping[str, Any]
     rows: list[tuple[str, str]] = field(default_factory=list)
     failed: str | None = None
+    lacking: str | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
     silent: bool = False
     text: str = ""
 
-    def table(self) -> str:
-        return self.text or "\n".join(aligned(self.rows))
+    def table(self, stream: TextIO) -> str:
+        """What people read, as it is written to a stream."""
+        return self.text or "\n".join(aligned([(label, self._marked(value, stream)) for label, value in self.rows]))
+
+    def _marked(self, value: str, stream: TextIO) -> str:
+        word = value.partition(" ")[0]
+        return paint(word, self.marks[word], stream) + value[len(word) :] if word in self.marks else value
 
     def document(self, schema: str) -> dict[str, Any]:
         """The JSON object of `--json`."""
         return {"schema": schema, "version": __version__, **self.report}
 
 
+_HEADING = re.compile(r"^(usage|[a-z ]+(?=:$))", re.MULTILINE)
 CONTINUES = "the same command continues it"
 
 
@@ -80,7 +94,13 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, not_among(str(value), map(str, action.choices)))
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"spikewright: error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+        kind = paint("error", "red", sys.stderr)
+        self.exit(2, f"spikewright: {kind}: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help, its headings bold in a terminal."""
+        file = file or sys.stdout
+        print(re.sub(_HEADING, lambda found: paint(found[0], "bold", file), self.format_help()), end="", file=file)
 
 
 def not_among(given: str, known: Iterable[str]) -> str:

@@ -97,7 +97,10 @@ def _lost(error: OSError) -> int:
 
 
 def _complain(kind: str, *messages: object) -> None:
-    print(": ".join(["spikewright", kind, *(" ".join(str(m).split()) for m in messages)]), file=sys.stderr, flush=True)
+    from spikewright.support.colour import paint
+
+    shown = paint(kind, "red" if kind in ("error", "failed") else "yellow", sys.stderr)
+    print(": ".join(["spikewright", shown, *(" ".join(str(m).split()) for m in messages)]), file=sys.stderr, flush=True)
 
 
 def _text(outcome: Outcome, args: Namespace) -> str:
@@ -105,7 +108,7 @@ def _text(outcome: Outcome, args: Namespace) -> str:
 
     if outcome.silent:
         return ""
-    return json.dumps(outcome.document(args.schema), allow_nan=False) if args.json else outcome.table()
+    return json.dumps(outcome.document(args.schema), allow_nan=False) if args.json else outcome.table(sys.stdout)
 
 
 def _run(argv: Sequence[str] | None, running: list[Namespace]) -> int:
@@ -127,6 +130,8 @@ def _run(argv: Sequence[str] | None, running: list[Namespace]) -> int:
         with _stdout_to_stderr():
             outcome: Outcome = args.run(args)
         status = _print(_text(outcome, args))
+        if outcome.lacking is not None:
+            raise InputError(outcome.lacking)
         if outcome.failed is not None:
             raise CheckFailed(outcome.failed)
     except InputError as error:

@@ -9,10 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from spikewright.support.colour import coloured, paint
+
 
 def say(message: str) -> None:
     """One line on standard error."""
     print(message, file=sys.stderr, flush=True)
+
+
+def warn(message: str) -> None:
+    """One line on standard error about something that is probably not meant."""
+    say(f"spikewright: {paint('warning', 'yellow', sys.stderr)}: {message}")
 
 
 def duration(seconds: float) -> str:
@@ -62,4 +69,5 @@ def bar(*things: Any, show: bool = True, **settings: Any) -> Any:
     """
     from tqdm import tqdm
 
-    return tqdm(*things, file=sys.stderr, leave=False, disable=None if show else True, **settings)
+    colour = "green" if show and coloured(sys.stderr) else None
+    return tqdm(*things, file=sys.stderr, leave=False, disable=None if show else True, colour=colour, **settings)

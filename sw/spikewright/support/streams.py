@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from spikewright.contract.errors import InputError
+from spikewright.support.colour import paint
 
 
 class _Forgiving(io.TextIOWrapper):
@@ -65,5 +66,5 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
     try:
         sys.exit(main())
     except InputError as error:
-        print(f"spikewright: error: {error}", file=sys.stderr)
+        print(f"spikewright: {paint('error', 'red', sys.stderr)}: {error}", file=sys.stderr)
         sys.exit(2)

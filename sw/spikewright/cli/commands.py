@@ -6,6 +6,7 @@ from spikewright.cli import (
     configs,
     data,
     demo,
+    doctor,
     evaluate,
     explore,
     generate,
@@ -21,5 +22,5 @@ from spikewright.cli import (
 
 COMMANDS = (
     *(data, train, import_, sweep, report, evaluate, quantize, view, explore, generate, simulate, synth, demo),
-    *(configs, checkpoints, completion),
+    *(configs, checkpoints, doctor, completion),
 )

@@ -18,7 +18,7 @@ from spikewright.cli.commands import COMMANDS
 from spikewright.contract.errors import CheckFailed, InputError
 
 Run = Callable[[argparse.Namespace], Outcome]
-NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+NAMES = [command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS]
 
 
 @pytest.fixture
@@ -210,10 +210,12 @@ def test_the_commands_are_the_pipeline() -> None:
         "data fetch",
         "data info",
         "train",
+        "import",
         "sweep",
         "report",
         "evaluate",
         "quantize",
+        "view",
         "explore",
         "generate",
         "simulate",
@@ -221,6 +223,7 @@ def test_the_commands_are_the_pipeline() -> None:
         "demo",
         "configs",
         "checkpoints",
+        "doctor",
         "completion",
     ]
 

@@ -35,6 +35,8 @@ SEEDS = "seeds"
 SOURCES = ("command", "data", "seeds", "spread")
 FIGURES = ("zeros", "validation", "float", "bits8", "bits6", "bits4")
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 Networks = dict[str, dict[str, Any]]
 
 
@@ -49,8 +51,10 @@ def spread(network: dict[str, Any], figure: str, decimals: int = 1) -> str:
     values = [run[figure] for run in network["seeds"].values() if run.get(figure) is not None]
     if not values:
         return ""
-    mean = f"{statistics.mean(values):.{decimals}f}"
-    return f"{mean} ± {statistics.stdev(values):.{decimals}f} %" if len(values) > 1 else f"{mean} %"
+    parts = [f"{statistics.mean(values):.{decimals}f}"]
+    if len(values) > 1:
+        parts += ["±", f"{statistics.stdev(values):.{decimals}f}"]
+    return NO_BREAK.join([*parts, "%"])
 
 
 def filled(text: str, networks: Networks) -> str:
@@ -61,7 +65,7 @@ def filled(text: str, networks: Networks) -> str:
         if seed is None:
             return spread(networks[name], key)
         value = networks[name]["seeds"][seed][key]
-        return f"{value:.1f} %"
+        return f"{value:.1f}{NO_BREAK}%"
 
     return re.sub(r"\{(\w+)\.(\w+)(?:\.(\w+))?\}", figure, text)
 
@@ -71,9 +75,15 @@ def seed_rows(name: str, networks: Networks) -> list[list[str]]:
     network = networks[name]
     rows = []
     for seed, run in network["seeds"].items():
-        cells = ["" if run.get(figure) is None else f"{run[figure]:.1f} %" for figure in FIGURES]
-        rows.append([f"`{network['checkpoint']}`", f"{seed}{' (shipped)' if run.get('shipped') else ''}", *cells])
-    rows.append([f"`{network['checkpoint']}`", "mean ± deviation", *(spread(network, figure) for figure in FIGURES)])
+        cells = ["" if run.get(figure) is None else f"{run[figure]:.1f}{NO_BREAK}%" for figure in FIGURES]
+        rows.append(
+            [
+                "" if rows else f"`{network['checkpoint']}`",
+                f"{seed}{' (shipped)' if run.get('shipped') else ''}",
+                *cells,
+            ]
+        )
+    rows.append(["", "mean ± deviation", *(spread(network, figure) for figure in FIGURES)])
     return rows
 
 
@@ -108,7 +118,7 @@ def sources(of: dict[str, Any], networks: Networks) -> str:
     commands = [of["command"]] if isinstance(of["command"], str) else of["command"]
     block = "".join(f"{command}\n" for command in commands)
     facts = "".join(paragraph(f"- **{key.capitalize()}**: {of[key]}", networks, "  ") for key in SOURCES[1:])
-    return f"Made by\n\n```sh\n{block}```\n\n{facts}"
+    return f"Commands:\n\n```sh\n{block}```\n\n{facts}"
 
 
 def page(of: dict[str, Any], name: str, networks: Networks) -> str:

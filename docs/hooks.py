@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -117,7 +118,41 @@ def section(name: str, of: Any) -> str:
     return "\n".join([*lines, ""])
 
 
-MARKERS: dict[str, Callable[[], str]] = {"commands": commands, "boards": boards, "settings": settings}
+def api() -> str:
+    """A directive for every public name, from which its docstring's section is made."""
+    import spikewright
+
+    lines = []
+    for name, module in spikewright._WHERE.items():
+        lines += [f"::: {module}.{name}", "    options:", f"      heading: sw.{name}", f"      toc_label: {name}", ""]
+    return "\n".join(lines)
+
+
+def dialects() -> str:
+    """A section for every dialect: its rules, the choices that it leaves open, and how both were found."""
+    folder = Path(__file__).parents[1] / "sw" / "spikewright" / "nir" / "dialects"
+    parts = []
+    for path in sorted(folder.glob("*.json")):
+        of = json.loads(path.read_text("utf-8"))
+        rules = ", ".join(f"`{key}={json.dumps(value)}`" for key, value in of["dialect"].items())
+        parts += [f"### {of['library']} {of['version']}", "", f"Rules: {rules}.", ""]
+        if "hint" in of:
+            parts += [f"{of['hint'][0].upper()}{of['hint'][1:]}.", ""]
+        if choices := of.get("choices"):
+            parts += ["| must be given by `--set` | if the library had |", "|---|---|"]
+            parts += [f"| `{key}={value}` | {cell(why)} |" for key, by in choices.items() for value, why in by.items()]
+            parts.append("")
+        parts += [f"*Evidence*: {of['evidence']}", ""]
+    return "\n".join(parts)
+
+
+MARKERS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "boards": boards,
+    "settings": settings,
+    "api": api,
+    "dialects": dialects,
+}
 
 
 def in_both_colours(markdown: str) -> str:

@@ -44,6 +44,14 @@ def test_the_reference_has_every_setting(hooks: ModuleType) -> None:
         assert re.search(rf"^\\| `{setting}` \\| ", tables, re.MULTILINE)
 
 
+def test_the_reference_has_every_public_name(hooks: ModuleType) -> None:
+    import spikewright
+
+    named = re.findall(r"^ +heading: sw\.(\w+)$", hooks.api(), re.MULTILINE)
+    assert len(named) > 20
+    assert [*named, "__version__"] == sorted(spikewright.__all__, key=[*named, "__version__"].index)
+
+
 def test_the_reference_has_every_board(hooks: ModuleType) -> None:
     assert re.findall(r"^\\| `([\w-]+)` ", hooks.boards(), re.MULTILINE) == list(names())
 

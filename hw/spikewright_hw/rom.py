@@ -20,7 +20,9 @@ class ImagePlatform(Protocol):
     split: Callable[[int, int], Sequence[int]]
     """Widths of the memories side by side that one of so many words and bits is best made of, the lowest first."""
 
-    def add_image(self, name: str, width: int, words: Sequence[int]) -> None: ...
+    def add_image(self, name: str, width: int, words: Sequence[int]) -> str:
+        """Keep the contents of a memory; returns the name of the file that will hold them."""
+        ...
 
 
 class LoadTarget(Protocol):
@@ -104,13 +106,13 @@ class Rom(wiring.Component):
             for width in widths:
                 part = "" if len(widths) == 1 else f"_bits{low}"
                 words = [word >> low & (1 << width) - 1 for word in self.words]
-                platform.add_image(self.name + part, width, words)
+                image = platform.add_image(self.name + part, width, words)
                 m.submodules["image" + part] = Instance(
                     "spikewright_rom",
                     p_WIDTH=width,
                     p_DEPTH=self.depth,
                     p_ADDRESS_BITS=len(self.addr),
-                    p_IMAGE=f"{self.name}{part}.hex",
+                    p_IMAGE=image,
                     i_clk=ClockSignal(),
                     i_en=self.en,
                     i_addr=self.addr,

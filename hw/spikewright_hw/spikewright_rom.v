@@ -1,8 +1,9 @@
-// Read-only memory with a latency of one clock cycle, contents from a file of hexadecimal words.
+// Read-only memory with a latency of one clock cycle, contents from a file of hexadecimal words in the folder IMAGES.
 module spikewright_rom #(
     parameter WIDTH = 8,
     parameter DEPTH = 2,
     parameter ADDRESS_BITS = 1,
+    parameter IMAGES = "./",
     parameter IMAGE = ""
 ) (
     input clk,
@@ -13,7 +14,7 @@ module spikewright_rom #(
     reg [WIDTH-1:0] words [0:DEPTH-1];
     // Without an image there is no file to read: some tools elaborate the module with its default parameters too.
     generate
-        if (IMAGE != "") initial $readmemh(IMAGE, words);
+        if (IMAGE != "") initial $readmemh({IMAGES, IMAGE}, words);
     endgenerate
     always @(posedge clk) if (en) data <= words[addr];
 endmodule

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import verilog
+from amaranth._toolchain.yosys import find_yosys
+from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment
 
+from spikewright import __version__
 from spikewright.contract.layout import CoreSpec
+from spikewright.contract.names import CORE_NAME
 
 from .core import AxiCore
+from .modules import IMAGES, Tidied, part_prefix, tidy
 
-TOP = "spikewright_core"
 LOAD_IMAGE = "weights.bin"
 Split = Callable[[int, int], Sequence[int]]
 
@@ -28,15 +32,21 @@ class Images:
     split : callable, optional
         Called with the number of words and the width of a read-only memory; returns the widths of the memories that it
         is split into, the lowest bits first.
+    prefix : str
+        What the names of all images begin with.
     """
 
     split: Split = lambda words, width: [width]
+    prefix: str = ""
     images: dict[str, tuple[int, list[int]]] = field(default_factory=dict)
 
-    def add_image(self, name: str, width: int, words: Sequence[int]) -> None:
+    def add_image(self, name: str, width: int, words: Sequence[int]) -> str:
+        """Keep the contents of a memory; returns the name of their file."""
+        name = self.prefix + name
         if name in self.images:
             raise ValueError(f"memory images must have different names, not {name} twice")
         self.images[name] = (width, list(words))
+        return f"{name}.hex"
 
     def write(self, folder: Path) -> None:
         """`<name>.hex` of every memory, into the existing `folder`."""
@@ -53,6 +63,74 @@ def image_text(width: int, words: Sequence[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def header(spec: CoreSpec, name: str) -> str:
+    """What a reader of the Verilog must know, as comments; and what linters need not tell of a generated file."""
+    network = spec.network
+    sizes = "-".join(map(str, (network.inputs, *(layer.neurons for layer in network.layers))))
+    ports = ["  s_axis_*  events of a sample in, AXI4-Stream", "  m_axis_*  scores of the classes out, AXI4-Stream"]
+    if spec.loadable:
+        ports.append("  s_load_*  the load image in, AXI4-Stream, before the first event; then `loaded` is high")
+    lines = [
+        f"{name}: made by spikewright {__version__}, https://pypi.org/project/spikewright",
+        "",
+        f"Network {sizes}, {network.timesteps} time steps, {sum(layer.synapses for layer in network.layers)} synapses.",
+        *ports,
+        "  trace*    membranes and spikes, for simulation; may be left open",
+        "Clock: `clk`, rising edge. Reset: `rst`, synchronous, active high; needed once, for a cycle or more.",
+        f"Memory images are read from the folder that the parameter {IMAGES} names, with its slash at the end.",
+        "Licence: this is output, made of your network; spikewright lays no claim to it.",
+    ]
+    return "\n".join([*(f"// {line}".rstrip() for line in lines), *_LINT]) + "\n"
+
+
+_LINT = (
+    "/* verilator lint_off CASEINCOMPLETE */  // Branches that are left out keep what was assigned before them.",
+    "/* verilator lint_off WIDTHEXPAND */  // Operands that are narrower than their sum, as Verilog widens them.",
+    "/* verilator lint_off WIDTHTRUNC */  // Sums of which the lower bits are wanted.",
+)
+
+
+def verilog_of(netlist: Tidied) -> str:
+    """Verilog of a netlist, with the parameters that its RTLIL cannot declare."""
+    # Amaranth's own conversion is this too, but takes no netlist.
+    yosys = find_yosys(lambda version: version >= (0, 40))
+    script = f"""
+        read_rtlil <<rtlil
+        {netlist.rtlil}
+rtlil
+        proc -nomux -norom
+        memory_collect
+        attrmap -modattr -remove top -remove generator
+        write_verilog
+    """
+    text: str = yosys.run(["-q", "-"], script, ignore_warnings=True)
+    if not netlist.init:
+        # What starts the combinational processes of a simulation is a register with an initial value, too.
+        text = re.sub(r"\n.*\\\$auto\$verilog_backend.*", "", text)
+    text = re.sub(r'"@(\w+)@"', r"\1", text)
+    return re.sub(r"^module (\w+)\(", lambda found: _declaration(found[1], netlist), text, flags=re.MULTILINE)
+
+
+def _declaration(module: str, netlist: Tidied) -> str:
+    parameters = netlist.parameters.get(module)
+    if not parameters:
+        return f"module {module}("
+    values = (f"parameter {name} = {_default(name)}" for name in parameters)
+    return f"module {module} #({', '.join(values)}) ("
+
+
+def _default(parameter: str) -> str:
+    if parameter == IMAGES:
+        return '"./"'
+    return "2" if "DEPTH" in parameter else '""'
+
+
+def _part(name: str, part: str) -> str:
+    """A source that is written by hand, with the name of a core's own."""
+    source = Path(__file__).with_name(f"spikewright_{part}.v").read_text()
+    return source.replace("spikewright_", f"{part_prefix(name)}_")
+
+
 def load_image(spec: CoreSpec) -> tuple[bytes, bytes]:
     """The load image of a core whose memories are loaded at run time, and its fingerprint, see `Loader`."""
     core = AxiCore(spec)
@@ -61,8 +139,10 @@ def load_image(spec: CoreSpec) -> tuple[bytes, bytes]:
     return core.loader.image(), core.loader.fingerprint
 
 
-def generate(spec: CoreSpec, folder: Path, split: Split | None = None) -> dict[str, Any]:
-    """Write `spikewright_core.v` and the memory images, or the load image, of `spec` into the existing `folder`.
+def generate(
+    spec: CoreSpec, folder: Path, split: Split | None = None, *, name: str = CORE_NAME, init: bool = False
+) -> dict[str, Any]:
+    """Write the Verilog and the memory images, or the load image, of `spec` into the existing `folder`.
 
     Parameters
     ----------
@@ -70,6 +150,11 @@ def generate(spec: CoreSpec, folder: Path, split: Split | None = None) -> dict[s
     folder : Path
     split : callable, optional
         See `Images`.
+    name : str
+        Of the core and of its file. The names of all modules begin with it (less a final "_core"), and those of memory
+        images too where it is not `CORE_NAME`, so that cores of several names can be in one design.
+    init : bool
+        Write the initial values of registers. Without them, a core must be reset before it is used.
 
     Returns
     -------
@@ -80,16 +165,17 @@ def generate(spec: CoreSpec, folder: Path, split: Split | None = None) -> dict[s
     """
     core = AxiCore(spec)
     images = Images() if split is None else Images(split)
-    text = verilog.convert(
+    images.prefix = "" if name == CORE_NAME else f"{part_prefix(name)}_"
+    netlist = rtlil.convert(
         core,
-        name=TOP,
+        name=name,
         platform=images,
-        strip_internal_attrs=True,
+        emit_src=False,
         missing_domain=lambda name: ClockDomain(name, reset_less=True),
     )
-    parts = ("spikewright_reset.v", "spikewright_ram.v" if spec.loadable else "spikewright_rom.v")
-    text = "\n".join([text, *(Path(__file__).with_name(part).read_text() for part in parts)])
-    (folder / f"{TOP}.v").write_text(text)
+    parts = [_part(name, part) for part in ("reset", "ram" if spec.loadable else "rom")]
+    text = "\n".join([header(spec, name), verilog_of(tidy(netlist, name, init=init)), *parts])
+    (folder / f"{name}.v").write_text(text)
     images.write(folder)
     load: dict[str, Any] = {}
     if core.loader is not None:
@@ -103,8 +189,8 @@ def generate(spec: CoreSpec, folder: Path, split: Split | None = None) -> dict[s
         }
     network = spec.network
     return {
-        "top": TOP,
-        "verilog": f"{TOP}.v",
+        "top": name,
+        "verilog": f"{name}.v",
         "images": {name: {"words": len(words), "width": width} for name, (width, words) in images.images.items()},
         "stream": {
             "input_bytes": core.input_bytes,

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -87,18 +88,67 @@ def test_a_file_per_image_with_the_announced_words(core: CoreSpec, built: tuple[
 def test_verilog_is_complete_and_plain(built: tuple[Path, dict]) -> None:
     folder, manifest = built
     text = (folder / "spikewright_core.v").read_text()
-    assert text.count("module spikewright_core(") == 1
+    assert text.count("module spikewright_core #(") == 1
     assert text.count("module spikewright_rom #(") == 1
     for name in manifest["images"]:
         assert text.count(f'"{name}.hex"') == 1
     assert "src =" not in text
-    header = text[text.index("module spikewright_core(") :].split(";")[0]
+    # Plain identifiers, no vectors without bits, and no initial value but the contents of read-only memories.
+    assert "\\" not in text
+    assert "[-1:0]" not in text
+    assert re.findall(r"^\s*(?:initial|reg [^;]*=).*$", text, re.MULTILINE) == []
+    assert len(re.findall(r"\binitial\b", text)) == 1
+    header = text[text.index("module spikewright_core #(") :].split(";")[0]
     for side in ("s_axis", "m_axis"):
         for signal in ("tdata", "tvalid", "tready", "tlast"):
             assert f"{side}_{signal}" in header
     for port in ("clk", "rst", "trace_valid", "trace0_row", "trace0_spikes", "trace0_v", "trace1_row", "trace1_v"):
         assert port in header
     assert "trace1_spikes" not in header
+
+
+def test_lanes_that_differ_in_contents_share_a_module(tmp_path: Path) -> None:
+    network = random_network(3, (9, 33, 3), recurrent=(True,), timesteps=9)
+    modules = []
+    for lanes in (4, 8):
+        folder = tmp_path / str(lanes)
+        folder.mkdir()
+        generate(pack(network, lanes, encoding="absolute"), folder)
+        text = (folder / "spikewright_core.v").read_text()
+        modules.append(re.findall(r"^module (\w+)", text, re.MULTILINE))
+        assert text.count("spikewright_layer0_synapses_lane #(") >= lanes - 1
+        for lane in range(lanes):
+            assert text.count(f'"layer0_synapses{lane}.hex"') == 1
+        # The folder of the images reaches all of them.
+        assert all(
+            ".IMAGES(IMAGES)" in part for part in re.findall(r"#\((.*?)\n  \)", text, re.DOTALL) if "IMAGE(" in part
+        )
+    assert len(modules[1]) <= len(modules[0]) + 4
+    assert all(len(set(names)) == len(names) for names in modules)
+
+
+def test_two_names_share_no_module_and_no_image(core: CoreSpec, tmp_path: Path) -> None:
+    found = []
+    for name in ("left_core", "right"):
+        folder = tmp_path / name
+        folder.mkdir()
+        manifest = generate(core, folder, name=name)
+        assert manifest["top"] == name
+        assert manifest["verilog"] == f"{name}.v"
+        text = (folder / f"{name}.v").read_text()
+        modules = set(re.findall(r"^module (\w+)", text, re.MULTILINE))
+        assert name in modules
+        images = {path.name for path in folder.glob("*.hex")}
+        assert images == {f"{image}.hex" for image in manifest["images"]} == set(re.findall(r'"(\w+\.hex)"', text))
+        found.append(modules | images)
+        assert all(item.startswith(name.removesuffix("_core")) for item in found[-1])
+    assert not found[0] & found[1]
+
+
+def test_initial_values_are_there_when_asked_for(core: CoreSpec, tmp_path: Path) -> None:
+    generate(core, tmp_path, init=True)
+    text = (tmp_path / "spikewright_core.v").read_text()
+    assert len(re.findall(r"^\s*reg [^;]*= ", text, re.MULTILINE)) > 30
 
 
 def test_same_core_same_files(core: CoreSpec, built: tuple[Path, dict], tmp_path: Path) -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
 
+from spikewright.contract.errors import InputError
+
+CORE_NAME = "spikewright_core"
+"""Of the Verilog module and its file, unless the user chooses another."""
 Layers = Literal["parallel", "shared"]
 """How the layers of a core work: each with lanes of its own, or all taking turns on the same ones."""
 LAYERS: tuple[Layers, ...] = get_args(Layers)
@@ -12,6 +19,28 @@ LAYERS_HELP: dict[Layers, str] = {
     "shared": "they take turns on the same lanes, for small FPGAs",
 }
 """What they mean to somebody who has to choose."""
+
+
+def check_core_name(name: str) -> None:
+    """Raises `InputError` if a core cannot have that name: a word of letters, digits and underscores."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+        raise InputError(f"name must be a word of letters, digits and underscores, not {name!r:.60}")
+
+
+def core_name(manifest: Mapping[str, Any], path: Path) -> str:
+    """Name of the core that a manifest, read from `path`, tells of.
+
+    Raises
+    ------
+    InputError
+        If it is no name.
+    """
+    name = manifest.get("top", CORE_NAME)
+    try:
+        check_core_name(str(name))
+    except InputError as error:
+        raise InputError(f"{path}: top: {error}") from None
+    return str(name)
 
 
 def unusual(layers: str) -> list[str]:

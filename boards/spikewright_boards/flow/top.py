@@ -9,18 +9,16 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Instance, 
 from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
+from spikewright.contract.names import CORE_NAME
 from spikewright_boards.catalog import FullBoard, Light
 from spikewright_boards.link.bridge import UartBridge
 from spikewright_boards.link.protocol import StreamFormat
 from spikewright_boards.link.uart import baud_divisor
-from spikewright_hw.verilog import TOP as CORE_NAME
 
 from .pll import PllSettings, pll_settings
 
 TOP = "top"
 """Name of the top level's module, and of the files that are made of it."""
-CORE = f"{CORE_NAME}.v"
-"""The Verilog of the core, beside it."""
 BAUD = 1_000_000
 
 
@@ -62,7 +60,7 @@ def clock_of(board: FullBoard, wanted_mhz: float | None = None) -> Clock:
 
 
 class BoardTop(Elaboratable):
-    """`spikewright_core` behind a `UartBridge`, at 1 Mbaud.
+    """A core behind a `UartBridge`, at 1 Mbaud.
 
     The lights of the board show the class of the last sample, that something was lost or out of range, and readiness.
     Where the core is loaded at run time, readiness is that it is loaded, and a refused image is an error.
@@ -73,9 +71,12 @@ class BoardTop(Elaboratable):
     format : StreamFormat
     clock : Clock
         By `clock_of`.
+    core : str
+        Name of the core's module.
     """
 
-    def __init__(self, board: FullBoard, format: StreamFormat, clock: Clock) -> None:
+    def __init__(self, board: FullBoard, format: StreamFormat, clock: Clock, core: str = CORE_NAME) -> None:
+        self._core = core
         self._board = board
         self._format = format
         self._clock = clock
@@ -109,7 +110,7 @@ class BoardTop(Elaboratable):
             ready = bridge.loaded
             failed = failed | bridge.load_error
         m.submodules.core = Instance(
-            CORE_NAME,
+            self._core,
             i_clk=ClockSignal(),
             i_rst=bridge.core_reset,
             i_s_axis_tdata=events.payload.data,

@@ -15,7 +15,7 @@ from spikewright_boards.catalog import FullBoard
 
 from .netlist import Memory, find_memories
 from .tools import Progress, ToolError, run_tool
-from .top import CORE, TOP
+from .top import TOP
 
 
 def single_port_bits(large: tuple[int, int, int], build_dir: Path, manifest: Mapping[str, Any]) -> int:
@@ -45,11 +45,14 @@ def single_port_bits(large: tuple[int, int, int], build_dir: Path, manifest: Map
     return threshold
 
 
-def run_yosys(board: FullBoard, work: Path, progress: Progress, build_dir: Path, large: int) -> list[Memory]:
-    """Synthesize; memories of `large` bits that are loaded at run time go into those with a single port, unless 0."""
+def run_yosys(board: FullBoard, work: Path, progress: Progress, core: Path, large: int) -> list[Memory]:
+    """Synthesize `core`, a copy of which is in `work`.
+
+    Memories of at least `large` bits that are loaded at run time go into those with a single port; none do if it is 0.
+    """
     synth = " ".join(filter(None, (board.family.synth, board.device.synth_options, board.flow.options, f"-top {TOP}")))
     script = f"""
-        read_verilog -defer -DSPIKEWRIGHT_SINGLE_PORT_BITS={large} {CORE}
+        read_verilog -defer -DSPIKEWRIGHT_SINGLE_PORT_BITS={large} {core.name}
         read_verilog {TOP}.v
         {synth} -run begin:map_ram
         select t:$mem_v2
@@ -63,9 +66,7 @@ def run_yosys(board: FullBoard, work: Path, progress: Progress, build_dir: Path,
     try:
         run_tool("yosys", ["yosys.ys"], work, progress)
     except ToolError as error:
-        raise InputError(
-            f"{build_dir / CORE} must be the core of its manifest, not what yosys rejects: {error}"
-        ) from error
+        raise InputError(f"{core} must be the core of its manifest, not what yosys rejects: {error}") from error
     netlist = read_json(work / f"{TOP}.json", "netlist", limit=1 << 30)
     memories = find_memories(read_json(work / "memories.json", "netlist", limit=1 << 30), netlist, TOP)
     if dissolved := [memory for memory in memories if memory.home == "flip-flops"]:

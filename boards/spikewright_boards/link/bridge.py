@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, ResetInserter, ResetSignal, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, ResetSignal, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Component, In, Out
 
@@ -147,7 +147,8 @@ class UartBridge(Component):
     rx : In(1)
     tx : Out(1)
     core_reset : Out(1)
-        For the core. One cycle longer than the reset of the clock domain, and during a break.
+        For the core. Four cycles longer than the reset of the clock domain, as the core has no initial values and hands
+        its reset on through registers; and during a break.
     events : Out(stream of axis_beat)
     results : In(stream of axis_beat)
     flags, label, out_of_range, image, loaded, load_error
@@ -195,5 +196,7 @@ class UartBridge(Component):
             self.out_of_range.eq(bridge.out_of_range),
         ]
         # Registered, as it fans out to the whole core; `init` covers the time right after configuration.
-        m.d.sync += self.core_reset.eq(ResetSignal(allow_reset_less=True) | receiver.line_break)
+        held = Signal(3, init=0b111)
+        begins = ResetSignal(allow_reset_less=True) | receiver.line_break
+        m.d.sync += [held.eq(Mux(begins, 0b111, held >> 1)), self.core_reset.eq(begins | held.any())]
         return m

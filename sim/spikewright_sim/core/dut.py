@@ -14,13 +14,13 @@ from spikewright import __version__
 from spikewright.build.generate import image_of, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import CoreSpec
+from spikewright.contract.names import CORE_NAME, core_name
 from spikewright.support.caches import place_beside
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright_hw.verilog import LOAD_IMAGE
 from spikewright_sim.core.toolchain import DesignError, check_tools, cocotb_main, compile_model
 from spikewright_sim.core.traces import header
 
-TOP = "spikewright_core"
 NETLIST = "netlist.json"
 """In the build folder of a netlist: what cells it has."""
 PORTS = ("clk", "rst", "*axis*", "trace*", "s_load*", "loaded", "load_error")
@@ -55,12 +55,15 @@ class Dut:
         `stream` of the manifest: the fields of the beats of input and output.
     weights : bytes
         Load image; empty for a core that holds its network from the start.
+    name : str
+        Of the core's module.
     """
 
     build_dir: Path
     core: CoreSpec
     stream: dict[str, int]
     weights: bytes = b""
+    name: str = CORE_NAME
 
     @classmethod
     def open(cls, build_dir: Path, model: Path | str | None = None, image: Path | str | None = None) -> Dut:
@@ -72,7 +75,8 @@ class Dut:
             If the folder is not by `generate`, or a file of it or one of the others is damaged or missing.
         """
         manifest, core = open_build(build_dir, model)
-        return cls(build_dir, core, manifest["stream"], _weights(build_dir, manifest, core, model, image))
+        weights = _weights(build_dir, manifest, core, model, image)
+        return cls(build_dir, core, manifest["stream"], weights, core_name(manifest, build_dir / MANIFEST))
 
     @property
     def place(self) -> Path:
@@ -111,7 +115,7 @@ class Dut:
         """
         check_tools()  # tells what is missing before anything is written
         native = engine == "native"
-        verilog = self.build_dir / f"{TOP}.v"
+        verilog = self.build_dir / f"{self.name}.v"
         name = f"simulation-{engine}{'-waves' if waves else ''}"
         layers = header(self.core)
         loop = [*map(sha256, NATIVE_SOURCES), layers] if native else []
@@ -131,11 +135,11 @@ class Dut:
                     main, ldflags = cocotb_main()
                     options = {"ldflags": ldflags}
                 try:
-                    compile_model([verilog], TOP, part, main=main, ports=PORTS, **options)
+                    compile_model([verilog], self.name, part, main=main, ports=PORTS, **options)
                 except DesignError as error:
                     raise InputError(f"{verilog} must be the core of its manifest: {error}") from error
                 write_manifest(part, {"stamp": stamp})
-        return folder / TOP
+        return folder / self.name
 
 
 def _is_made(folder: Path, stamp: str) -> bool:

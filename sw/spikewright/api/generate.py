@@ -12,7 +12,7 @@ from spikewright.api.source import AnyPath, Model, model_file
 from spikewright.build.generate import Loadable, build
 from spikewright.contract import defaults
 from spikewright.contract.errors import InputError
-from spikewright.contract.names import Layers, unusual
+from spikewright.contract.names import CORE_NAME, Layers, unusual
 from spikewright.contract.shown import Facts, thousands
 from spikewright.support.progress import step
 
@@ -102,6 +102,8 @@ def generate(
     weights: Literal["fixed", "loadable"] = "fixed",
     margin: float | None = None,
     room_for: Sequence[Model] = (),
+    name: str = CORE_NAME,
+    init: bool = False,
 ) -> Build:
     """Write a core in plain Verilog with its memory images; zero weights are not stored.
 
@@ -127,6 +129,10 @@ def generate(
         Loadable: capacity beyond what the networks need, as a share of that; 0.25 by default.
     room_for : sequence of models
         Loadable: other networks that must fit.
+    name : str
+        Of the core, with which the names of all its modules begin: cores of different names can be in one design.
+    init : bool
+        Write the initial values of registers; without them, a core must be reset before it is used.
 
     Raises
     ------
@@ -136,9 +142,9 @@ def generate(
     if weights not in ("fixed", "loadable"):
         raise InputError(f"weights must be fixed or loadable, not {weights!r}")
     if weights == "fixed":
-        for name, value in (("margin", margin is not None), ("room_for", bool(room_for))):
-            if value:
-                raise InputError(f"{name} must be left out without weights='loadable'")
+        for option, given in (("margin", margin is not None), ("room_for", bool(room_for))):
+            if given:
+                raise InputError(f"{option} must be left out without weights='loadable'")
     with ExitStack() as files, step("Generating Verilog and memory images"):
         loadable = None
         if weights == "loadable":
@@ -153,6 +159,8 @@ def generate(
             target=target,
             without_idle=without_idle,
             loadable=loadable,
+            name=name,
+            init=init,
         )
     return Build(Path(out), manifest)
 

@@ -19,7 +19,7 @@ from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CORES, LANES, CoreSpec
-from spikewright.contract.names import LAYERS, Layers
+from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, core_name
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_model, save_model
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
@@ -60,6 +60,8 @@ def build(
     target: str | None = None,
     without_idle: bool = False,
     loadable: Loadable | None = None,
+    name: str = CORE_NAME,
+    init: bool = False,
 ) -> dict[str, Any]:
     """Write Verilog, memory images, the integer network and a manifest.
 
@@ -85,6 +87,10 @@ def build(
     loadable : Loadable, optional
         Memories are loaded at run time, instead of holding `model` from the start. The folder gets the load image of
         `model`.
+    name : str
+        Of the core, and what the names of its modules begin with: cores of different names can be in one design.
+    init : bool
+        Write the initial values of registers, which a core that is reset does not need.
 
     Returns
     -------
@@ -100,6 +106,7 @@ def build(
     from spikewright_hw.verilog import generate
 
     model = Path(model)
+    check_core_name(name)
     if lanes not in LANES:
         raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
     if layers not in LAYERS:
@@ -124,7 +131,7 @@ def build(
         core = _loadable_core(whole, lanes, layers, loadable)
     with atomic_dir(out) as folder:
         with _without_collector(), amaranth_environment(folder):
-            generated = generate(core, folder, partial(split_widths, family=target))
+            generated = generate(core, folder, partial(split_widths, family=target), name=name, init=init)
         if network is whole:
             shutil.copyfile(model, folder / MODEL)
         else:
@@ -300,6 +307,7 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
             f"{build_dir / MANIFEST}: lanes must be one of {', '.join(map(str, LANES))}, not "
             f"{manifest.get('lanes')!r:.60}"
         )
+    core_name(manifest, build_dir / MANIFEST)
     stream = manifest.get("stream")
     if not isinstance(stream, dict):
         raise InputError(f"{build_dir / MANIFEST}: stream must be an object, not {stream!r:.60}")

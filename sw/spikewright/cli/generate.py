@@ -10,7 +10,7 @@ from spikewright.contract import defaults
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.names import LAYERS, LAYERS_HELP, unusual
+from spikewright.contract.names import CORE_NAME, LAYERS, LAYERS_HELP, unusual
 from spikewright.support.progress import step
 
 LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.contract.layout`, which is not imported for `--help` alone.
@@ -66,6 +66,17 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "(default: ecp5)",
     )
     parser.add_argument(
+        "--name",
+        metavar="NAME",
+        help="of the core, with which the names of its modules begin: cores of different names can be in one design "
+        f"(default: {CORE_NAME})",
+    )
+    parser.add_argument(
+        "--init",
+        action="store_true",
+        help="write the initial values of registers; without them, a core must be reset before it is used",
+    )
+    parser.add_argument(
         "--without-idle",
         action="store_true",
         help="leave out neurons without effect on the scores, and those that can never fire, and tell how many",
@@ -104,6 +115,8 @@ def _check_options(args: argparse.Namespace) -> None:
         "encoding": args.encoding,
         "target": args.target,
         "without-idle": args.without_idle or None,
+        "name": args.name,
+        "init": args.init or None,
     }
     building["weights"] = args.weights
     for_loadable = {"margin": args.margin, "room-for": args.room_for}
@@ -145,5 +158,7 @@ def run(args: argparse.Namespace) -> Outcome:
         weights=args.weights or "fixed",
         margin=args.margin,
         room_for=args.room_for or (),
+        name=CORE_NAME if args.name is None else args.name,
+        init=args.init,
     )
     return Outcome(build.report, build.facts())

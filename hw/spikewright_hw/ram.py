@@ -9,15 +9,11 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import in_registers
 
 from .arithmetic import following
 
 _NO_COLLISIONS = {"no_rw_check": 1}
-
-
-def in_registers(*, width: int, depth: int) -> bool:
-    """Whether a `Ram` is made of registers, as it would waste a memory."""
-    return depth <= 4 or depth * width <= 128
 
 
 class Ram(wiring.Component):
@@ -63,7 +59,7 @@ class Ram(wiring.Component):
 
     @property
     def in_registers(self) -> bool:
-        return in_registers(width=self._width, depth=self._depth)
+        return in_registers(self._depth, self._width)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

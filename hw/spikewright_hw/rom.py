@@ -10,8 +10,9 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import in_registers
 
-from .ram import Ram, in_registers
+from .ram import Ram
 
 
 class ImagePlatform(Protocol):
@@ -126,7 +127,7 @@ class Rom(wiring.Component):
         return m
 
     def _loadable(self, m: Module, platform: Any) -> None:
-        if hasattr(platform, "add_image") and not in_registers(width=self.width, depth=self.depth):
+        if hasattr(platform, "add_image") and not in_registers(self.depth, self.width):
             m.submodules.memory = Instance(
                 "spikewright_ram",
                 p_WIDTH=self.width,

@@ -19,6 +19,11 @@ from spikewright.contract.network import LayerSpec, NetworkSpec
 LANES = (1, 2, 4, 8, 16, 32, 64)
 
 
+def in_registers(words: int, width: int) -> bool:
+    """Whether a writable memory is made of registers, as it would waste a RAM."""
+    return words <= 4 or words * width <= 128
+
+
 class DelayEntry(NamedTuple):
     """Neurons of one row of hardware positions whose spikes take the same time: they are read together.
 

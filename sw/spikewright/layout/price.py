@@ -13,6 +13,7 @@ from functools import cache
 from spikewright.contract.devices import DEEP_ROM_WORDS, FAMILIES, Device, Family
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import IntArray, unsigned_bits
+from spikewright.contract.layout import in_registers
 from spikewright.layout.placement import Encoded, Stored
 
 
@@ -49,7 +50,7 @@ def place(memory: Memory, family: Family) -> Resources:
     """Where one of `memory.count` memories goes: block RAM, LUTs or registers."""
     words, width = memory.words, memory.width
     bits = words * width
-    if memory.writable and (words <= 4 or bits <= 128):
+    if memory.writable and in_registers(words, width):
         # A register per bit, and a multiplexer in front of the output.
         return Resources(luts=math.ceil(width * words / 2), ffs=bits + width, brams=0, dsps=0)
     if not memory.writable and bits == 0:

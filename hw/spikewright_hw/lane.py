@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
@@ -10,13 +10,22 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import LayerImage
 
-from .layouts import MARK, delayed, run
+from .layouts import MARK, assign_fields, delayed, run
 from .ram import Ram, RamQueue
 from .readout import ReadoutUpdate
 from .rom import Rom
 from .rows import RowFetch
 from .update import NeuronUpdate
 from .walk import make_walk
+
+
+class _Issued(NamedTuple):
+    """What a lane is about to do: add a synapse, `value` times, or sweep a row; `silent` is the sweep after a reset."""
+
+    value: Signal
+    sweeping: Signal
+    silent: Signal
+    row: Signal
 
 
 class Lane(wiring.Component):
@@ -130,17 +139,24 @@ class Lane(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.queue = queue = RamQueue(self._run, depth=self._queue_depth)
-        m.submodules.walk = walk = self.walk
-        m.submodules.rom = rom = self.rom
+        m.submodules.walk = self.walk
+        m.submodules.rom = self.rom
         m.submodules.membranes = membranes = Ram(width=self._state_bits, depth=self._depth)
-        m.submodules.update = update = self.update
+        m.submodules.update = self.update
         m.d.comb += [
             queue.i.valid.eq(self.runs.valid),
             queue.i.payload.eq(self.runs.payload),
             self.room.eq(queue.level <= self._queue_depth - RowFetch.MARGIN),
         ]
+        issued = self._issue(m, queue)
+        multiply, product = self._multiply(m, issued, membranes)
+        self._add(m, multiply, product, membranes)
+        self._keep_results(m)
+        return m
 
-        # Issue: one synapse address or row a cycle, the next entry in the cycle of the last address of this one.
+    def _issue(self, m: Module, queue: RamQueue) -> _Issued:
+        """One synapse address or row a cycle, the next entry in the cycle of the last address of this one."""
+        walk, rom = self.walk, self.rom
         entry = queue.o.payload
         value = Signal.like(entry.value)
         # After a reset a sweep, of which nobody reads anything, sets all states to what the first step starts from.
@@ -156,8 +172,8 @@ class Lane(wiring.Component):
             load_mark.eq(load & entry.mark),
             walk.load.eq(load),
             walk.mark.eq(entry.mark),
-            walk.start.eq(entry.start),
-            walk.synapses.eq(entry.synapses),
+            walk.start.eq(entry.what.run.start),
+            walk.synapses.eq(entry.what.run.synapses),
             rom.addr.eq(walk.address),
             rom.en.eq(1),
         ]
@@ -165,12 +181,7 @@ class Lane(wiring.Component):
         with m.If(load):
             m.d.sync += value.eq(entry.value)
         with m.If(load_mark):
-            m.d.sync += [
-                sweeping.eq(1),
-                silent.eq(0),
-                self.flags.last.eq(entry.start[0]),
-                self.flags.error.eq(entry.synapses[0]),
-            ]
+            m.d.sync += [sweeping.eq(1), silent.eq(0), *assign_fields(self.flags, entry.what.flags)]
         with m.Elif(sweeping):
             m.d.sync += row.eq(row + 1)
             with m.If(row == self._last_row()):
@@ -181,31 +192,40 @@ class Lane(wiring.Component):
             m.d.sync += self.started.eq(1)
         with m.Elif(self.clear):
             m.d.sync += self.started.eq(0)
+        return _Issued(value, sweeping, silent, row)
 
-        # Fetch: the synapse leaves the memory and is registered.
+    def _multiply(self, m: Module, issued: _Issued, membranes: Ram) -> tuple[Signal, Any]:
+        """Fetch the synapse, and multiply while its membrane is read: whether there is one, and the product."""
+        walk, update, value = self.walk, self.update, issued.value
+        # The synapse leaves the memory and is registered.
         fetched = Signal()
         fetched_value = Signal.like(value)
         m.d.sync += [fetched.eq(walk.busy), fetched_value.eq(value)]
 
-        # Multiply, while the membrane is read.
         multiply = Signal()
         multiply_value = Signal.like(value)
         synapse = Signal(self._synapse)
-        m.d.sync += [multiply.eq(fetched), multiply_value.eq(fetched_value), synapse.eq(rom.data)]
+        m.d.sync += [multiply.eq(fetched), multiply_value.eq(fetched_value), synapse.eq(self.rom.data)]
         product = synapse.weight * multiply_value if len(value) else synapse.weight
-        swept = delayed(m, sweeping, 2, name="swept")[-1]
-        swept_row = delayed(m, row, 2, name="swept_row")[-1]
+        swept = delayed(m, issued.sweeping, 2, name="swept")[-1]
+        swept_row = delayed(m, issued.row, 2, name="swept_row")[-1]
         m.d.comb += [
             walk.index.eq(synapse.index),
             membranes.read_en.eq(1),
             membranes.read_addr.eq(self._address(Mux(swept, swept_row, walk.row))),
             update.read.eq(swept),
             update.row.eq(swept_row),
-            update.last.eq(self.flags.last | silent),
+            update.last.eq(self.flags.last | issued.silent),
         ]
+        return multiply, product
 
-        # Add, or give to the update. The membrane that the synapse just ahead writes in this cycle is not yet seen by
-        # the read of the stage before, so the sum is handed over directly.
+    def _add(self, m: Module, multiply: Signal, product: Any, membranes: Ram) -> None:
+        """Add the product, or give the membrane to the update.
+
+        The membrane that the synapse just ahead writes in this cycle is not yet seen by the read of the stage before,
+        so the sum is handed over directly.
+        """
+        update = self.update
         add = Signal()
         add_row = Signal.like(membranes.read_addr)
         add_product = Signal.like(product)
@@ -215,7 +235,7 @@ class Lane(wiring.Component):
         previous = Signal.like(current)
         m.d.sync += [
             add.eq(multiply),
-            add_row.eq(self._address(walk.row)),
+            add_row.eq(self._address(self.walk.row)),
             add_product.eq(product),
             same.eq(add & (add_row == membranes.read_addr)),
             previous.eq(total),
@@ -229,7 +249,9 @@ class Lane(wiring.Component):
             membranes.write_data.eq(Mux(update.write, update.next_state, total)),
         ]
 
-        # Results wait for the other lanes.
+    def _keep_results(self, m: Module) -> None:
+        """Results wait for the other lanes."""
+        update = self.update
         m.submodules.trace = trace = Ram(width=self._state_bits, depth=self._rows)
         results = [(trace, update.v, self.v)]
         if self._scores:
@@ -246,4 +268,3 @@ class Lane(wiring.Component):
                 memory.read_addr.eq(self.row),
                 read.eq(memory.read_data),
             ]
-        return m

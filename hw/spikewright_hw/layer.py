@@ -74,7 +74,7 @@ class SynapsePath(wiring.Component):
     -------
     reset : In(1)
         Reaches everything in here one cycle later, as it does in the layers.
-    events : In(stream.Signature(event(...)))
+    events : In(offer(event(...)))
     room, begin, mark, last, error : In and Out
         See `StepJoin`.
     final : Out(1)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 from amaranth.hdl import Mux, Signal
-from amaranth.lib import data
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import LayerImage
@@ -23,16 +24,62 @@ def event(axons: int, value_bits: int = 1) -> data.StructLayout:
     return data.StructLayout({"axon": unsigned_bits(axons - 1), "value": value_bits, "mark": 1, "last": 1, "error": 1})
 
 
-def run(image: LayerImage) -> data.StructLayout:
-    """A run of synapses from address `start` on, whose weights count `value` times.
+def offer(payload: data.Layout) -> wiring.Signature:
+    """As a stream, but what waits may give way to something else: a payload counts only in the cycle it is taken in.
 
-    `synapses` is their extent, see `Encoding`: their number, or what stands for it. With `mark` it ends a step, and
-    `start` and `synapses` are the `last` and `error` of `MARK`. A value of one bit is always 1, and left out: for all
-    lanes it would be one register with wires across the whole device.
+    A stream can be connected to an input of this kind, but an output of this kind to no stream.
+    """
+    return wiring.Signature({"payload": Out(payload), "valid": Out(1), "ready": In(1)})
+
+
+def run(image: LayerImage) -> data.StructLayout:
+    """A run of synapses, or, with `mark`, the end of a step.
+
+    `what` is one of two. Of a run it is `run`: `start`, the first address, and `synapses`, the extent, which is their
+    number or what stands for it, see `Encoding`. Of a mark it is `flags`, which are those of `MARK`, each in as many
+    bits as the field of a run has in its place, so that whoever writes one writes all of it.
+
+    The weights of a run count `value` times. A value of one bit is always 1, and left out: for all lanes it would be
+    one register with wires across the whole device.
     """
     value_bits = image.spec.value_bits
     value = value_bits if value_bits > 1 else 0
-    return data.StructLayout({"start": image.start_bits, "synapses": image.extent_bits, "value": value, "mark": 1})
+    start, synapses = image.start_bits, image.extent_bits
+    what = data.UnionLayout(
+        {
+            "run": data.StructLayout({"start": start, "synapses": synapses}),
+            "flags": data.StructLayout({"last": start, "error": synapses}),
+        }
+    )
+    return data.StructLayout({"what": what, "value": value, "mark": 1})
+
+
+def delay_entry(image: LayerImage) -> data.StructLayout:
+    """A word of the program of delays, see `DelayBuffer`."""
+    return data.StructLayout(
+        {
+            "offset": unsigned_bits(image.ring_words - 1),
+            "delay": unsigned_bits(image.slots - 1),
+            "row": image.row_bits,
+            "mask": image.lanes,
+        }
+    )
+
+
+def delay_program(image: LayerImage) -> list[int]:
+    """The words of the program of delays of a layer."""
+    entry = delay_entry(image)
+    return [
+        entry.const(
+            {
+                "offset": ((item.delay + 1) * image.rows - item.row) % image.ring_words,
+                "delay": item.delay,
+                "row": item.row,
+                "mask": sum(1 << lane for lane in item.lanes),
+            }
+        ).as_bits()
+        for item in image.program
+    ]
 
 
 def bit_row(rows: int, width: int) -> data.StructLayout:

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.network import LayerSpec
 
-from .layouts import assign_fields, event
+from .layouts import assign_fields, event, offer
 
 
 class EventMerge(wiring.Component):
@@ -36,9 +36,8 @@ class EventMerge(wiring.Component):
     feed : In(stream.Signature(event(spec.inputs, spec.value_bits)))
     delayed : In(stream.Signature(event(spec.neurons)))
         Those of the next step only after the mark of this one has left.
-    o : Out(stream.Signature(event(spec.axons, spec.value_bits)))
-        Axons of the layer: the feed-forward ones, then its own neurons. An event that waits gives way to a delayed
-        one: unlike elsewhere, what is offered counts only once it is taken.
+    o : Out(offer(event(spec.axons, spec.value_bits)))
+        Axons of the layer: the feed-forward ones, then its own neurons. An event that waits gives way to a delayed one.
     mark : Out(1)
         A feed-forward mark passes; `last` belongs to it.
     """
@@ -49,7 +48,7 @@ class EventMerge(wiring.Component):
             {
                 "feed": In(stream.Signature(event(spec.inputs, spec.value_bits))),
                 "delayed": In(stream.Signature(event(spec.neurons))),
-                "o": Out(stream.Signature(event(spec.axons, spec.value_bits))),
+                "o": Out(offer(event(spec.axons, spec.value_bits))),
                 "mark": Out(1),
                 "last": Out(1),
             }

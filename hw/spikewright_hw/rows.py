@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import LayerImage
 
-from .layouts import event, run
+from .layouts import assign_fields, event, offer, run
 from .rom import Rom
 
 
@@ -38,7 +38,7 @@ class RowFetch(wiring.Component):
 
     Members
     -------
-    events : In(stream.Signature(event(...)))
+    events : In(offer(event(...)))
     room : In(lanes)
         The queue of a lane has room for `MARGIN` runs.
     runs : Out(stream.Signature(run(...), always_ready=True)).array(lanes)
@@ -61,7 +61,7 @@ class RowFetch(wiring.Component):
         )
         super().__init__(
             {
-                "events": In(stream.Signature(self._event)),
+                "events": In(offer(self._event)),
                 "room": In(image.lanes),
                 "runs": Out(stream.Signature(self._run, always_ready=True)).array(image.lanes),
             }
@@ -104,13 +104,13 @@ class RowFetch(wiring.Component):
             absent = pointer.synapses == 0
             m.d.sync += [
                 runs.valid.eq(valid[-1] & (found.mark | ~absent)),
-                runs.payload.start.eq(pointers.base + pointer.offset),
-                runs.payload.synapses.eq(pointer.synapses),
+                runs.payload.what.run.start.eq(pointers.base + pointer.offset),
+                runs.payload.what.run.synapses.eq(pointer.synapses),
                 runs.payload.value.eq(found.value),
                 # Without a valid beat nobody reads this field. Setting it where a run is absent gives every lane a
                 # register of its own; if it were the mark alone, synthesis would merge them into one for all lanes.
                 runs.payload.mark.eq(found.mark | absent),
             ]
             with m.If(found.mark):
-                m.d.sync += [runs.payload.start.eq(found.last), runs.payload.synapses.eq(found.error)]
+                m.d.sync += assign_fields(runs.payload.what.flags, found)
         return m

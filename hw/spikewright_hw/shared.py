@@ -14,7 +14,7 @@ from .delay import DelayBuffer
 from .join import StepJoin
 from .lane import Lane
 from .layer import ScoreHold, trace_ports
-from .layouts import assign_fields, by_layer, event
+from .layouts import assign_fields, by_layer, event, offer
 from .readout import ScoreSender, result
 from .reset import add_parts
 from .rom import LoadTarget
@@ -97,7 +97,7 @@ class TurnMerge(wiring.Component):
         Events of the other layers: spikes of the layer before.
     delayed : In(stream.Signature(event(...))).array(layers)
         Used of layers with recurrence.
-    o : Out(stream.Signature(event(axons of all layers, value_bits)))
+    o : Out(offer(event(axons of all layers, value_bits)))
     mark : Out(1)
         A step of `layer` ends; `last` belongs to it.
     layer : Out(range(layers))
@@ -115,7 +115,7 @@ class TurnMerge(wiring.Component):
                 "i": In(stream.Signature(event(network.inputs, network.value_bits))),
                 "loop": In(stream.Signature(self._spikes)),
                 "delayed": In(stream.Signature(self._spikes)).array(layers),
-                "o": Out(stream.Signature(event(core.engine.spec.axons, core.engine.spec.value_bits))),
+                "o": Out(offer(event(core.engine.spec.axons, core.engine.spec.value_bits))),
                 "mark": Out(1),
                 "last": Out(1),
                 "layer": Out(range(layers)),

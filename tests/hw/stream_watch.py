@@ -14,16 +14,9 @@ from spikewright_sim.bench.stream import StreamRules
 
 
 class Watch:
-    """All streams of all components that are made while `making` is open, by component and port.
+    """All streams of all components that are made while `making` is open, by component and port."""
 
-    Parameters
-    ----------
-    restless : set of str
-        Ports, as "EventMerge.o", whose payload may change while it waits.
-    """
-
-    def __init__(self, restless: frozenset[str] = frozenset()) -> None:
-        self._restless = restless
+    def __init__(self) -> None:
         self.components: list[Any] = []
         """All that were made."""
         self.rules: list[tuple[Any, str, StreamRules]] = []
@@ -49,7 +42,7 @@ class Watch:
         for component in self.components:
             for path, port in _streams(component):
                 name = f"{type(component).__name__}.{path}"
-                rules = StreamRules(name, stable=name not in self._restless, keep=True)
+                rules = StreamRules(name, keep=True)
                 self.rules.append((component, path, rules))
                 signals += [port.valid, port.ready, port.payload]
 

@@ -115,9 +115,13 @@ def run(
         ready = waiting and waiting[0][0] <= cycle and (seen.room[-1] or not respect_room)
         put(dut.runs.valid, bool(ready))
         if ready:
-            for (name, _), value in zip(dut.runs.payload.shape(), waiting.pop(0)[1], strict=True):
-                if name != "value" or layer.spec.value_bits > 1:  # has no bits there
-                    put(dut.runs.payload[name], value)
+            start, synapses, value, mark = waiting.pop(0)[1]
+            payload = dut.runs.payload
+            fields = [(payload.what.run.start, start), (payload.what.run.synapses, synapses), (payload.mark, mark)]
+            if layer.spec.value_bits > 1:  # otherwise it has no bits
+                fields.append((payload.value, value))
+            for to, number in fields:
+                put(to, number)
 
     play(dut, cycles or at + 60 + sum(2 + layer.rows for beat in sent), each=each)
     assert not waiting

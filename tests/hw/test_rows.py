@@ -48,8 +48,9 @@ def run(
         put(dut.room, room(cycle) & ((1 << layer.lanes) - 1))
         for lane, port in enumerate(dut.runs):
             if get(port.valid):
-                got = get(port.payload)
-                runs[lane].append((cycle, tuple(got)))  # type: ignore[arg-type]
+                of_run = port.payload.what.run
+                fields = (of_run.start, of_run.synapses, port.payload.value, port.payload.mark)
+                runs[lane].append((cycle, tuple(map(get, fields))))
 
     return play(dut, cycles, send={"events": beats}, each=each, pause=pause), runs
 

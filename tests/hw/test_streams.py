@@ -16,15 +16,12 @@ from spikewright.layout.pack import pack
 from spikewright_hw.queue import Queue
 from spikewright_hw.ram import RamQueue
 
-RESTLESS = frozenset({"EventMerge.o"})
-"""Documented: an event that waits gives way to a delayed one."""
-
 
 @pytest.mark.parametrize(("seed", "lanes", "stall"), [(0, 2, 0.0), (1, 1, 0.4), (2, 4, 0.7)])
 def test_streams_of_a_core(seed: int, lanes: int, stall: float) -> None:
     rng = random.Random(seed)
     spec = random_network(seed, (7, 6, 5, 3), recurrent=(True, False), max_delay=3, timesteps=6)
-    watch = Watch(RESTLESS)
+    watch = Watch()
     deepest: dict[RamQueue, int] = {}
 
     def attach(simulator: Simulator) -> None:

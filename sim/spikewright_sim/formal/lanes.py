@@ -129,15 +129,20 @@ def lane(*, encoding: str = "absolute") -> Stage:
     m.d.comb += [dut.clear.eq(stage.free(1)), dut.row.eq(stage.free(len(dut.row)))]
     # The queue has a proof of its own: what counts is what leaves it.
     entry = data.View(dut.runs.payload.shape(), stage.inner("queue", "o__payload"))
+    run = entry.what.run
     taken = stage.inner("queue", "o__valid") & stage.inner("queue", "o__ready")
     offered = stage.inner("queue", "o__valid")
     # A mark has a flag in the place of the synapses, see `layouts.run`.
-    stage.assume(~offered | Mux(entry.mark, entry.synapses <= 1, entry.synapses != 0))
-    left, where = Signal.like(Value.cast(entry.synapses)), Signal.like(Value.cast(entry.start))
+    stage.assume(~offered | Mux(entry.mark, run.synapses <= 1, run.synapses != 0))
+    left, where = Signal.like(Value.cast(run.synapses)), Signal.like(Value.cast(run.start))
     value = Signal(spec.value_bits)
     runs = _RUNS[encoding]
     with m.If(taken):
-        m.d.sync += [left.eq(Mux(entry.mark, 0, entry.synapses)), where.eq(entry.start), value.eq(entry.value)]
+        m.d.sync += [
+            left.eq(Mux(entry.mark, 0, run.synapses)),
+            where.eq(run.start),
+            value.eq(entry.value),
+        ]
     with m.Elif(left != 0):
         m.d.sync += [left.eq(runs.following(left)), where.eq(where + 1)]
     walks = left != 0
@@ -205,10 +210,10 @@ def row_fetch() -> Stage:
         with m.If(runs.valid):
             stage.claim(runs.payload.mark == then.mark, "marks and runs are told apart")
             with m.If(then.mark):
-                flags = (runs.payload.start[0] == then.last) & (runs.payload.synapses[0] == then.error)
+                flags = (runs.payload.what.flags.last == then.last) & (runs.payload.what.flags.error == then.error)
                 stage.claim(flags, "the mark has its flags")
             with m.Else():
-                where = (runs.payload.start == start) & (runs.payload.synapses == pointer.synapses)
+                where = (runs.payload.what.run.start == start) & (runs.payload.what.run.synapses == pointer.synapses)
                 stage.claim(where & (runs.payload.value == then.value), "the run of the axon leaves")
     stage.reachable(dut.runs[0].valid & ~then.mark & stage.past(dut.runs[0].valid), "one a cycle")
     stage.reachable(dut.runs[0].valid & then.mark, "a mark")

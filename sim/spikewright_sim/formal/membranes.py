@@ -88,21 +88,30 @@ def step_bounds() -> Stage:
 
     # The queue has a proof of its own: what leaves it are rows of axons, each at most once a step, and marks.
     entry = data.View(dut.runs.payload.shape(), stage.inner("queue", "o__payload"))
+    run = entry.what.run
     offered, taken = stage.inner("queue", "o__valid"), stage.inner("queue", "o__ready")
     taken = offered & taken
     axon = stage.free(range(spec.axons))
     begun = Signal(spec.axons, name="axons_of_step")
     with m.If(taken):
         m.d.sync += begun.eq(Mux(entry.mark, 0, begun | (1 << axon)))
-    lengths = Array(Const(int(length), len(entry.synapses)) for length in image.lengths[:, 0])
-    firsts = Array(Const(int(first), len(entry.start)) for first in image.starts[:, 0])
-    row_of_axon = (entry.synapses == lengths[axon]) & (entry.start == firsts[axon]) & (entry.synapses != 0)
+    lengths = Array(Const(int(length), len(run.synapses)) for length in image.lengths[:, 0])
+    firsts = Array(Const(int(first), len(run.start)) for first in image.starts[:, 0])
+    row_of_axon = (run.synapses == lengths[axon]) & (run.start == firsts[axon]) & (run.synapses != 0)
     stage.assume(~offered | entry.mark | (row_of_axon & (axon < spec.axons) & ~begun.bit_select(axon, 1)))
 
     # Any membrane, in a width that nothing overflows, from the synapses that are added three cycles later.
-    left, where, value = Signal(len(entry.synapses)), Signal(len(entry.start)), Signal(spec.value_bits)
+    left, where, value = (
+        Signal(len(run.synapses)),
+        Signal(len(run.start)),
+        Signal(spec.value_bits),
+    )
     with m.If(taken):
-        m.d.sync += [left.eq(Mux(entry.mark, 0, entry.synapses)), where.eq(entry.start), value.eq(entry.value)]
+        m.d.sync += [
+            left.eq(Mux(entry.mark, 0, run.synapses)),
+            where.eq(run.start),
+            value.eq(entry.value),
+        ]
     with m.Elif(left != 0):
         m.d.sync += [left.eq(left - 1), where.eq(where + 1)]
     row = stage.constant(image.row_bits)

@@ -67,14 +67,15 @@ def lane_progress() -> Stage:
     m.d.comb += [dut.runs.valid.eq(stage.free(1)), payload.eq(stage.free(len(payload)))]
     m.d.comb += [dut.clear.eq(stage.free(1)), dut.row.eq(stage.free(len(dut.row)))]
     entry = data.View(dut.runs.payload.shape(), stage.inner("queue", "o__payload"))
+    run = entry.what.run
     offered, ready = stage.inner("queue", "o__valid"), stage.inner("queue", "o__ready")
     taken = offered & ready
-    length = Signal(len(entry.synapses), name="length_taken")
+    length = Signal(len(run.synapses), name="length_taken")
     swept = Signal(name="mark_taken")
     with m.If(taken):
-        m.d.sync += [length.eq(Mux(entry.mark, 0, entry.synapses)), swept.eq(entry.mark)]
+        m.d.sync += [length.eq(Mux(entry.mark, 0, run.synapses)), swept.eq(entry.mark)]
     longest = Mux(swept, image.rows + Lane.PAUSE - 1, Mux(length == 0, 0, length - 1))
-    most = max(image.rows + Lane.PAUSE - 1, (1 << len(entry.synapses)) - 2)
+    most = max(image.rows + Lane.PAUSE - 1, (1 << len(run.synapses)) - 2)
     # After a reset, the first sweep is nobody's.
     first = ~stage.ever(taken)
     blocked = ~ready & ~(entry.mark & dut.started)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import LayerImage
 
 from .arithmetic import following
-from .layouts import assign_fields, delayed, event
+from .layouts import assign_fields, delay_entry, delay_program, delayed, event
 from .ram import Ram
 from .rom import Rom, Setting
 from .serializer import BitSerializer
+
+
+class _Step(NamedTuple):
+    """What a cycle of the program does."""
+
+    passes: Signal
+    """An entry is done in this cycle."""
+    entry: Any
+    exists: Signal
+    """The step that the entry asks for is one of the sample."""
+    end: Any
+    """The mark of the step leaves."""
 
 
 class DelayBuffer(wiring.Component):
@@ -67,26 +79,8 @@ class DelayBuffer(wiring.Component):
         self._slots = image.slots
         self._ahead = ahead
         self._entries = image.entries
-        offset = unsigned_bits(self.depth - 1)
-        self._entry = data.StructLayout(
-            {
-                "offset": offset,
-                "delay": unsigned_bits(self._slots - 1),
-                "row": image.row_bits,
-                "mask": image.lanes,
-            }
-        )
-        words = [
-            self._entry.const(
-                {
-                    "offset": ((entry.delay + 1) * self._rows - entry.row) % self.depth,
-                    "delay": entry.delay,
-                    "row": entry.row,
-                    "mask": sum(1 << lane for lane in entry.lanes),
-                }
-            ).as_bits()
-            for entry in image.program
-        ]
+        self._entry = delay_entry(image)
+        words = delay_program(image)
         self.rom = Rom(
             name=f"{name}_delays",
             width=self._entry.size,
@@ -113,13 +107,13 @@ class DelayBuffer(wiring.Component):
     @property
     def depth(self) -> int:
         """Words of the ring."""
-        return self._slots * self._rows
+        return self._image.ring_words
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.rom = rom = self.rom
+        m.submodules.rom = self.rom
         m.submodules.ring = ring = Ram(width=self._lanes, depth=self.depth)
-        m.submodules.final = final = self.final
+        m.submodules.final = self.final
         m.submodules.serializer = serializer = BitSerializer(
             rows=self._rows, width=self._lanes, depth=self._entries + 1
         )
@@ -146,8 +140,12 @@ class DelayBuffer(wiring.Component):
                 age.eq(Mux(self.last, 0, Mux(age == self._slots, age, age + 1))),
                 base.eq(Mux(base >= self.depth - self._rows, 0, base + self._rows)),
             ]
+        self._look_up(m, self._run_program(m, lag, age), base, ring, serializer)
+        return m
 
-        # Fetch the program, round and round; its first entry waits for the mark.
+    def _run_program(self, m: Module, lag: Signal, age: Signal) -> _Step:
+        """Fetch the program, round and round; its first entry waits for the mark."""
+        rom, final = self.rom, self.final
         running = Signal()
         passes = Signal()
         advance = Signal()
@@ -177,21 +175,23 @@ class DelayBuffer(wiring.Component):
         # The mark follows the last entry through the same stages. No spike is older than a sample.
         end = Signal(4, init=1)
         m.d.sync += end.eq(end << 1 | (passes & at_end) | (self.mark & self.last))
+        return _Step(passes, entry, exists, end[-1])
 
-        # Read the row that was fired so long ago, and pick the neurons of the entry.
+    def _look_up(self, m: Module, step: _Step, base: Signal, ring: Ram, serializer: BitSerializer) -> None:
+        """Read the row that was fired so long ago, and pick the neurons of the entry."""
+        entry = step.entry
         back = Signal(range(-self.depth, self.depth))
         m.d.comb += back.eq(base - entry.offset)
         m.d.sync += ring.read_addr.eq(Mux(back < 0, back + self.depth, back))
         m.d.comb += ring.read_en.eq(1)
-        masks = delayed(m, entry.mask & exists.replicate(self._lanes), 2, name="mask")
+        masks = delayed(m, entry.mask & step.exists.replicate(self._lanes), 2, name="mask")
         rows = delayed(m, entry.row, 3, name="row")
-        found = delayed(m, passes, 3, name="found")[-1]
+        found = delayed(m, step.passes, 3, name="found")[-1]
         bits = Signal(self._lanes)
         m.d.sync += bits.eq(ring.read_data & masks[-1])
         m.d.comb += [
-            serializer.rows.valid.eq((found & bits.any()) | end[-1]),
+            serializer.rows.valid.eq((found & bits.any()) | step.end),
             serializer.rows.payload.index.eq(rows[-1]),
             serializer.rows.payload.bits.eq(bits),
-            serializer.rows.payload.mark.eq(end[-1]),
+            serializer.rows.payload.mark.eq(step.end),
         ]
-        return m

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import crc, data, stream, wiring
@@ -64,6 +64,25 @@ def fingerprint(spec: CoreSpec, targets: Sequence[LoadTarget]) -> bytes:
 
 def _word_bytes(target: LoadTarget) -> int:
     return -(-target.width // 8)
+
+
+class _Parts(NamedTuple):
+    """Where a loader is in an image."""
+
+    take: Signal
+    """A byte is taken."""
+    place: Signal
+    """Its number in the header, head, word or checksum."""
+    end: Signal
+    """It is the last one there."""
+    head: Any
+    """The head of a section, in the cycle of its last byte."""
+    section: Any
+    """The head of the section that is read, with the words that are still to come."""
+    address: Signal
+    """Of the next word."""
+    written: Signal
+    """A word ends, and is written."""
 
 
 class Loader(wiring.Component):
@@ -130,7 +149,7 @@ class Loader(wiring.Component):
         width = 8 * max(SECTION_BYTES, *(_word_bytes(target) for target in self.targets))
         window = Signal(width)
         shifted = Signal(width)
-        place = Signal(16)  # of the byte in header, head, word or checksum
+        place = Signal(16)
         head = Signal(data.StructLayout({"target": 16, "size": 16, "words": 32}))
         section = Signal.like(head)
         address = Signal(max(len(target.load_addr) for target in self.targets))
@@ -146,6 +165,14 @@ class Loader(wiring.Component):
         ]
         with m.If(take):
             m.d.sync += [window.eq(shifted), place.eq(Mux(end, 0, place + 1))]
+        self._parse(m, checksum, _Parts(take, place, end, head, section, address, written))
+        self._write(m, written, section.target, address, shifted)
+        return m
+
+    def _parse(self, m: Module, checksum: crc.Processor, parts: _Parts) -> None:
+        """What the bytes mean, one after the other, and whether they may."""
+        beat = self.i.payload
+        take, place, end, head, section, address, written = parts
 
         def refuse(wrong: Any) -> None:
             """Overrides what comes next in a state."""
@@ -197,8 +224,6 @@ class Loader(wiring.Component):
             with m.State("discard"), m.If(take & beat.last):
                 m.d.sync += place.eq(0)
                 m.next = "begin"
-        self._write(m, written, section.target, address, shifted)
-        return m
 
     def _write(self, m: Module, written: Signal, number: Any, address: Signal, shifted: Signal) -> None:
         """Registers on the way to the memories, those of address and word in common."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value
 from amaranth.lib import data
@@ -11,7 +13,7 @@ from spikewright.contract.layout import LayerImage
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer
-from spikewright_hw.layouts import bit_row
+from spikewright_hw.layouts import bit_row, delay_entry, delay_program
 from spikewright_sim.formal.stage import Stage
 
 AHEAD = 2
@@ -51,100 +53,117 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
     image = recurrent_layer(delays, lanes)
     dut = DelayBuffer(image, name="proof", ahead=AHEAD)
     stage = Stage(dut)
-    m = stage.m
-    rows, longest, neurons = image.rows, max(delays), len(delays)
-    for port in (dut.valid, dut.bits, dut.mark, dut.last):
-        m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
-    # The serializer has a proof of its own: what counts is what it is given.
-    given = data.View(bit_row(rows, image.lanes), stage.inner("serializer", "rows__payload"))
-    offered = stage.inner("serializer", "rows__valid")
-    marks = offered & given.mark
-
-    # What the layer around it promises: rows of a step follow its mark, and the next mark what was delivered.
-    row = Signal(range(rows + 1), name="fired_rows")
-    at_end = dut.valid & (row == rows - 1)
-    owed = Signal(range(AHEAD + 2), name="steps_owed")
-    delivered = Signal(name="delivered")
-    complete = stage.past(at_end)
-    m.d.comb += dut.complete.eq(complete)
-    with m.If(dut.valid):
-        m.d.sync += row.eq(Mux(at_end, 0, row + 1))
-    m.d.sync += [owed.eq(owed + dut.mark - at_end), delivered.eq(marks | (delivered & ~dut.mark))]
-    stage.assume(~dut.valid | (owed != 0))
-    incomplete = owed + complete
-    stage.assume(~dut.mark | (delivered & (incomplete < AHEAD)))
-
-    # Any one neuron, by its place: what it fired, newest first, and how many of its steps are not there yet.
-    place = stage.constant(range(rows * image.lanes))
-    stage.assume(place < image.spec.neurons)
-    delay = Signal(range(longest + 1), name="own_delay")
-    m.d.comb += delay.eq(Array(Const(delays[neuron], len(delay)) for neuron in image.order.tolist())[place])
-    own_row, own_lane = place // image.lanes, place % image.lanes
-    fires = dut.valid & (row == own_row)
-    history = Signal(longest + AHEAD + 2, name="own_spikes")
-    late = Signal(range(AHEAD + 2), name="own_late")
-    passed = Signal(range(longest + 2), name="steps_of_sample")
-    seen = Signal(name="own_seen")
-    with m.If(fires):
-        m.d.sync += history.eq(Cat(dut.bits.bit_select(own_lane, 1), history))
-    m.d.sync += late.eq(late + dut.mark - fires)
-    with m.If(dut.mark):
-        m.d.sync += passed.eq(Mux(dut.last, 0, Mux(passed > longest, passed, passed + 1)))
-    asked = delay < passed
-    expected = asked & history.bit_select((delay - late)[: len(delay)], 1)
-    arrives = offered & ~given.mark & (given.index == own_row) & given.bits.bit_select(own_lane, 1)
-    m.d.sync += seen.eq(~marks & (seen | arrives))
-
+    steps = _Steps(stage, dut, image)
+    own = _Followed(stage, dut, image, steps)
+    delay, late, seen, arrives, marks = own.delay, own.late, own.seen, own.arrives, steps.marks
+    delivered, longest = steps.delivered, max(delays)
     stage.claim(~arrives | (late <= delay), "a row that was not fired yet is waited for")
-    stage.claim(~arrives | expected, "what arrives was fired so many steps ago, in this sample")
+    stage.claim(~arrives | own.expected, "what arrives was fired so many steps ago, in this sample")
     stage.claim(~arrives | ~seen, "a spike arrives once")
-    stage.claim(~marks | (seen == expected), "what was fired has arrived when its step is marked")
-    stage.claim(~marks | ~asked | (late <= delay), "a step is marked when all rows it asks for were there")
+    stage.claim(~marks | (seen == own.expected), "what was fired has arrived when its step is marked")
+    stage.claim(~marks | ~own.asked | (late <= delay), "a step is marked when all rows it asks for were there")
     stage.claim(~marks | ~delivered, "a step is marked once")
-    stage.claim(~offered | given.mark | (given.bits != 0), "no row without spikes is sent")
+    stage.claim(~steps.offered | steps.given.mark | (steps.given.bits != 0), "no row without spikes is sent")
     entries = len(image.program)
     slow = "with all rows there, a step takes a cycle for each entry of the program and five"
-    lasted = stage.within(~delivered & (incomplete == 0), entries + 5, slow)
+    lasted = stage.within(~delivered & (steps.incomplete == 0), entries + 5, slow)
+    _ring(stage, dut, image, steps, own)
+    _program(stage, dut, image, steps, own, lasted)
+    passed = Signal(range(longest + 4), name="steps_in_all")
+    with stage.m.If(dut.mark & (passed <= longest + 2)):
+        stage.m.d.sync += passed.eq(passed + 1)
+    stage.reachable(arrives & (delay == longest) & (passed == image.slots), "a spike from the first slot, used again")
+    stage.reachable(arrives & (late != 0), "a spike before the last step is complete")
+    stage.reachable(marks & ~own.asked & stage.ever(arrives), "a second sample")
+    return stage
 
-    # What registers hold, for the induction: the slots of the ring,
-    slots = longest + 1
+
+class _Steps:
+    """What the layer around a buffer promises: rows of a step follow its mark, and the next mark what was delivered."""
+
+    def __init__(self, stage: Stage, dut: DelayBuffer, image: LayerImage) -> None:
+        m = stage.m
+        for port in (dut.valid, dut.bits, dut.mark, dut.last):
+            m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
+        # The serializer has a proof of its own: what counts is what it is given.
+        self.given = data.View(bit_row(image.rows, image.lanes), stage.inner("serializer", "rows__payload"))
+        self.offered = stage.inner("serializer", "rows__valid")
+        self.marks = self.offered & self.given.mark
+        self.row = row = Signal(range(image.rows + 1), name="fired_rows")
+        self.at_end = at_end = dut.valid & (row == image.rows - 1)
+        self.owed = owed = Signal(range(AHEAD + 2), name="steps_owed")
+        self.delivered = delivered = Signal(name="delivered")
+        complete = stage.past(at_end)
+        m.d.comb += dut.complete.eq(complete)
+        with m.If(dut.valid):
+            m.d.sync += row.eq(Mux(at_end, 0, row + 1))
+        m.d.sync += [owed.eq(owed + dut.mark - at_end), delivered.eq(self.marks | (delivered & ~dut.mark))]
+        stage.assume(~dut.valid | (owed != 0))
+        self.incomplete = owed + complete
+        stage.assume(~dut.mark | (delivered & (self.incomplete < AHEAD)))
+
+
+class _Followed:
+    """Any one neuron, by its place: what it fired, newest first, and how many of its steps are not there yet."""
+
+    def __init__(self, stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps) -> None:
+        m, given = stage.m, steps.given
+        assert image.spec.delays is not None
+        delays = image.spec.delays[image.order].tolist()
+        longest = max(delays)
+        self.place = place = stage.constant(range(image.rows * image.lanes))
+        stage.assume(place < image.spec.neurons)
+        self.delay = delay = Signal(range(longest + 1), name="own_delay")
+        m.d.comb += delay.eq(Array(Const(value, len(delay)) for value in delays)[place])
+        self.row, self.lane = place // image.lanes, place % image.lanes
+        fires = dut.valid & (steps.row == self.row)
+        self.history = history = Signal(longest + AHEAD + 2, name="own_spikes")
+        self.late = late = Signal(range(AHEAD + 2), name="own_late")
+        self.passed = passed = Signal(range(longest + 2), name="steps_of_sample")
+        self.seen = seen = Signal(name="own_seen")
+        with m.If(fires):
+            m.d.sync += history.eq(Cat(dut.bits.bit_select(self.lane, 1), history))
+        m.d.sync += late.eq(late + dut.mark - fires)
+        with m.If(dut.mark):
+            m.d.sync += passed.eq(Mux(dut.last, 0, Mux(passed > longest, passed, passed + 1)))
+        self.asked = delay < passed
+        self.expected = self.asked & history.bit_select((delay - late)[: len(delay)], 1)
+        here = (given.index == self.row) & given.bits.bit_select(self.lane, 1)
+        self.arrives = steps.offered & ~given.mark & here
+        m.d.sync += seen.eq(~steps.marks & (seen | self.arrives))
+
+
+def _ring(stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps, own: _Followed) -> None:
+    """What registers hold, for the induction: the slots of the ring, and the steps."""
+    m, rows, slots = stage.m, image.rows, image.slots
+    row, owed = steps.row, steps.owed
     now, written = Signal(range(slots), name="slot_passed"), Signal(range(slots), name="slot_written")
     with m.If(dut.mark):
         m.d.sync += now.eq(Mux(now == slots - 1, 0, now + 1))
-    with m.If(at_end):
+    with m.If(steps.at_end):
         m.d.sync += written.eq(Mux(written == slots - 1, 0, written + 1))
     stage.claim((now < slots) & (written < slots) & (now == (written + owed) % slots), "invariant: slots")
     stage.claim(stage.inner("base") == now * rows, "invariant: the step that is sent")
     stage.claim(stage.inner("write") == written * rows + row, "invariant: the row that is written")
-    stage.claim((row < rows) & (incomplete <= AHEAD), "invariant: steps are passed and completed in turn")
-    stage.claim(late == owed - (row > own_row), "invariant: rows of the neuron that are not there yet")
+    stage.claim((row < rows) & (steps.incomplete <= AHEAD), "invariant: steps are passed and completed in turn")
+    stage.claim(own.late == owed - (row > own.row), "invariant: rows of the neuron that are not there yet")
     words = Array(stage.inner("ring", f"word{k}") for k in range(dut.depth))
     for age in range(slots):
-        slot = (written + (row > own_row) + 2 * slots - 1 - age) % slots
-        held = words[slot * rows + own_row].bit_select(own_lane, 1)
+        slot = (written + (row > own.row) + 2 * slots - 1 - age) % slots
+        held = words[slot * rows + own.row].bit_select(own.lane, 1)
         # What lies there before the first sample does not matter: no entry asks for a step of it.
-        known = age + late < passed
-        stage.claim(~known | (held == history[age]), "invariant: the ring holds what was fired")
-    # the steps,
-    stage.claim(stage.inner("lag") == incomplete, "invariant: steps that are not complete")
-    stage.claim((stage.inner("age") == passed) & (passed <= slots), "invariant: steps of the sample")
-    # the program,
+        known = age + own.late < own.passed
+        stage.claim(~known | (held == own.history[age]), "invariant: the ring holds what was fired")
+    stage.claim(stage.inner("lag") == steps.incomplete, "invariant: steps that are not complete")
+    stage.claim((stage.inner("age") == own.passed) & (own.passed <= slots), "invariant: steps of the sample")
+
+
+def _program(stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps, own: _Followed, lasted: Any) -> None:
+    """The program, for the induction, and what became of the neuron that is followed; `lasted` as by `Stage.within`."""
+    entries, delivered = len(image.program), steps.delivered
     running, index, end = stage.inner("running"), stage.inner("index"), stage.inner("end")
     filled, fetched, entry = stage.inner("filled"), stage.inner("fetched"), stage.inner("entry")
-    fields = {"offset": len(stage.inner("base")), "delay": len(delay), "row": image.row_bits, "mask": lanes}
-    program = Array(
-        data.StructLayout(fields)
-        .const(
-            {
-                "offset": ((item.delay + 1) * rows - item.row) % dut.depth,
-                "delay": item.delay,
-                "row": item.row,
-                "mask": sum(1 << lane for lane in item.lanes),
-            }
-        )
-        .as_value()
-        for item in image.program
-    )
+    program = Array(Const(word, delay_entry(image).size) for word in delay_program(image))
     ready = filled == 3
     there = (entry == program[index]) & (dut.rom.data == program[(index + 1) % entries])
     stage.claim(~ready | (there & (fetched == (index + 2) % entries)), "invariant: entries are fetched ahead")
@@ -156,21 +175,13 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
     for k in range(4):
         stage.claim(~end[k] | (lasted <= entries + k), "invariant: the end of the program is on its way")
     stage.claim(~running | (lasted <= index), "invariant: an entry a cycle")
-    # and what became of the neuron that is followed.
-    own = Array(
-        next(k for k, item in enumerate(image.program) if item.row == at // lanes and at % lanes in item.lanes)
-        for at in range(neurons)
-    )[place]
-    asks = stage.inner("passes") & (index == own)
+    of_place = [divmod(place, image.lanes) for place in range(image.spec.neurons)]
+    numbers = {(item.row, lane): number for number, item in enumerate(image.program) for lane in item.lanes}
+    own_entry = Array(numbers[place] for place in of_place)[own.place]
+    asks = stage.inner("passes") & (index == own_entry)
     under_way = stage.past(asks) | stage.past(asks, 2) | stage.past(asks, 3)
-    done = ~running | (index > own)
-    stage.claim(~done | delivered | under_way | (seen == expected), "invariant: an entry that passed has arrived")
-    stage.claim((done & ~delivered) | (~seen & ~under_way), "invariant: an entry that did not pass has not")
-    stage.claim(~done | delivered | ~asked | (late <= delay), "invariant: the row was there")
-    steps = Signal(range(longest + 4), name="steps_in_all")
-    with m.If(dut.mark & (steps <= longest + 2)):
-        m.d.sync += steps.eq(steps + 1)
-    stage.reachable(arrives & (delay == longest) & (steps == slots), "a spike from the first slot, used again")
-    stage.reachable(arrives & (late != 0), "a spike before the last step is complete")
-    stage.reachable(marks & ~asked & stage.ever(arrives), "a second sample")
-    return stage
+    done = ~running | (index > own_entry)
+    arrived = under_way | (own.seen == own.expected)
+    stage.claim(~done | delivered | arrived, "invariant: an entry that passed has arrived")
+    stage.claim((done & ~delivered) | (~own.seen & ~under_way), "invariant: an entry that did not pass has not")
+    stage.claim(~done | delivered | ~own.asked | (own.late <= own.delay), "invariant: the row was there")

@@ -66,7 +66,7 @@ class Evaluation(Result):
 
 
 def evaluate(
-    network: AnyNetwork | ForeignNetwork, data: Data = "sample", *, split: str = "test", spikes: AnyPath | None = None
+    network: AnyNetwork, data: Data = "sample", *, split: str = "test", spikes: AnyPath | None = None
 ) -> Evaluation:
     """Run samples through a network.
 
@@ -95,17 +95,17 @@ def evaluate(
         if spikes is not None:
             save_spikes(spikes, found)
         return Evaluation(report)
-    assert not isinstance(network, ForeignNetwork)
     source = opened(network)
     samples = source.samples(data, split)
     with step(f"Running {len(samples)} samples"):
         report = run(source.network, samples)
         if spikes is not None:
-            save_spikes(spikes, spikes_of(source.network, samples))
+            found = spikes_of(source.network, samples)
+            save_spikes(spikes, dict(zip(source.names or found, found.values(), strict=False)))
         return Evaluation(report, "" if samples is data else split)
 
 
-def _foreign(network: AnyNetwork | ForeignNetwork) -> ForeignNetwork | None:
+def _foreign(network: AnyNetwork) -> ForeignNetwork | None:
     """The network of another library that is given, or is in a file; None if it is one of ours."""
     if isinstance(network, ForeignNetwork):
         return network

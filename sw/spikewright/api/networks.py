@@ -16,6 +16,8 @@ from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.checkpoint import save_checkpoint
 from spikewright.learn.config import Config, LayerConfig, NetworkConfig
 from spikewright.learn.networks import SpikingNetwork
+from spikewright.nir.file import is_foreign, load_foreign, save_foreign
+from spikewright.nir.network import ForeignNetwork
 
 
 def build_network(
@@ -70,34 +72,34 @@ def build_network(
         return SpikingNetwork(config, density)
 
 
-def load_network(path: AnyPath) -> SpikingNetwork | IntegerNetwork:
+def load_network(path: AnyPath) -> SpikingNetwork | IntegerNetwork | ForeignNetwork:
     """A network from a file.
 
     Parameters
     ----------
     path : path
         A checkpoint of a training, an integer network by `quantize`, or the name of a shipped checkpoint, such as
-        `shd-adabreg90`.
+        `shd-adabreg90`; or a checkpoint by `spikewright import`.
 
     Returns
     -------
-    SpikingNetwork or IntegerNetwork
-        In evaluation mode. Both take event counts (samples, timesteps, inputs).
+    SpikingNetwork, IntegerNetwork or ForeignNetwork
+        In evaluation mode. All take event counts (samples, timesteps, inputs).
 
     Raises
     ------
     InputError
         If the file is neither, or damaged; says what.
     """
-    return opened(path).network
+    return load_foreign(Path(path))[0] if is_foreign(Path(path)) else opened(path).network
 
 
-def save_network(network: SpikingNetwork | IntegerNetwork | NetworkSpec, path: AnyPath) -> Path:
+def save_network(network: SpikingNetwork | IntegerNetwork | NetworkSpec | ForeignNetwork, path: AnyPath) -> Path:
     """Write a network to a file that `load_network` and the commands read.
 
     Parameters
     ----------
-    network : SpikingNetwork, IntegerNetwork or NetworkSpec
+    network : SpikingNetwork, IntegerNetwork, NetworkSpec or ForeignNetwork
     path : path
         File to write, by custom `.safetensors`.
 
@@ -116,6 +118,9 @@ def save_network(network: SpikingNetwork | IntegerNetwork | NetworkSpec, path: A
     target = Path(path)
     if isinstance(network, SpikingNetwork):
         save_checkpoint(target, network, network.recipe or Config(network=network.config), {})
+        return target
+    if isinstance(network, ForeignNetwork):
+        save_foreign(target, network, {})
         return target
     if isinstance(network, NetworkSpec):
         network = IntegerNetwork(network)

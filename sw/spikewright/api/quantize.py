@@ -8,6 +8,7 @@ from spikewright.api.source import Data, FloatNetwork, Opened, opened
 from spikewright.contract.defaults import WEIGHT_BITS
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import NetworkSpec
+from spikewright.data.arrays import UNKNOWN
 from spikewright.data.shd import SpikeData
 from spikewright.integer.calibrate import calibrate as round_for
 from spikewright.integer.calibrate import choose
@@ -40,7 +41,7 @@ def quantize(
 
     Parameters
     ----------
-    network : SpikingNetwork, checkpoint, or name of a shipped one
+    network : SpikingNetwork, ForeignNetwork, checkpoint, or name of a shipped one
         Left as it is.
     weight_bits : int
         2 .. 16.
@@ -111,6 +112,8 @@ def _fine_tuned(
 ) -> tuple[NetworkSpec, list[float]]:
     """The integer network of weight and value bits, and its accuracy after each epoch."""
     config, parts = _training(trained, data)
+    if int(parts[0].labels.min()) == UNKNOWN:
+        raise InputError("data must have labels with fine_tune, not samples alone")
     warn_if_few(len(parts[1]))
     return tune(
         rounded,

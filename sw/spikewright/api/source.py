@@ -18,18 +18,24 @@ from spikewright.integer.recordings import binning_of, fitting, load
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.checkpoint import read_checkpoint
 from spikewright.learn.networks import SpikingNetwork
+from spikewright.nir.convert import as_spiking_network
+from spikewright.nir.file import is_foreign, load_foreign
+from spikewright.nir.network import ForeignNetwork
 
 if TYPE_CHECKING:
     from spikewright.learn.config import NetworkConfig
 
 AnyPath = str | os.PathLike[str]
-FloatNetwork = SpikingNetwork | AnyPath
-"""A network, a checkpoint, or the name of a shipped one."""
+FloatNetwork = SpikingNetwork | ForeignNetwork | AnyPath
+"""A network, perhaps one of another library, a checkpoint, or the name of a shipped one."""
 Model = IntegerNetwork | NetworkSpec | AnyPath
 """An integer network, or the file of one."""
-AnyNetwork = SpikingNetwork | IntegerNetwork | NetworkSpec | AnyPath
+AnyNetwork = SpikingNetwork | ForeignNetwork | IntegerNetwork | NetworkSpec | AnyPath
 Data = SpikeData | AnyPath
 """Samples; or a folder with the files of a data set, or `sample`, the recordings that are shipped."""
+
+NAMES = "names"
+"""What recordings become an input by also has the names of spiking layers, where they have such."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,15 @@ class Opened:
     @property
     def shape(self) -> NetworkSpec | NetworkConfig:
         return self.network.spec if isinstance(self.network, IntegerNetwork) else self.network.config
+
+    @property
+    def names(self) -> list[str]:
+        """Of the spiking layers; empty if they have none, or a file that cannot be trusted has no such list."""
+        names = self.binning.get(NAMES)
+        layers = self.network.spec.layers[:-1] if isinstance(self.network, IntegerNetwork) else self.network.layers
+        if isinstance(names, list) and len(names) == len(layers) and all(isinstance(name, str) for name in names):
+            return names
+        return []
 
     def samples(
         self, data: Data | None, split: str, samples: int | None = None, at_most: int | None = None
@@ -83,18 +98,21 @@ class Opened:
 
 
 def opened(network: AnyNetwork) -> Opened:
-    """A network as it is given, or read from a file.
+    """A network as it is given, or read from a file; one of another library in the terms of ours.
 
     Raises
     ------
     InputError
-        If the file is neither a checkpoint nor an integer network.
+        If the file is neither a checkpoint nor an integer network, or a network of another library has what hardware
+        does not compute.
     TypeError
         If it is something else.
     """
     if isinstance(network, SpikingNetwork):
         recipe = network.recipe
         return Opened(network, binning_of(network.config, None if recipe is None else recipe.data))
+    if isinstance(network, ForeignNetwork):
+        return _converted(network)
     if isinstance(network, NetworkSpec):
         network = IntegerNetwork(network)
     if isinstance(network, IntegerNetwork):
@@ -105,8 +123,19 @@ def opened(network: AnyNetwork) -> Opened:
     if is_model(path):
         info = load_info(path)
         return Opened(IntegerNetwork(load_model(path), info), info, path)
+    if is_foreign(path):
+        try:
+            return _converted(load_foreign(path)[0], path)
+        except InputError as error:
+            raise InputError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
     trained, config, _ = read_checkpoint(path)
     return Opened(trained, binning_of(config.network, config.data), path)
+
+
+def _converted(network: ForeignNetwork, path: Path | None = None) -> Opened:
+    converted = as_spiking_network(network)
+    names = [layer.name for layer in network.layers if layer.fires]
+    return Opened(converted, {**binning_of(converted.config), NAMES: names}, path)
 
 
 @contextmanager

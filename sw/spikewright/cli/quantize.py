@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.contract.errors import InputError
     from spikewright.integer.file import save_model
     from spikewright.learn.checkpoint import read_checkpoint
+    from spikewright.nir.file import is_foreign
     from spikewright.support.shipped import SAMPLE, is_sample
 
     for option, wanted in (("--calibrate", args.calibrate), ("--fine-tune", args.fine_tune)):
@@ -99,7 +100,12 @@ def run(args: argparse.Namespace) -> Outcome:
             raise InputError(f"--data must be given with {option}, not left out")
     if args.calibrate and args.fine_tune:
         raise InputError("--calibrate must be left out with --fine-tune, which begins with the nearest integers")
-    network, _, _ = read_checkpoint(args.checkpoint)
+    if is_foreign(args.checkpoint):
+        if args.data is None:
+            raise InputError("--data must be a file *.npz for a network of another library, not left out")
+        network = opened(args.checkpoint).network
+    else:
+        network = read_checkpoint(args.checkpoint)[0]
     samples = opened(network).samples(args.data, args.split)
     model = quantize(
         args.checkpoint,

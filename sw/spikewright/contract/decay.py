@@ -40,8 +40,8 @@ class Decay:
         return max(0, signed_digits(self.multiplier) - 1)
 
 
-def nearest_decay(tau: float) -> Decay:
-    """The cheapest k / 2**F within `TOLERANCE` of 1 - 1/tau.
+def nearest_decay(tau: float, tolerance: float = TOLERANCE) -> Decay:
+    """The cheapest k / 2**F within `tolerance` of 1 - 1/tau.
 
     Cheapest is the fewest non-zero digits of k in canonical signed-digit form, as many as there are additions in
     hardware; then the smallest F, then the smallest error.
@@ -50,15 +50,17 @@ def nearest_decay(tau: float) -> Decay:
     ----------
     tau : float
         Steps, at least 1.
+    tolerance : float
+        2**-15 .. 1.
     """
     target = 1.0 - 1.0 / tau
     candidates = []
-    for shift in range(11):
+    for shift in range(11 if tolerance >= TOLERANCE else 17):
         nearest = round(target * (1 << shift))
         for k in range(max(0, nearest - 2), min(1 << shift, nearest + 2) + 1):
             error = abs(k / (1 << shift) - target)
             # A membrane that leaks in the float network must leak in the integer one: without, it has no bound.
-            if error <= TOLERANCE and k < 1 << shift:
+            if error <= tolerance and k < 1 << shift:
                 candidates.append((signed_digits(k), shift, error, k))
     _, shift, _, k = min(candidates)
     return Decay(multiplier=k, shift=shift)

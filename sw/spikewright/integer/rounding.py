@@ -135,7 +135,7 @@ def quantize(
                     bias=torch.round(rounded.bias * unit).long().numpy(),
                     threshold=threshold,
                     delays=delays,
-                    decay=nearest_decay(tau),
+                    decay=nearest_decay(tau, network.config.leak_tolerance),
                     neuron=neuron,
                     weight_bits=bits,
                     weight_shift=shift,

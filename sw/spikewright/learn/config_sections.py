@@ -92,6 +92,8 @@ class NetworkConfig:
     """Decision: the highest sum of membranes (what the hardware computes), or of their softmax (float only)."""
     readout_tau: float = 1.05
     """Time constant of the read-out's leaky integrator in steps; 1 is a linear read-out."""
+    leak_tolerance: float = 2.0**-9
+    """Largest error of a leak when quantized, 2**-15 .. 1: each addition that hardware is spared makes it larger."""
     surrogate: Literal["atan", "triangle"] = "atan"
     alpha: float = 5.0
     """Steepness of the surrogate gradient."""
@@ -101,7 +103,7 @@ class NetworkConfig:
     """Share of the outputs silenced in training, before and after the convolutions in time."""
 
     def __post_init__(self) -> None:
-        for name in ("timestep", "input_scale", "readout_tau", "alpha"):
+        for name in ("timestep", "input_scale", "readout_tau", "leak_tolerance", "alpha"):
             require_finite(getattr(self, name), name)
         if self.convolutions:
             require(not self.layers, "layers", "none in a convolutional network", len(self.layers))
@@ -120,6 +122,8 @@ class NetworkConfig:
         require(1 <= self.value_bits <= 16, "value_bits", "1 .. 16", self.value_bits)
         require(self.weights <= _MOST_WEIGHTS, "layers", f"of at most {_MOST_WEIGHTS} weights", self.weights)
         require(self.readout_tau >= 1, "readout_tau", "at least 1 step", self.readout_tau)
+        tolerance = self.leak_tolerance
+        require(2.0**-15 <= tolerance <= 1, "leak_tolerance", "2**-15 .. 1", tolerance)
         require(self.alpha > 0, "alpha", "above 0", self.alpha)
 
     @property

@@ -27,6 +27,7 @@ class Op:
 
     def __init__(self, step: Step, dt: float, dtype: torch.dtype) -> None:
         self.step = step
+        self.dtype = dtype
         node = step.node
         self._tensors = {
             name: torch.tensor(np.asarray(value, np.float64), dtype=dtype)
@@ -115,6 +116,6 @@ def as_matrix(ops: list[Op], size: int) -> tuple[Tensor, Tensor]:
             x = op(x)
         return x
 
-    dtype = next((tensor.dtype for op in ops for tensor in op._tensors.values()), torch.float64)  # noqa: SLF001
+    dtype = ops[0].dtype if ops else torch.float64
     bias = through(torch.zeros(1, size, dtype=dtype))[0]
-    return (through(torch.eye(size, dtype=dtype)) - bias).t().contiguous(), bias
+    return (through(torch.eye(size, dtype=dtype)) - bias).t().double().contiguous(), bias.double()

@@ -129,13 +129,16 @@ def _constants(node: Neuron, rule: Rule) -> Constants:
     if isinstance(node, Threshold):
         return Constants(nothing, nothing, one, nothing, threshold, nothing, None, None)
     taus = {field: given(field, 0.0) for field in ("tau", "tau_mem", "tau_syn") if hasattr(node, field)}
-    leaks = {field: _leak(field, tau, rule) for field, tau in taus.items()}
-    leak = leaks.get("tau", leaks.get("tau_mem", one))
-    nir_gain = given("r", 1.0) * ((1.0 - leak) if taus else rule.dt)
-    syn_leak = leaks.get("tau_syn")
+    shares = {field: _share(field, tau, rule) for field, tau in taus.items()}
+    # Not 1 - (1 - share): where r is tau / dt, their product should be 1.
+    share = shares.get("tau", shares.get("tau_mem", nothing))
+    leak = 1.0 - share
+    nir_gain = given("r", 1.0) * (share if taus else rule.dt)
+    syn_share = shares.get("tau_syn")
+    syn_leak = None if syn_share is None else 1.0 - syn_share
     syn_gain = None
-    if syn_leak is not None:
-        syn_gain = syn_leak if rule.rockpool_syn else _gain(rule.gain_syn, given("w_in", 1.0) * (1.0 - syn_leak))
+    if syn_share is not None:
+        syn_gain = syn_leak if rule.rockpool_syn else _gain(rule.gain_syn, given("w_in", 1.0) * syn_share)
     v_leak, v_reset = given("v_leak", 0.0), given("v_reset", 0.0)
     if threshold is not None and rule.reset.startswith("zero") and (v_reset >= threshold).any():
         worst = int(np.argmax(v_reset >= threshold))
@@ -143,7 +146,7 @@ def _constants(node: Neuron, rule: Rule) -> Constants:
     start = {"v_leak": v_leak, "v_reset": v_reset}[rule.v0] if isinstance(rule.v0, str) else np.full(1, float(rule.v0))
     return Constants(
         leak=leak,
-        rest=(1.0 - leak) * v_leak,
+        rest=share * v_leak,
         gain=_gain(rule.gain, nir_gain),
         start=start,
         threshold=threshold,
@@ -159,10 +162,12 @@ def _gain(rule: str | float, nir: Floats) -> Floats:
     return np.full(1, float(rule))
 
 
-def _leak(field: str, tau: Floats, rule: Rule) -> Floats:
+def _share(field: str, tau: Floats, rule: Rule) -> Floats:
+    """Share of a membrane that leaks away in a step, 0 .. 1."""
+    share = rule.dt / tau
     if rule.decay == "exp":
-        return np.exp(-rule.dt / tau)
-    leak = 1.0 - rule.dt / tau
+        return -np.expm1(-share)
+    leak = 1.0 - share
     if (leak < -_FORGETS).any():
         worst = int(np.argmin(leak))
         hint = f": is dt another one? A file by Norse has tau times its dt (--dialect norse, or --set dt={1e-6})"
@@ -170,7 +175,7 @@ def _leak(field: str, tau: Floats, rule: Rule) -> Floats:
             f"{field} must be at least dt, {rule.dt:g} s, not {tau[worst]:g} s, as 1 - dt/tau is "
             f"{leak[worst]:.6g}{hint if field != 'tau_syn' else ''}"
         )
-    return np.maximum(leak, 0.0)
+    return np.minimum(share, 1.0)
 
 
 def _check_taus(name: str, node: Neuron, rule: Rule, dialect: Dialect) -> None:

@@ -87,11 +87,33 @@ def test_data_that_does_not_fit_is_refused(net: Path, capsys: pytest.CaptureFixt
     )
 
 
+def test_a_network_is_quantized_and_keeps_its_names(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint, model, data = net.with_name("net.safetensors"), net.with_name("model"), net.with_name("data.npz")
+    settings = ("--dialect", "snntorch", "--set", "reset=sub_delayed", "--timesteps", "30")
+    report(capsys, "import", net, "-o", checkpoint, *settings)
+    np.savez(data, input=np.random.default_rng(0).integers(0, 3, (30, 12, 5)), labels=np.arange(12) % 3)
+    found = report(capsys, "quantize", checkpoint, "-o", model, "--weight-bits", "16", "--data", data)
+    assert found["accuracy"]["quantized"] == found["accuracy"]["float"]
+    for file in (checkpoint, model):
+        report(capsys, "evaluate", file, "--data", data, "--spikes", file.with_suffix(".npz"))
+    with np.load(checkpoint.with_suffix(".npz")) as one, np.load(model.with_suffix(".npz")) as other:
+        assert list(one) == list(other) == ["lif"]
+        np.testing.assert_array_equal(one["lif"], other["lif"])
+    report(capsys, "quantize", checkpoint, "-o", model, "--calibrate", "8", "--data", data)
+    report(capsys, "quantize", checkpoint, "-o", model, "--fine-tune", "1", "--data", data)
+
+
 def test_other_commands_say_what_they_need(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint = imported(capsys, net)
-    for command in (["quantize", "-o", "x"], ["generate", "-o", "x"]):
-        said = refused(capsys, command[0], checkpoint, *command[1:])
-        assert "not a network of another library by `spikewright import`" in said
+    checkpoint, data = imported(capsys, net), net.with_name("data.npz")
+    np.savez(data, input=np.zeros((30, 12, 5), int))
+    said = refused(capsys, "generate", checkpoint, "-o", "x")
+    assert "not a network of another library by `spikewright import`" in said
+    assert "--data must be a file *.npz" in refused(capsys, "quantize", checkpoint, "-o", "x")
+    said = refused(capsys, "quantize", checkpoint, "-o", "x", "--data", data)
+    assert f"{checkpoint}: timesteps must be given to `spikewright import`, by --timesteps" in said
+    report(capsys, "import", net, "-o", checkpoint, "--dialect", "snntorch", "--set", "reset=sub", "--timesteps", "30")
+    said = refused(capsys, "quantize", checkpoint, "-o", "x", "--fine-tune", "1", "--data", data)
+    assert "data must have labels with fine_tune" in said
 
 
 def test_a_network_of_our_own_takes_the_samples_of_anybody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,3 +43,10 @@ def test_a_leak_takes_an_addition_less_than_it_has_digits() -> None:
 
 def test_signed_digits() -> None:
     assert [signed_digits(k) for k in (0, 1, 3, 7, 11, 21, 255)] == [0, 1, 2, 2, 3, 3, 2]
+
+
+@pytest.mark.parametrize("tau", [1.05, 3.0, 10.0, 1e6])
+def test_a_leak_may_have_to_be_more_exact(tau: float) -> None:
+    decay = nearest_decay(tau, 2**-15)
+    assert abs(decay.multiplier / 2**decay.shift - (1 - 1 / tau)) <= 2**-15
+    assert decay.multiplier < 2**decay.shift

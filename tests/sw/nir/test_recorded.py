@@ -9,6 +9,9 @@ import pytest
 import torch
 
 from spikewright.contract.errors import InputError
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.integer.rounding import quantize
+from spikewright.nir.convert import as_spiking_network
 from spikewright.nir.load import import_nir
 
 FOLDER = Path(os.environ.get("SPIKEWRIGHT_SHARED", Path(__file__).parents[4] / "shared")) / "nir"
@@ -109,3 +112,35 @@ def test_a_published_sub_graph_fires_as_the_flat_file(folder: Path) -> None:
     assert one.spikes["lif1.lif"].sum() > 0
     torch.testing.assert_close(other.spikes["lif1.lif1"], one.spikes["lif1.lif"])
     torch.testing.assert_close(other.spikes["lif2"], one.spikes["lif2"])
+
+
+REPRESENTABLE = (
+    "norse-lifbox-defaultdt",
+    "sinabs-lif-normed",
+    "snntorch-cnn-avgpool",
+    "snntorch-mlp-subtract",
+    "spikingjelly-cnn-avgpool",
+    "spikingjelly-lif-decayinput",
+)
+
+
+@pytest.mark.parametrize("name", REPRESENTABLE)
+@torch.no_grad()
+def test_what_is_quantized_fires_nearly_as_recorded(folder: Path, name: str) -> None:
+    path = folder / name
+    with np.load(path / "io.npz") as recorded:
+        x = torch.from_numpy(recorded["input"].swapaxes(0, 1).copy()).flatten(2)
+        foreign = import_nir(path / "net.nir", path / "about.json", timesteps=x.shape[1])
+        network = as_spiking_network(foreign)
+        expected = [
+            torch.from_numpy(recorded[f"{layer.name}.spikes"].swapaxes(0, 1).copy()).flatten(2)
+            for layer in foreign.layers
+            if layer.fires
+        ]
+    for run, most in (
+        (network.run, 0.0),
+        (IntegerNetwork(quantize(network, weight_bits=16)).run, 0.005),
+        (IntegerNetwork(quantize(network, weight_bits=8)).run, 0.05),
+    ):
+        for found, spikes in zip(run(x).spikes, expected, strict=True):
+            assert float((found != spikes).double().mean()) <= most

@@ -1,0 +1,222 @@
+"""A foreign network in the terms of our own: what `quantize` takes, and hardware computes.
+
+Our neuron is `u[t] = leak * v[t-1] + I[t]`, fires at `u >= threshold`, and is then set to 0 or loses the threshold. The
+rest is brought into these terms without a change of any spike:
+
+- gains and thresholds of single neurons scale the weights of these neurons, and leak potentials are a bias;
+- a comparison with `>` is one with `>=` and the next larger threshold;
+- convolutions, pools and scales are unrolled to weights;
+- a threshold that is taken off one step later is one that is taken off at once, `leak * threshold` a step later, and an
+  inhibition of the neuron by itself for the rest; one that is never taken off is given back likewise;
+- counting the spikes of the last layer is a read-out without leak and with a weight of 1 for each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikewright.contract.errors import InputError
+from spikewright.learn.config import LayerConfig, NetworkConfig
+from spikewright.learn.networks import SpikingNetwork
+from spikewright.nir.graph import named
+from spikewright.nir.network import ForeignLayer, ForeignNetwork
+from spikewright.nir.ops import Op, as_matrix
+from spikewright.nir.rules import Constants, Rule
+
+MOST_WEIGHTS = 1 << 26
+"""Of a layer when unrolled, zeros included."""
+LEAK_TOLERANCE = 2.0**-15
+"""The most exact: these networks were not trained with leaks that hardware does cheaply."""
+
+
+@dataclass(frozen=True)
+class _Unrolled:
+    """A layer with a threshold of 1: weights (N, inputs) and (N, N) or None, bias (N,), delays (N,) of the spikes."""
+
+    name: str
+    leak: float
+    hard: bool
+    strict: bool
+    weight: Tensor
+    bias: Tensor
+    recurrent: Tensor | None
+    delays: Tensor
+
+
+def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None) -> SpikingNetwork:
+    """The network in the terms of our own, with the same spikes and the same decision.
+
+    Parameters
+    ----------
+    network : ForeignNetwork
+    timesteps : int, optional
+        Steps of a sample, if the network does not say.
+
+    Returns
+    -------
+    SpikingNetwork
+        Of as many spiking layers as the foreign one has, in evaluation mode. Its membranes are others where it says so
+        above.
+
+    Raises
+    ------
+    InputError
+        If the network has what hardware does not compute yet; names the node and what it is.
+    """
+    timesteps = network.timesteps if timesteps is None else timesteps
+    if timesteps is None:
+        raise InputError("timesteps must be given to `spikewright import`, by --timesteps, not left out")
+    spiking = [layer for layer in network.layers if layer.fires]
+    layers = [_unrolled(layer) for layer in spiking]
+    weight, bias, leak = _readout(network, layers)
+    config = NetworkConfig(
+        layers=tuple(
+            LayerConfig(
+                neurons=len(layer.bias),
+                recurrent=layer.recurrent is not None,
+                tau=1.0 / (1.0 - layer.leak),
+                threshold=float(np.nextafter(np.float32(1.0), np.float32(2.0))) if layer.strict else 1.0,
+                reset="hard" if layer.hard else "soft",
+                batch_norm=False,
+                bias=True,
+                max_delay=int(layer.delays.max()),
+                delays="half_normal",
+            )
+            for layer in layers
+        ),
+        inputs=network.inputs,
+        classes=network.classes,
+        timesteps=timesteps,
+        bin_width=1,
+        value_bits=8,
+        readout="sum",
+        readout_tau=1.0 / (1.0 - leak),
+        leak_tolerance=LEAK_TOLERANCE,
+    )
+    with torch.device("meta"):
+        made = SpikingNetwork(config)
+    tensors = {"readout.weight": weight, "readout.bias": bias}
+    for index, layer in enumerate(layers):
+        tensors |= {f"layers.{index}.weight": layer.weight, f"layers.{index}.bias": layer.bias}
+        if layer.recurrent is not None:
+            tensors |= {
+                f"layers.{index}.recurrent_weight": layer.recurrent,
+                f"layers.{index}.delays": layer.delays.to(torch.float32),
+            }
+    made.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()}, assign=True)
+    return made.eval()
+
+
+def _refuse(layer: ForeignLayer, what: str, expected: str, found: object) -> InputError:
+    return InputError(
+        f"{named(layer.name)}: {what} must be {expected} to be computed in integers, not {found}: "
+        "the float network has it, hardware does not yet"
+    )
+
+
+def _unrolled(layer: ForeignLayer) -> _Unrolled:
+    rule, constants = layer.rule, layer.constants
+    assert rule is not None and constants is not None and constants.threshold is not None
+    size = int(np.prod(layer.layer.shape))
+    leak = _leak(layer, constants)
+    _check_rule(layer, rule)
+    hard = rule.reset in ("zero", "zero_before")
+    # The membrane is counted from where it starts.
+    start = np.broadcast_to(constants.start, (size,))
+    threshold = np.broadcast_to(constants.threshold, (size,)) - start
+    if (threshold <= 0).any():
+        raise _refuse(layer, "start", "below the threshold", f"{start.max():g}")
+    if hard and (constants.v_reset != start).any():
+        raise _refuse(layer, "v_reset", "where a sample starts", f"{np.abs(constants.v_reset).max():g}")
+    if not hard and start.any():
+        raise _refuse(layer, "start", "0", f"{np.abs(start).max():g}")
+    constant = constants.rest - (1.0 - leak) * start
+    scale = torch.from_numpy(np.broadcast_to(constants.gain, (size,)) / threshold)
+    weight, bias = _matrix(layer, layer.forward, math.prod(_given(layer)))
+    bias = bias * scale + torch.from_numpy(constant / threshold)
+    recurrent, delays = None, torch.zeros(size, dtype=torch.int64)
+    if layer.loop is not None:
+        ops = list(layer.loop)
+        if ops and ops[0].delays is not None:
+            delays = ops[0].delays
+            ops = ops[1:]
+        recurrent, back = _matrix(layer, ops, size)
+        recurrent, bias = recurrent * scale.unsqueeze(1), bias + back * scale
+    own = {"sub_delayed": leak - 1.0, "none": leak}.get(rule.reset)
+    if own is not None:
+        if int(delays.max()):
+            raise _refuse(layer, "delay of the loop", f"0 with the reset {rule.reset}", f"{int(delays.max())} steps")
+        recurrent = (torch.zeros(size, size, dtype=torch.float64) if recurrent is None else recurrent).clone()
+        recurrent.diagonal().add_(own)
+    return _Unrolled(layer.name, leak, hard, rule.cmp == ">", weight * scale.unsqueeze(1), bias, recurrent, delays)
+
+
+def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, Tensor, float]:
+    """Weights, bias and leak of the read-out."""
+    last = network.layers[-1]
+    if not 2 <= network.classes <= 1 << 12:
+        raise _refuse(last, "neurons of the last layer", "2 .. 4096", network.classes)
+    if last.fires:
+        if network.decision != "count":
+            raise _refuse(last, "decision", "count where the last layer fires", network.decision)
+        size = network.classes
+        return torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64), 0.0
+    if network.decision != "sum":
+        raise _refuse(last, "decision", "sum where the last layer never fires", network.decision)
+    if not layers:
+        raise _refuse(last, "layers", "at least one that fires, before it", 0)
+    weight, bias = _matrix(last, last.forward, math.prod(_given(last)))
+    constants, rule = last.constants, last.rule
+    if constants is None or rule is None:
+        return weight, bias, 0.0
+    leak = _leak(last, constants)
+    if last.loop is not None:
+        raise _refuse(last, "a loop", "around neurons that fire", "around these")
+    if rule.v_min is not None:
+        raise _refuse(last, "v_min", "null", rule.v_min)
+    if constants.start.any():
+        raise _refuse(last, "start", "0", f"{np.abs(constants.start).max():g}")
+    scale = torch.from_numpy(np.broadcast_to(constants.gain, (network.classes,)).copy())
+    rest = torch.from_numpy(np.broadcast_to(constants.rest, (network.classes,)).copy())
+    return weight * scale.unsqueeze(1), bias * scale + rest, leak
+
+
+def _given(layer: ForeignLayer) -> tuple[int, ...]:
+    return layer.layer.forward[0].given if layer.layer.forward else layer.layer.shape
+
+
+def _leak(layer: ForeignLayer, constants: Constants) -> float:
+    if constants.syn_leak is not None:
+        raise _refuse(layer, "type", "one without a synaptic current", type(layer.layer.node).__name__)
+    low, high = float(constants.leak.min()), float(constants.leak.max())
+    if high - low > 1e-6:
+        raise _refuse(layer, "leak", "the same for all neurons", f"{low:g} .. {high:g}")
+    if high >= 1.0:
+        raise _refuse(layer, "leak", "below 1", f"{high:g}")
+    return float(constants.leak.mean())
+
+
+def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
+    resets = ("zero", "zero_before", "sub", "sub_delayed", "none")
+    if rule.reset not in resets:
+        raise _refuse(layer, "reset", f"one of {', '.join(resets)}", rule.reset)
+    for key, usual in (("multispike", False), ("v_min", None), ("latency", 0)):
+        if getattr(rule, key) != usual:
+            raise _refuse(layer, key, "null" if usual is None else str(usual).lower(), getattr(rule, key))
+
+
+def _matrix(layer: ForeignLayer, ops: list[Op], inputs: int) -> tuple[Tensor, Tensor]:
+    for op in ops:
+        if op.delays is not None:
+            raise InputError(
+                f"{named(op.step.name)}: delay must be that of a loop, before its weights, to be computed in integers"
+            )
+    size = int(np.prod(layer.layer.shape))
+    if size * inputs > MOST_WEIGHTS or max(size, inputs) > 1 << 16:
+        raise _refuse(layer, "weights", f"at most {MOST_WEIGHTS} when unrolled", f"{size}x{inputs}")
+    return as_matrix(ops, inputs)

@@ -1,0 +1,150 @@
+"""Networks of other libraries in the terms of our own: the same spikes, or a refusal by name."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nir_files import affine, li, lif, path_of, ports, recurrent, write
+from spikewright.contract.errors import InputError
+from spikewright.integer.reference import IntegerNetwork
+from spikewright.integer.rounding import quantize
+from spikewright.nir.convert import as_spiking_network
+from spikewright.nir.load import import_nir
+from spikewright.nir.network import ForeignNetwork
+
+T = 40
+
+
+def made(path: Path, nodes: Any, edges: Any, dialect: str = "snntorch", **settings: str) -> ForeignNetwork:
+    return import_nir(write(path / "net.nir", nodes, edges), dialect, settings, timesteps=T)
+
+
+def counts(*shape: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(5).integers(0, 3, (6, T, *shape)))
+
+
+@torch.no_grad()
+def check(network: ForeignNetwork, x: torch.Tensor) -> None:
+    """All spikes, and the decision, of the converted network are those of the foreign one, and there are some."""
+    own = as_spiking_network(network).run(x.flatten(2))
+    foreign = network.run(x)
+    for found, (name, expected) in zip(own.spikes, foreign.spikes.items(), strict=True):
+        assert 0.02 < expected.mean() < 0.98, name
+        assert torch.equal(found.double(), expected.flatten(2)), name
+    torch.testing.assert_close(own.scores.double(), foreign.scores, atol=1e-3, rtol=1e-4)
+    assert torch.equal(own.classes, foreign.classes)
+
+
+@pytest.mark.parametrize("reset", ["zero", "zero_before", "sub", "sub_delayed", "none"])
+@pytest.mark.parametrize("cmp", [">", ">="])
+def test_resets(tmp_path: Path, reset: str, cmp: str) -> None:
+    check(made(tmp_path, *recurrent(), reset=reset, cmp=cmp), counts(5))
+
+
+def test_thresholds_gains_and_leak_potentials_of_single_neurons(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    draw = np.random.default_rng(2)
+    for name, low, high in (("v_threshold", 0.5, 2.0), ("r", 5.0, 20.0), ("v_leak", -0.2, 0.3)):
+        nodes["lif"][name] = draw.uniform(low, high, 6)
+    nodes["li"]["r"] = draw.uniform(5.0, 20.0, 3)
+    nodes["li"]["v_leak"] = draw.uniform(-0.1, 0.1, 3)
+    check(made(tmp_path, nodes, edges, reset="sub_delayed"), counts(5))
+    nodes["lif"]["v_reset"] = nodes["lif"]["v_leak"]
+    check(made(tmp_path, nodes, edges, reset="zero", v0="v_reset"), counts(5))
+
+
+def test_a_threshold_that_is_only_reached_is_not_exceeded(tmp_path: Path) -> None:
+    nodes = {**ports((2,), (2,)), "w": affine(np.eye(2)), "n": lif(2, tau=2e-4, r=2.0)}
+    edges = path_of("input", "w", "n", "output")
+    x = torch.zeros(1, T, 2)
+    x[0, 3] = 1.0
+    for cmp, spikes in ((">", 0), (">=", 2)):
+        network = made(tmp_path, nodes, edges, reset="zero", cmp=cmp)
+        assert int(as_spiking_network(network).run(x).spikes[0].sum()) == spikes == int(network.run(x).scores.sum())
+
+
+def test_delays_of_a_loop(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    nodes["d"] = {"type": "Delay", "delay": np.arange(6) * 1e-4}
+    edges = [edge for edge in edges if edge != ("lif", "w_rec")] + path_of("lif", "d", "w_rec")
+    check(made(tmp_path, nodes, edges, reset="sub"), counts(5))
+    with pytest.raises(
+        InputError, match="node 'lif': delay of the loop must be 0 with the reset sub_delayed .*5 steps"
+    ):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub_delayed"))
+
+
+def test_spikes_of_the_last_layer_are_counted(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    nodes = {**ports((5,), (3,)), "a": affine(draw.normal(size=(4, 5))), "n": lif(4)}
+    nodes |= {"b": affine(draw.normal(size=(3, 4)) * 2), "m": lif(3)}
+    check(made(tmp_path, nodes, path_of("input", "a", "n", "b", "m", "output"), reset="sub_delayed"), counts(5))
+
+
+def test_images_are_unrolled(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    neurons = {name: value if name == "type" else np.full((3, 4, 4), value[0]) for name, value in lif(1).items()}
+    convolution = {"type": "Conv2d", "weight": draw.normal(size=(3, 2, 3, 3)), "bias": draw.normal(size=3)}
+    nodes = {
+        **ports((2, 4, 4), (3,)),
+        "c": {**convolution, "stride": 1, "padding": 1, "dilation": 1, "groups": 1},
+        "n": neurons,
+        "p": {"type": "AvgPool2d", "kernel_size": 2, "stride": 2, "padding": 0},
+        "f": {"type": "Flatten", "start_dim": 0, "end_dim": -1},
+        "w": affine(draw.normal(size=(3, 12))),
+        "li": li(3),
+    }
+    edges = path_of("input", "c", "n", "p", "f", "w", "li", "output")
+    network = made(tmp_path, nodes, edges, "spikingjelly", v0="0")
+    check(network, counts(2, 4, 4))
+    weights = as_spiking_network(network).weight_matrices()
+    assert [tuple(weight.shape) for weight in weights.values()] == [(48, 32), (3, 48)]
+    assert int((weights["readout.weight"] != 0).sum()) == 3 * 48
+    assert int((weights["layers.0.weight"] != 0).sum()) == 3 * 2 * 10 * 10  # kernels at the edge reach over it
+
+
+REFUSED: dict[str, tuple[dict[str, str], str]] = {
+    "snn_sub_nodelay": ({"reset": "snn_sub_nodelay"}, "reset must be one of zero, zero_before, sub, sub_delayed, none"),
+    "zero_after": ({"reset": "zero_after"}, "reset must be one of zero, zero_before, sub, sub_delayed, none"),
+    "multispike": ({"reset": "sub", "multispike": "true"}, "multispike must be false"),
+    "v_min": ({"reset": "sub", "v_min": "-1"}, "v_min must be null"),
+    "latency": ({"reset": "sub", "latency": "1"}, "latency must be 0"),
+    "start": ({"reset": "sub", "v0": "0.5"}, "start must be 0"),
+    "v_reset": ({"reset": "zero", "v0": "0.5"}, "v_reset must be where a sample starts"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_hardware_does_not_compute_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    settings, message = REFUSED[name]
+    with pytest.raises(InputError, match=f"^node 'lif': {message} to be computed in integers, not .*: the float"):
+        as_spiking_network(made(tmp_path, *recurrent(), **settings))
+
+
+def test_leaks_and_shapes_that_hardware_does_not_have_are_refused(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    nodes["lif"]["tau"] = np.linspace(1e-3, 2e-3, 6)
+    with pytest.raises(InputError, match="node 'lif': leak must be the same for all neurons .*, not 0.9 .. 0.95"):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+    nodes["lif"] = {"type": "IF", **{name: np.ones(6) for name in ("r", "v_threshold", "v_reset")}}
+    with pytest.raises(InputError, match="node 'lif': leak must be below 1"):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+    network = import_nir(write(tmp_path / "net.nir", *recurrent()), "snntorch", {"reset": "sub"})
+    with pytest.raises(InputError, match="timesteps must be given to `spikewright import`, by --timesteps"):
+        as_spiking_network(network)
+    last = import_nir(tmp_path / "net.nir", "snntorch", {"reset": "sub"}, timesteps=T, decision="last")
+    with pytest.raises(InputError, match="node 'li': decision must be sum where the last layer never fires"):
+        as_spiking_network(last)
+
+
+def test_sixteen_bits_lose_no_spike(tmp_path: Path) -> None:
+    network = made(tmp_path, *recurrent(), reset="sub_delayed")
+    x = counts(5)
+    with torch.no_grad():
+        found = IntegerNetwork(quantize(as_spiking_network(network), weight_bits=16)).run(x)
+    expected = network.run(x)
+    assert int((found.spikes[0] != expected.spikes["lif"]).sum()) == 0
+    assert torch.equal(found.classes, expected.classes)

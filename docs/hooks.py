@@ -7,6 +7,7 @@ site gets the one for dark pages too.
 from __future__ import annotations
 
 import argparse
+import ast
 import dataclasses
 import inspect
 import json
@@ -146,7 +147,53 @@ def dialects() -> str:
     return "\n".join(parts)
 
 
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "examples" / "notebooks"
+
+
+def notebook(path: Path) -> str:
+    """A notebook as a page: its texts, and its code to copy. The outputs are for the reader to make."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    parts = []
+    for of in cells:
+        text = "".join(of["source"]).strip()
+        parts.append(f"```python\n{text}\n```" if of["cell_type"] == "code" else text)
+    source = f"The notebook is `examples/notebooks/{path.name}`; the tests run it."
+    return "\n\n".join([*parts, f"*{source}*"]) + "\n"
+
+
+def notebooks() -> str:
+    """Links to the notebooks, each with its title."""
+    lines = []
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        title = next(line for line in notebook(path).splitlines() if line.startswith("# "))
+        lines.append(f"1. [{title.removeprefix('# ')}]({path.stem}.md)")
+    return "\n".join(lines)
+
+
+def examples() -> str:
+    """The scripts of `examples`, with what they say of themselves."""
+    parts = []
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        text = path.read_text("utf-8").strip()
+        about = (ast.get_docstring(ast.parse(text)) or "").replace("\n", " ")
+        body = "\n".join(f"    {line}".rstrip() for line in ["```python", *text.splitlines(), "```"])
+        parts.append(f'### `examples/{path.name}`\n\n{about}\n\n??? note "The script"\n\n{body}\n')
+    return "\n".join(parts)
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Called by MkDocs with all pages: the notebooks become such."""
+    from mkdocs.structure.files import File
+
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        files.append(File.generated(config, f"tutorials/{path.stem}.md", content=notebook(path)))
+    return files
+
+
 MARKERS: dict[str, Callable[[], str]] = {
+    "notebooks": notebooks,
+    "examples": examples,
     "commands": commands,
     "boards": boards,
     "settings": settings,

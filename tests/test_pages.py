@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from browser import Page, browser
+from spikewright.report.front_files import write
 from spikewright.viewer.page import view
 
 PHONE, DESK = (390, 844), (1280, 900)
@@ -19,7 +20,7 @@ def chromium() -> Iterator[Page]:
         yield page
 
 
-@pytest.fixture(scope="module", params=["view"])
+@pytest.fixture(scope="module", params=["view", "explore"])
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of each kind."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -31,7 +32,21 @@ def make_view(folder: Path) -> Path:
     return folder / "page.html"
 
 
-MAKERS = {"view": make_view}
+def make_explore(folder: Path) -> Path:
+    points = [
+        {
+            "weight_bits": bits, "lanes": lanes, "layers": layers, "encoding": "auto", "accuracy": bits / 10,
+            "cycles": {"mean": 64000 / lanes}, "microseconds": 800 / lanes, "luts": 1400 * lanes, "brams": 3 * lanes,
+            "fits": lanes < 64, "front": bits == 6, "ffs": 0, "dsps": 0,
+        }
+        for bits in (8, 6, 4) for layers in ("parallel", "shared") for lanes in (1, 4, 16, 64)
+    ]  # fmt: skip
+    report = {"model": None, "samples": 3, "board": "ulx3s-85f", "clock_mhz": 80, "points": points}
+    write(folder / "out", {**report, "available": {"luts": 83640, "brams": 208}, "recommended": points[9]})
+    return folder / "out" / "index.html"
+
+
+MAKERS = {"view": make_view, "explore": make_explore}
 
 OFF_SCREEN = """[...document.querySelectorAll('body *')].filter((e) => {
   // What is in a box that scrolls is reached there.

@@ -11,12 +11,12 @@ from spikewright.api.result import Result
 from spikewright.api.source import AnyNetwork, AnyPath, Data, opened
 from spikewright.contract.defaults import BOARD, EXPLORED_BITS, EXPLORED_SAMPLES
 from spikewright.contract.errors import InputError
-from spikewright.contract.names import unusual
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.shown import Facts, percent, thousands
 from spikewright.data.shd import SpikeData
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.networks import SpikingNetwork
+from spikewright.report.front import design_name
 from spikewright.support.progress import step
 
 
@@ -33,12 +33,15 @@ class Exploration(Result):
         `brams`, `dsps`, `fits` and `front`.
     front : list of dict
         Those than which no other is better in one cost and as good in all.
+    recommended : dict or None
+        The one of the points to start from, see `spikewright.predict.explore.recommended`; None if none fits.
     """
 
     board: str
     clock_mhz: float
     samples: int
     points: list[dict[str, Any]]
+    recommended: dict[str, Any] | None
 
     @property
     def front(self) -> list[dict[str, Any]]:
@@ -57,22 +60,27 @@ class Exploration(Result):
             ("", f"{'accuracy':>9} {'cycles':>9} {'at ' + unit:>12} {'LUTs':>8} {'RAMs':>5}"),
         ]
         shown = [point for point in self.points if point["encoding"] == "auto" or point["front"]]
-        facts += [_fact(point) for point in shown]
+        facts += [_fact(point, point == self.recommended) for point in shown]
         if hidden := len(self.points) - len(shown):
             facts.append(("", f"{hidden} with other encodings that take more are left out: --json and --out have all"))
+        facts.append(("recommended", self._recommended()))
         return facts
 
+    def _recommended(self) -> str:
+        if self.recommended is None:
+            return f"none, as no design fits {self.board}"
+        name = design_name(self.recommended)
+        return f"{name}: the least latency for its share of the board, among the most accurate"
 
-def _fact(point: dict[str, Any]) -> tuple[str, str]:
-    unusually = "".join(f" {word}" for word in unusual(point["layers"]))
-    label = f"{point['weight_bits']} bits, {point['lanes']:>2} lanes{unusually}"
-    if point["encoding"] != "auto":
-        label += f", {point['encoding']}"
+
+def _fact(point: dict[str, Any], recommended: bool) -> tuple[str, str]:
+    label = design_name(point, pad=2)
     text = (
         f"{percent(point['accuracy']):>9} {thousands(point['cycles']['mean']):>9} "
         f"{point['microseconds']:>9.1f} us {thousands(point['luts']):>8} {point['brams']:>5}"
     )
-    marks = [name for name, shown in (("front", point["front"]), ("does not fit", not point["fits"])) if shown]
+    kinds = (("front", point["front"]), ("does not fit", not point["fits"]), ("recommended", recommended))
+    marks = [name for name, shown in kinds if shown]
     return label, f"{text}  {', '.join(marks)}"
 
 
@@ -107,7 +115,7 @@ def explore(
     weight_bits : sequence of int, optional
         Of a float network, 2 .. 16 each; 8, 6 and 4 by default.
     out : path, optional
-        Folder to make, with figure (SVG, PNG), CSV and JSON.
+        Folder to make, with a page (`index.html`), figure (SVG, PNG), CSV and JSON.
 
     Raises
     ------
@@ -115,8 +123,8 @@ def explore(
         If the network, the data or the board cannot be used.
     """
     from spikewright.predict.explore import explore as run
-    from spikewright.predict.explore import rows
-    from spikewright.report.front import write
+    from spikewright.predict.explore import recommended, rows
+    from spikewright.report.front_files import write
     from spikewright_boards.catalog import find
 
     target = find(board)
@@ -128,7 +136,9 @@ def explore(
     chosen = source.samples(data, split, at_most=samples)
     clock = clock_mhz or target.clock_mhz
     with step(f"Predicting cores for {len(chosen)} samples"):
-        points = rows(run(networks, chosen, target), clock)
+        designs = run(networks, chosen, target)
+    points = rows(designs, clock)
+    best = recommended(designs, target, len(chosen))
     report = {
         "model": None if source.path is None else str(source.path),
         "data": None if folder is None else str(folder),
@@ -138,6 +148,7 @@ def explore(
         "available": {name: getattr(target.device, name) for name in ("luts", "ffs", "brams", "dsps")},
         "clock_mhz": clock,
         "points": points,
+        "recommended": None if best is None else points[designs.index(best)],
     }
     if out is not None:
         write(Path(out), report)

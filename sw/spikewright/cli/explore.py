@@ -32,8 +32,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
         summary="latency against resources, over lanes and weight bits",
         details="Predicts the exact cycles of an inference, and estimates block RAMs and LUTs, for every number of\n"
         "lanes, of each layer or shared by all, and, where MODEL is a float checkpoint, for several widths of\n"
-        "the weights. Shows the Pareto front of latency, block RAMs, LUTs and accuracy, and what fits the\n"
-        "board. Simulates and synthesizes nothing.",
+        "the weights. Shows the Pareto front of latency, block RAMs, LUTs and accuracy, what fits the board,\n"
+        "and recommends one to start from. Simulates and synthesizes nothing.",
         example="spikewright explore runs/first/checkpoint.safetensors --data digits",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="file by `train` or `quantize`, or a shipped one")
@@ -56,7 +56,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="A,B,...",
         help="of a float checkpoint, 2 .. 16 each (default: " + ",".join(map(str, EXPLORED_BITS)) + ")",
     )
-    parser.add_argument("--out", type=Path, metavar="OUT", help="folder to make, with figure (SVG, PNG), CSV and JSON")
+    parser.add_argument(
+        "--out", type=Path, metavar="OUT", help="folder to make, with a page, figure (SVG, PNG), CSV and JSON"
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:

@@ -159,6 +159,32 @@ def _cycles(core: CoreSpec, data: SpikeData, traces: Sequence[Trace]) -> tuple[i
     return min(latencies), float(np.mean(latencies)), max(latencies)
 
 
+def recommended(designs: Sequence[Design], board: Board, samples: int) -> Design | None:
+    """The design to start from: most speed for its share of the board.
+
+    Of the designs that fit and whose accuracy is at most one point, or one sample, below the best, the one with the
+    least product of latency and share of the board, the larger of those of its LUTs and its block RAMs; of equal ones
+    the fastest. None if none fits.
+
+    Parameters
+    ----------
+    designs : sequence of Design
+    board : Board
+    samples : int
+        On which the accuracies were measured.
+    """
+    fitting = [design for design in designs if design.fits]
+    if not fitting:
+        return None
+    least = max(design.accuracy for design in fitting) - max(0.01, 1 / samples) - 1e-9
+
+    def cost(design: Design) -> tuple[float, float]:
+        share = max(design.resources.brams / board.device.brams, design.resources.luts / board.device.luts)
+        return design.cycles[1] * share, design.cycles[1]
+
+    return min((design for design in fitting if design.accuracy >= least), key=cost)
+
+
 def rows(designs: Sequence[Design], clock_mhz: float) -> list[dict[str, Any]]:
     """The designs as a table, JSON-ready, those of the front marked."""
     best = front(designs)

@@ -25,9 +25,9 @@ a { color: inherit; }
 """
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """An HTML table; cells that begin with a digit are aligned as numbers."""
-    numeric = [all(re.match(r"[\d–-]|$", row[index]) for row in rows) for index in range(len(columns))]
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str, best: int | None = None) -> str:
+    """An HTML table; columns of numbers are aligned as such, and row `best` stands out."""
+    numeric = [all(re.fullmatch(r"[-\d.,–±% ]*", row[index]) for row in rows) for index in range(len(columns))]
 
     def cell(tag: str, text: str, index: int) -> str:
         kind = ' class="number"' if numeric[index] else ""
@@ -36,7 +36,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -
 
     head = "".join(cell("th", name, index) for index, name in enumerate(columns))
     body = "\n".join(
-        "<tr>" + "".join(cell("td", text, index) for index, text in enumerate(row)) + "</tr>" for row in rows
+        ('<tr class="best">' if number == best else "<tr>")
+        + "".join(cell("td", text, index) for index, text in enumerate(row))
+        + "</tr>"
+        for number, row in enumerate(rows)
     )
     return (
         f'<div class="wide"><table>\n<caption>{html.escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n'

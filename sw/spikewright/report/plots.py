@@ -250,7 +250,7 @@ def _scale(axes: Any, figure: Figure) -> None:
 
     if figure.y_scale == "log":
         axes.set_yscale("log")
-        _ticks(axes.yaxis, {y: f"{y:g}" for y in _round_numbers(*axes.get_ylim())})
+        set_ticks(axes.yaxis, {y: f"{y:g}" for y in round_numbers(*axes.get_ylim())})
     if figure.x_scale == "linear":
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=figure.x_label == "Epoch"))
         return
@@ -260,14 +260,14 @@ def _scale(axes: Any, figure: Figure) -> None:
         high = max(high, 100.0)
         axes.set_xlim(high, low)
         left = {100 - zeros: f"{zeros:g}" for zeros in _ZEROS}
-        _ticks(axes.xaxis, {place: left[place] for place in _sparse(list(left), low, high)})
+        set_ticks(axes.xaxis, {place: left[place] for place in _sparse(list(left), low, high)})
     elif figure.ticks:
-        _ticks(axes.xaxis, {_place(tick, figure): brief(tick) for tick in _sparse_lambdas(figure, low, high)})
+        set_ticks(axes.xaxis, {_place(tick, figure): brief(tick) for tick in _sparse_lambdas(figure, low, high)})
     else:
-        _ticks(axes.xaxis, {x: _with_prefix(x) for x in _round_numbers(low, high)})
+        set_ticks(axes.xaxis, {x: with_prefix(x) for x in round_numbers(low, high)})
 
 
-def _ticks(axis: Any, labels: dict[float, str]) -> None:
+def set_ticks(axis: Any, labels: dict[float, str]) -> None:
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
     places = sorted(labels)
@@ -297,13 +297,13 @@ def _sparse_lambdas(figure: Figure, low: float, high: float) -> list[float]:
     return []
 
 
-def _round_numbers(low: float, high: float) -> list[float]:
+def round_numbers(low: float, high: float) -> list[float]:
     """Ticks of a logarithmic axis from `low` to `high`."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return _sparse([digit * 10.0**decade for digit in _DIGITS for decade in decades], low, high)
 
 
-def _with_prefix(x: float) -> str:
+def with_prefix(x: float) -> str:
     """1,000 and more with a prefix: 20k, 5M."""
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if x >= unit:

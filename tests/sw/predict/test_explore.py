@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ from spikewright.layout.pack import pack
 from spikewright.layout.price import Resources
 from spikewright.predict import explore as explore_module
 from spikewright.predict.cycles import CycleModel
-from spikewright.predict.explore import Design, explore, front, lanes_of, rows
+from spikewright.predict.explore import Design, explore, front, lanes_of, recommended, rows
 from spikewright.predict.resources import estimate
-from spikewright.report.front import COLUMNS, write
+from spikewright.report.front_files import COLUMNS, write
 from spikewright.support.shipped import asset
 from spikewright_boards.catalog import find
 
@@ -53,6 +54,25 @@ def test_one_better_cost_is_enough_to_stay(better):
     worse = {"cycles": 20, "brams": 6, "luts": 200, "accuracy": 0.4} | better
     assert len(front([design(**usual), design(**worse)])) == 2
     assert len(front([design(**usual), design(**(worse | {name: usual[name] for name in better}))])) == 1
+
+
+def test_the_design_to_start_from_is_fast_for_its_share_of_the_board():
+    board = find("ulx3s-85f")  # 83,640 LUTs, 208 block RAMs
+    small, large, middle = design(1000, 2, 836), design(10, 104, 8364), design(50, 2, 1673)
+    assert recommended([small, large, middle], board, 1000) is middle
+    of_luts = design(50, 2, 8364)  # takes a tenth of the LUTs
+    assert recommended([of_luts, small], board, 1000) is of_luts
+    assert recommended([design(20, 20, 0), design(10, 40, 0)], board, 1000).cycles[1] == 10
+
+
+def test_the_design_to_start_from_fits_and_is_accurate():
+    board = find("ulx3s-85f")
+    best, worse, close = design(100, 10, 100), design(50, 10, 100, 0.48), design(60, 10, 100, 0.49)
+    assert recommended([best, worse, close], board, 1000) is close
+    assert recommended([best, worse], board, 1000) is best
+    assert recommended([best, worse], board, 50) is worse  # a single sample
+    assert recommended([replace(best, fits=False), worse], board, 1000) is worse
+    assert recommended([replace(best, fits=False)], board, 1000) is None
 
 
 def test_a_lane_has_at_least_a_neuron():
@@ -112,14 +132,17 @@ def test_no_samples_are_refused():
 
 def report():
     points = rows(explore({8: random_network(2)}, data(), find("ulx3s-85f")), 50.0)
-    return {"board": "ulx3s-85f", "available": {"luts": 83640, "brams": 208}, "clock_mhz": 50.0, "points": points}
+    return {
+        "board": "ulx3s-85f", "available": {"luts": 83640, "brams": 208}, "clock_mhz": 50.0, "points": points,
+        "model": "<model>", "samples": 3, "recommended": points[0],
+    }  # fmt: skip
 
 
 def test_the_files_hold_the_points_and_the_same_points_give_the_same_bytes(tmp_path):
     content = report()
     for name in ("one", "other"):
         write(tmp_path / name, content)
-    for name in ("explore.json", "front.csv", "front.svg", "front.png", "manifest.json"):
+    for name in ("explore.json", "front.csv", "front.svg", "front.png", "index.html", "manifest.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
     assert json.loads((tmp_path / "one" / "explore.json").read_text()) == content
     table = list(csv.DictReader(io.StringIO((tmp_path / "one" / "front.csv").read_text())))
@@ -172,6 +195,8 @@ def test_a_checkpoint_is_explored_in_all_widths(tmp_path, capsys, digits):
         cycles = [p["cycles"]["mean"] for p in best if (p["weight_bits"], p["layers"]) == kind]
         assert cycles == sorted(cycles, reverse=True)
     assert json.loads((tmp_path / "out" / "explore.json").read_text())["points"] == found["points"]
+    assert found["recommended"] in [point for point in found["points"] if point["fits"]]
+    assert (tmp_path / "out" / "index.html").is_file()
 
 
 def test_an_integer_network_has_its_own_width(tmp_path, capsys, digits):
@@ -184,6 +209,9 @@ def test_an_integer_network_has_its_own_width(tmp_path, capsys, digits):
         f"5 bits, {lanes:>2} lanes{shared}" for shared in ("", " shared") for lanes in (1, 2, 4, 8, 16)
     ]
     assert "at 24 MHz" in lines[2]
+    [row] = [line for line in lines if line.endswith("recommended")]
+    name = lines[-1].removeprefix("recommended").partition(":")[0].replace(",", "").split()
+    assert row.replace(",", "").split()[: len(name)] == name
     message = "--weight-bits must be left out for an integer network, which has its own"
     assert run(capsys, model, "--data", digits, "--weight-bits", "8") == (2, "", f"spikewright: error: {message}\n")
 

@@ -1,10 +1,11 @@
 import io
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
 from PIL import Image
 
-from spikewright.report.front import draw_front
+from spikewright.report.front import design_name, draw_front
 
 
 def point(bits, lanes, *, fits=True, front=True, luts=1000, layers="parallel", encoding="auto"):
@@ -23,7 +24,9 @@ def point(bits, lanes, *, fits=True, front=True, luts=1000, layers="parallel", e
 
 
 def report(*points):
-    return {"available": {"luts": 83640, "brams": 208}, "clock_mhz": 80, "points": list(points)}
+    return {
+        "available": {"luts": 83640, "brams": 208}, "clock_mhz": 80, "points": list(points), "recommended": points[-1],
+    }  # fmt: skip
 
 
 def texts(svg):
@@ -57,7 +60,7 @@ def test_the_same_report_gives_the_same_bytes():
 
 def test_shared_lanes_are_a_line_of_their_own():
     points = [point(8, 1), point(8, 1, layers="shared"), point(6, 1)]
-    labels = [text for text in texts(draw_front(report(*points)).svg) if text and "bits" in text]
+    labels = [text for text in texts(draw_front(report(*points)).svg) if text and "bits (" in text]
     assert labels == ["8 bits (80.0 %)", "8 bits (80.0 %), shared", "6 bits (60.0 %)"]
 
 
@@ -66,3 +69,31 @@ def test_designs_of_other_encodings_have_no_number():
     assert found.count("64") == 2
     assert "another encoding" in found
     assert "another encoding" not in texts(draw_front(report(point(8, 64))).svg)
+
+
+def test_numbers_beside_points_cover_nothing():
+    points = [point(8, lanes, luts=1000 + step) for lanes in (16, 32) for step in range(12)]
+    svg = draw_front(report(*points)).svg
+    places = {
+        (round(float(x)), round(float(y)))
+        for x, y, lanes in re.findall(r'<text[^>]*?x="([\d.]+)" y="([\d.]+)"[^>]*>(\d+)<', svg)
+        if lanes in ("16", "32")
+    }
+    assert 0 < len(places) < len(points)
+    for x, y in places:
+        others = places - {(x, y)}
+        assert not [other for other in others if abs(other[0] - x) < 9 and abs(other[1] - y) < 6]
+
+
+def test_ticks_are_numbers_that_one_reads():
+    points = [{**point(8, lanes), "microseconds": 6400 / lanes} for lanes in (1, 64)]
+    found = texts(draw_front(report(*points)).svg)
+    assert {"100", "1,000", "20k"} <= set(found)
+
+
+def test_the_recommended_design_is_named():
+    found = texts(draw_front(report(point(8, 4), point(6, 16, layers="shared"))).svg)
+    assert found[-3:] == ["recommended:", "6 bits,", "16 lanes shared"]
+    none = {**report(point(8, 4)), "recommended": None}
+    assert "recommended:" not in texts(draw_front(none).svg)
+    assert design_name(point(4, 2, encoding="bitmap"), pad=2) == "4 bits,  2 lanes, bitmap"

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,22 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     # Shells start jobs in the background with SIGINT ignored, and what ignores it when it starts cannot be interrupted.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+LONGEST = [
+    "sim/test_runner.py", "hw/test_core.py", "boards/flow/test_bitstream.py", "sim/native/test_loop.py",
+    "sim/test_formal.py", "sw/test_killed.py", "sim/test_netlist.py", "test_readme.py", "hw/test_shared.py",
+    "test_read_only.py", "sim/test_mutants.py", "sim/test_runner_loadable.py", "sim/bench/test_layer.py",
+    "sw/sweep/test_run.py", "boards/link/test_core_on_a_line.py", "sim/test_extra_encoding.py",
+    "sim/test_runner_shared.py",
+]  # fmt: skip
+"""Files that take longest go first, so that no worker is left with one of them when all others are through."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    if missing := [str(path) for path in places if not path.is_file()]:
+        raise pytest.UsageError(f"LONGEST names files that are not there: {', '.join(missing)}")
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +34,13 @@ def shared_dir() -> Path:
     if not (root / "data").is_dir():
         pytest.skip(f"needs the development data in {root} (set SPIKEWRIGHT_SHARED)")
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def simulations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is compiled is kept for all tests of a session, those of other workers included, and not for the user."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPIKEWRIGHT_SIMULATIONS", str(folder / "simulations"))
+        yield

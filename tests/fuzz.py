@@ -95,8 +95,8 @@ def main() -> int:
     until = begin + 60 * args.minutes
     cores, networks, failures = 0, 0, []
     with tempfile.TemporaryDirectory(prefix="spikewright-fuzz-") as name:
-        # Verilator's own objects are compiled once, by the first example, for all.
-        os.environ.setdefault("SPIKEWRIGHT_VERILATOR_CACHE", str(Path(name, "verilator")))
+        # Verilator's own objects are compiled once, by the first example, for all; no core is met twice.
+        os.environ.setdefault("SPIKEWRIGHT_SIMULATIONS", str(Path(name, "simulations")))
         os.environ["OMP_NUM_THREADS"] = "1"
         counts = [min(SHARE, args.examples - k) for k in range(0, args.examples, SHARE)]
         with ProcessPoolExecutor(args.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -38,3 +38,4 @@ def test_the_demo_needs_neither_a_home_nor_a_writable_installation(tmp_path: Pat
     simulation = json.loads(done.stdout)["simulation"]
     assert (simulation["samples"], simulation["mismatches"], simulation["cycle_mismatches"]) == (5, 0, 0)
     assert list(tmp_path.glob("spikewright-*/spikewright/numba/*/*.nbc")), "what is compiled is kept"
+    assert list(tmp_path.glob("spikewright-*/spikewright/simulations/*")), "the simulation too"

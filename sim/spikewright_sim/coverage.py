@@ -15,7 +15,7 @@ from spikewright.build.generate import build, open_build
 from spikewright.contract.names import CORE_NAME
 from spikewright.integer.file import save_model
 from spikewright.support.streams import exit_with
-from spikewright_sim.core.toolchain import compile_model
+from spikewright_sim.core.toolchain import Program, compile_model
 from spikewright_sim.core.traces import header
 from spikewright_sim.mutants import MAIN, small_network, stimulus
 
@@ -67,11 +67,10 @@ def measure(seeds: range, lanes: tuple[int, ...], folder: Path) -> Coverage:
             save_model(work / "model.safetensors", network)
             build(work / "model.safetensors", work / "build", lanes=number)
             manifest, core = open_build(work / "build")
-            (work / "model").mkdir()
-            (work / "model" / "layers.h").write_text(header(core))
             executable = compile_model(
-                [work / "build" / f"{CORE_NAME}.v"], CORE_NAME, work / "model", main=MAIN, vpi=False,
-                arguments=("--coverage-line", "--coverage-toggle", "-CFLAGS", "-DCOVERAGE -O1"),
+                [work / "build" / f"{CORE_NAME}.v"], CORE_NAME, work / "model",
+                Program(MAIN, {"layers.h": header(core)}, ("COVERAGE",), coverage=True),
+                arguments=["--coverage-line", "--coverage-toggle"],
             )  # fmt: skip
             (work / "build" / "stimulus").write_bytes(stimulus(network, manifest["stream"], seed))
             subprocess.run([str(executable), "stimulus", "0"], cwd=work / "build", check=True, capture_output=True)

@@ -29,7 +29,7 @@ from spikewright.integer.file import save_model
 from spikewright.support.environment import tool_environment
 from spikewright.support.streams import exit_with
 from spikewright_sim.core.dut import beats
-from spikewright_sim.core.toolchain import compile_model, run_logged
+from spikewright_sim.core.toolchain import Program, compile_model, run_logged
 from spikewright_sim.core.traces import header
 
 MAIN = Path(__file__).parent / "native" / "play.cpp"
@@ -163,12 +163,11 @@ def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Muta
     build(folder / "model.safetensors", folder / "build", lanes=lanes)
     manifest, core = open_build(folder / "build")
     changes = _mutate(folder / "build", count, seed)
-    (folder / "model").mkdir()
-    (folder / "model" / "layers.h").write_text(header(core))
     executable = compile_model(
-        [folder / "build" / "mutated.v"], CORE_NAME, folder / "model", main=MAIN, vpi=False,
+        [folder / "build" / "mutated.v"], CORE_NAME, folder / "model",
+        Program(MAIN, {"layers.h": header(core)}, ("MUTANTS",)),
         ports=("clk", "rst", "*axis*", "trace*", "mutsel"),
-        arguments=("--no-assert", "-CFLAGS", "-DMUTANTS -O1"),
+        arguments=["--no-assert"],
     )  # fmt: skip
     (folder / "stimulus").write_bytes(stimulus(network, manifest["stream"]))
     command = [str(executable), str(folder / "stimulus"), str(len(changes))]

@@ -17,11 +17,13 @@ from spikewright.contract.integers import check_labels, check_samples
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork, Trace
 from spikewright_sim.bench.runner import Stimulus, record
-from spikewright_sim.core.dut import Dut, Engine, Progress
+from spikewright_sim.core.dut import NETLIST, Dut, Engine, Progress
 from spikewright_sim.core.scoreboard import Report, compare
 from spikewright_sim.native import loop as native
 from spikewright_sim.testset import Found, TestSet
 
+OPTIMIZED_FROM = 30_000
+"""Time steps, of all samples, from which on an optimized loop saves more time than its compilation costs."""
 BEHIND_EACH_OTHER = 3
 """Samples that the native loop also runs back to back, and with pauses."""
 
@@ -102,10 +104,12 @@ def simulate(
     waveform.unlink(missing_ok=True)
     found: Iterable[Found]
     if engine == "native":
-        dut.compiled(engine, progress)  # once, before the work is shared out
+        steps = (repeat + 1 if repeat > 1 else 1) * samples * dut.core.network.timesteps
+        quick = steps < OPTIMIZED_FROM or (dut.build_dir / NETLIST).is_file()
+        dut.compiled(engine, progress, quick=quick)  # once, before the work is shared out
         dut = replace(dut, build_dir=dut.build_dir.resolve())
         test_set = TestSet(dut.build_dir, counts, partial(_runs, repeat), waveform, bar)
-        part = partial(_native, dut, seed, repeat)
+        part = partial(_native, dut, seed, repeat, quick)
         found = (
             test_set.here(partial(part, progress=progress))
             if scheduler is None
@@ -167,6 +171,7 @@ def _native(
     dut: Dut,
     seed: int,
     repeat: int,
+    quick: bool,
     counts: npt.NDArray[np.integer],
     begin: int,
     *,
@@ -178,7 +183,7 @@ def _native(
     values = counts.astype(np.int64)
     trace = IntegerNetwork(dut.core.network).run(torch.from_numpy(values))
     job = native.Job(dut, values, trace)
-    executable = dut.compiled("native", progress)
+    executable = dut.compiled("native", progress, quick=quick)
     wave = None
     if waveform is not None:
         wave = native.Wave(waveform, lambda: dut.compiled("native", progress, waves=True))

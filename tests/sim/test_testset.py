@@ -75,7 +75,7 @@ def test_a_difference_on_a_cluster_is_described_as_here(small: Made, scheduler: 
     lines = image.read_text().splitlines()
     lines[1] = f"{int(lines[1], 16) ^ 8:0{len(lines[1])}x}"
     image.write_text("\n".join(lines) + "\n")
-    part = partial(_native, Dut.open(copied), 0, 1)
+    part = partial(_native, Dut.open(copied), 0, 1, True)
     here, _ = part(small[1][:2], 0)
     assert re.match(r"sample [01], layer 1, step \d+, neuron \d+ membrane: expected -?\d+, got ", here.details[0])
     with connect(scheduler, "a test") as client:

@@ -158,10 +158,11 @@ def run(command, log, env, what, cwd, design=None):
         (cwd / "netlist.v").write_text("cells")
         (cwd / "stat.json").write_text('{{"design": {{"num_cells_by_type": {{"LUT4": 7}}}}}}')
         (cwd / "spikewright_core.v").write_text("module spikewright_core;")
-    elif what == "compiling the simulation":
+    elif what == "linking the simulation":
         (log.parent / "spikewright_core").write_text(LOOP)
         (log.parent / "spikewright_core").chmod(0o755)
 netlist.run_logged = toolchain.run_logged = run
+toolchain.run_steps = lambda steps, env, folder: None
 """
 
 
@@ -177,7 +178,7 @@ from pathlib import Path
 from spikewright.build.generate import open_build
 build, whole = Path({str(build)!r}), Path({str(whole)!r})
 open_build(build)
-names = ("netlist-ecp5", "netlist-ecp5/simulation-native")
+names = ("netlist-ecp5", "netlist-ecp5/simulation-native-quick")
 if killed == -1:
     shutil.copytree(build, whole)
 for name in names:

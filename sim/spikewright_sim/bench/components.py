@@ -17,7 +17,7 @@ from spikewright.contract.errors import CheckFailed
 from spikewright.support.environment import amaranth_environment
 from spikewright_hw.verilog import Images
 from spikewright_sim.bench.runner import run_bench
-from spikewright_sim.core.toolchain import cocotb_main, compile_model
+from spikewright_sim.core.toolchain import Program, cocotb_main, compile_model
 
 TOP = "components"
 
@@ -83,7 +83,7 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
     import spikewright_hw.verilog
 
     text, _ = _convert(components, folder)
-    main, ldflags = cocotb_main()
+    main, libraries = cocotb_main()
     source = folder / f"{TOP}.v"
     parts = [Path(spikewright_hw.verilog.__file__).with_name(f"spikewright_{part}.v") for part in ("reset", "rom")]
     source.write_text(text)
@@ -91,9 +91,9 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
         [source, *parts],
         TOP,
         folder / "model",
-        main=main,
-        ldflags=ldflags,
+        Program(main, libraries=libraries, vpi=True),
         ports=("*",),
+        quick=True,
     )
     return Compiled(executable, text)
 

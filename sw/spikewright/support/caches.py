@@ -42,7 +42,7 @@ def bases() -> Iterator[Path]:
         if (folder := Path(tempfile.gettempdir())) != Path.cwd():
             temporary.insert(0, folder)
     for folder in temporary:
-        if _is_private(base := folder / f"spikewright-{os.getuid()}"):
+        if is_private(base := folder / f"spikewright-{os.getuid()}"):
             yield base
 
 
@@ -54,6 +54,27 @@ def cache_base(*tools: str) -> Path | None:
 def cache_folder(name: str) -> Path | None:
     """Folder for a cache of ours, or None where nothing can be kept."""
     return next((folder for base in bases() if _usable(folder := base / "spikewright" / name, ROOM)), None)
+
+
+def private_folder(name: str) -> Path | None:
+    """Folder for a cache of programs of ours, which only this user can write; None where nothing can be kept."""
+    for base in bases():
+        folder = base / "spikewright" / name
+        with suppress(OSError):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if is_private(folder) and _usable(folder, ROOM):
+                return folder
+    return None
+
+
+def is_private(base: Path) -> bool:
+    """Whether a folder, made if missing, is for this user alone to write: caches are code."""
+    try:
+        base.mkdir(mode=0o700, exist_ok=True)
+        found = base.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 @contextmanager
@@ -99,16 +120,6 @@ def _of_user() -> Path | None:
         return named
     home = Path.home()
     return home / ".cache" if home.is_absolute() and home.is_dir() else None
-
-
-def _is_private(base: Path) -> bool:
-    """Whether a folder, made if missing, is this user's alone. Caches are code, which nobody else shall put there."""
-    try:
-        base.mkdir(mode=0o700, exist_ok=True)
-        found = base.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
 def _usable(folder: Path, room: int) -> bool:

@@ -54,6 +54,42 @@ def locked(folder: Path | str, doing: str) -> Iterator[None]:
                 path.rmdir()
 
 
+@contextmanager
+def in_turn(file: Path) -> Iterator[None]:
+    """Wait until no other process or thread is in a block with the same lock file, which is gone afterwards.
+
+    Where there are no locks, or the file cannot be written, nobody waits: what the block does has to be right anyway.
+    """
+    lock = _wait_for(file)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            with lock, suppress(OSError):
+                file.unlink()
+
+
+def _wait_for(file: Path) -> BinaryIO | None:
+    while True:
+        try:
+            lock = file.open("ab")
+        except OSError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(lock.fileno()), file.stat()):
+                return lock
+        except FileNotFoundError:  # who had it has just removed it
+            pass
+        except OSError:
+            lock.close()
+            return None
+        except BaseException:
+            lock.close()
+            raise
+        lock.close()
+
+
 def _take(folder: Path, doing: str) -> BinaryIO:
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:

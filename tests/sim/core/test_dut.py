@@ -1,5 +1,6 @@
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -91,11 +92,11 @@ def test_a_read_only_build_folder_is_simulated_elsewhere(
     executable = dut.compiled("native", told.append, quick=True)
     assert executable.is_file()
     assert executable.is_relative_to(tmp_path / "cache")
-    assert dut.compiled("native", told.append) == executable
+    assert dut.compiled("native", told.append, quick=True) == executable
     assert told == ["compiling the Verilog with Verilator, for native"]
     assert sorted(build_dir.rglob("*")) == files
     shutil.copytree(executable.parent, build_dir / executable.parent.name)
-    assert dut.compiled("native", told.append) == build_dir / executable.parent.name / executable.name
+    assert dut.compiled("native", told.append, quick=True) == build_dir / executable.parent.name / executable.name
 
 
 def test_trouble_of_the_compiler_is_not_blamed_on_the_core(
@@ -104,10 +105,31 @@ def test_trouble_of_the_compiler_is_not_blamed_on_the_core(
     (tmp_path / "g++").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "g++").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.delenv("SPIKEWRIGHT_VERILATOR_CACHE")
     with pytest.raises(ToolTrouble, match=r"^compiling Verilator's own objects must work, not fail with status 1: it "):
         Dut.open(made / "fixed").compiled("native", quiet, quick=True)
     assert not list((made / "fixed").glob("*simulation*"))
+
+
+def test_an_optimized_simulation_is_for_few_samples_too(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "fixed", tmp_path / "build")
+    told: list[str] = []
+    dut = Dut.open(tmp_path / "build")
+    quick = dut.compiled("native", told.append, quick=True)
+    optimized = dut.compiled("native", told.append)
+    assert quick.stat().st_size > optimized.stat().st_size
+    assert dut.compiled("native", told.append, quick=True) == optimized
+    assert len(told) == 2
+    assert sorted(file.name for file in optimized.parent.iterdir()) == ["manifest.json", "spikewright_core"]
+
+
+def test_of_two_at_once_one_compiles(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "fixed", tmp_path / "build")
+    told: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(Dut.open(tmp_path / "build").compiled, "native", told.append, quick=True) for _ in "1234"]
+    assert {future.result() for future in found} == {tmp_path / "build/simulation-native-quick/spikewright_core"}
+    assert told == ["compiling the Verilog with Verilator, for native"]
+    assert not list((tmp_path / "build").glob(".*"))
 
 
 def test_missing_compiler_is_named(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,5 +137,5 @@ def test_missing_compiler_is_named(made: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(InputError) as error:
         Dut.open(made / "fixed").compiled("native", quiet)
-    assert str(error.value) == f"perl must be installed to compile a simulation: not found in PATH={tmp_path / 'bin'}"
+    assert str(error.value) == f"g++ must be installed to compile a simulation: not found in PATH={tmp_path / 'bin'}"
     assert not list((made / "fixed").glob("*simulation*"))

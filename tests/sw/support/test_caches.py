@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from spikewright.support import caches
-from spikewright.support.caches import bases, cache_base, cache_folder, place_beside, temporary_folder, writable
+from spikewright.support.caches import (
+    bases,
+    cache_base,
+    cache_folder,
+    place_beside,
+    private_folder,
+    temporary_folder,
+    writable,
+)
 
 NOWHERE = "/proc/nope"
 """Nobody makes it, not even root."""
@@ -106,3 +114,11 @@ def test_a_temporary_folder_is_beside_the_work_where_there_is_no_other(
     with temporary_folder(tmp_path / "home") as folder:
         assert folder.parent == tmp_path / "home"
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_folder_for_programs_is_the_users_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / ".cache" / "spikewright" / "x"
+    assert private_folder("x") == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o775)
+    assert private_folder("x") == tmp_path / "tmp" / MINE / "spikewright" / "x"

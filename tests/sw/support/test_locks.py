@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spikewright.contract.errors import InputError
-from spikewright.support.locks import LOCK, locked
+from spikewright.support.locks import LOCK, in_turn, locked
 
 
 def refused(folder: Path) -> str:
@@ -94,3 +94,32 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path: Path, monkeypatc
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refused(tmp_path / "file") == f"cannot write {tmp_path / 'file'}: File exists"
+
+
+def test_in_turn_the_second_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = most = entered = 0
+
+    def work() -> None:
+        nonlocal inside, most, entered
+        for _ in range(50):
+            with in_turn(tmp_path / "lock"):
+                inside += 1
+                entered += 1
+                most = max(most, inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (entered, most) == (200, 1)
+    assert list(tmp_path.iterdir()) == []
+
+    def no_locks(file: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    for file in (tmp_path / "lock", Path("/proc/nope/lock")):
+        with in_turn(file), in_turn(file):
+            pass

@@ -9,7 +9,7 @@ demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
 
 test: $(STAMP)
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --durations 10 tests
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 tests
 
 lint: $(STAMP)
 	@$(VENV)/bin/ruff check
@@ -35,7 +35,7 @@ mutants-python: $(STAMP)
 # Coverage of the Verilog, then of the Python by the whole test suite: slow.
 coverage: $(STAMP)
 	@$(VENV)/bin/python -m spikewright_sim.coverage
-	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --cov --cov-report term:skip-covered tests
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report term:skip-covered tests
 
 # The site, in site/; warnings are errors. Its tools come into .venv the first time.
 docs: $(VENV)/.docs
@@ -72,7 +72,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "spikewright: needs $(PYTHON): install Python 3.11 or newer, or name it: make PYTHON=..." >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("spikewright: needs Python 3.11 or newer, not %d.%d; name another: make PYTHON=..." % v[:2])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "spikewright: needs Python's venv module: install python3-venv" >&2; exit 2; }
-	@for tool in g++ perl; do command -v $$tool >/dev/null || { echo "spikewright: needs $$tool, which is not on PATH: install it with the packages of your system" >&2; exit 2; }; done
+	@command -v g++ >/dev/null || { echo "spikewright: needs g++, which is not on PATH: install it with the packages of your system" >&2; exit 2; }
 	@echo "spikewright: installing into $(VENV); a few minutes, once" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

@@ -14,7 +14,9 @@ module spikewright_rom #(
     reg [WIDTH-1:0] words [0:DEPTH-1];
     // Without an image there is no file to read: some tools elaborate the module with its default parameters too.
     generate
-        if (IMAGE != "") initial $readmemh({IMAGES, IMAGE}, words);
+        if (IMAGE != "") begin : contents
+            initial $readmemh({IMAGES, IMAGE}, words);
+        end
     endgenerate
     always @(posedge clk) if (en) data <= words[addr];
 endmodule

@@ -82,3 +82,30 @@ def test_parameters_are_counted() -> None:
     function = ast.parse("def f(self, a, /, b, c=1, *rest, d, e=2, **others): ...").body[0]
     assert isinstance(function, ast.FunctionDef)
     assert parameters(function.args) == 5
+
+
+def test_functions_stay_readable() -> None:
+    long = {
+        f"{path.relative_to(ROOT)}: {node.name}": lines
+        for path in tracked()
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := length(node)) > 80
+    }
+    assert not long
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring, and without decorators."""
+    assert function.end_lineno is not None
+    lines = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None and first.end_lineno is not None:
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+def test_lines_of_a_function_are_counted() -> None:
+    function = ast.parse('@once\ndef f():\n    """One.\n\n    Two.\n    """\n    a = 1\n    return a\n').body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert length(function) == 3

@@ -163,97 +163,90 @@ def _describe_points(panels: Sequence[Panel], axis: Axis) -> str:
     return f"Accuracy against {axis.label}. " + " ".join(sentences)
 
 
+_MEANS = "Mean and standard deviation over the seeds."
+_SPARSITY = Axis(
+    "accuracy_sparsity",
+    "Accuracy against sparsity",
+    f"{_MEANS} The axis is logarithmic in the weights that are left, which is what hardware pays for.",
+    "Zero weights (%)",
+    "sparsity",
+    "zeros",
+    lambda run: run.best.sparsity if run.best else 0.0,
+)
+
+
 def against_cost(
     groups: Sequence[Group], costs: Mapping[str, Cost], weight_bits: int, lanes: int, counted: bool
 ) -> list[Figure]:
     """Accuracy against sparsity, operations and bits; against firing rate and delay where runs vary them."""
-    means = "Mean and standard deviation over the seeds."
+    measured = [group for group in groups if all(run.name in costs for run in group.finished)]
+    any_measured = any(group.finished for group in measured)
+    # Axis, the groups that have it, and whether each line is of one base.
+    axes: list[tuple[Axis, Sequence[Group], bool]] = [(_SPARSITY, groups, False)]
+    if any_measured:
+        axes.append((_operations(costs, weight_bits, counted), measured, False))
+        axes.append((_bits(costs, weight_bits, lanes), measured, False))
+    if _varies(groups, "rate_penalty"):
+        axes.append((_rate(), groups, True))
+    if _varies(groups, "max_delay") and any_measured:
+        axes.append((_delay(costs), measured, True))
+    figures = (against(axis, members, by_base) for axis, members, by_base in axes)
+    return [figure for figure in figures if figure is not None]
+
+
+def _operations(costs: Mapping[str, Cost], weight_bits: int, counted: bool) -> Axis:
     how = (
         "Operations are counted event by event in the integer network on samples of the validation part"
         if counted
         else "Operations are those of spikes, estimated from the mean firing rate of each layer; those of input events "
         "need the recordings (--data)"
     )
-    axes = [
-        (
-            Axis(
-                "accuracy_sparsity",
-                "Accuracy against sparsity",
-                f"{means} The axis is logarithmic in the weights that are left, which is what hardware pays for.",
-                "Zero weights (%)",
-                "sparsity",
-                "zeros",
-                lambda run: run.best.sparsity if run.best else 0.0,
-            ),
-            False,
-        )
-    ]
-    measured = [group for group in groups if all(run.name in costs for run in group.finished)]
-    if any(group.finished for group in measured):
-        axes += [
-            (
-                Axis(
-                    "accuracy_operations",
-                    "Accuracy against synaptic operations",
-                    f"{means} {how}; {weight_bits}-bit weights.",
-                    "Synaptic operations per inference" + ("" if counted else " (spikes only)"),
-                    "operations",
-                    "log",
-                    lambda run: costs[run.name].operations,
-                ),
-                False,
-            ),
-            (
-                Axis(
-                    "accuracy_bits",
-                    "Accuracy against stored bits",
-                    f"{means} Row pointers and synapses of the network, quantized to {weight_bits}-bit weights and "
-                    f"packed for {lanes} lanes.",
-                    "Synapse and row memory (kbit)",
-                    "kbit",
-                    "log",
-                    lambda run: costs[run.name].bits / 1000,
-                ),
-                False,
-            ),
-        ]
-    if _varies(groups, "rate_penalty"):
-        axes.append(
-            (
-                Axis(
-                    "accuracy_rate",
-                    "Accuracy against firing rate",
-                    f"{means} Each line varies rate_penalty.",
-                    "Mean firing rate (spikes per neuron and step)",
-                    "firing_rate",
-                    "linear",
-                    firing_rate,
-                ),
-                True,
-            )
-        )
-    if _varies(groups, "max_delay") and any(group.finished for group in measured):
-        axes.append(
-            (
-                Axis(
-                    "accuracy_delay",
-                    "Accuracy against the longest delay",
-                    f"{means} The longest delay that was learned; each line varies max_delay.",
-                    "Longest delay (steps)",
-                    "longest_delay",
-                    "linear",
-                    lambda run: costs[run.name].delay,
-                ),
-                True,
-            )
-        )
-    figures = []
-    for axis, by_base in axes:
-        needs = axis.name in ("accuracy_operations", "accuracy_bits", "accuracy_delay")
-        figure = against(axis, measured if needs else groups, by_base)
-        if figure is not None:
-            figures.append(figure)
-    return figures
+    return Axis(
+        "accuracy_operations",
+        "Accuracy against synaptic operations",
+        f"{_MEANS} {how}; {weight_bits}-bit weights.",
+        "Synaptic operations per inference" + ("" if counted else " (spikes only)"),
+        "operations",
+        "log",
+        lambda run: costs[run.name].operations,
+    )
+
+
+def _bits(costs: Mapping[str, Cost], weight_bits: int, lanes: int) -> Axis:
+    return Axis(
+        "accuracy_bits",
+        "Accuracy against stored bits",
+        f"{_MEANS} Row pointers and synapses of the network, quantized to {weight_bits}-bit weights and "
+        f"packed for {lanes} lanes.",
+        "Synapse and row memory (kbit)",
+        "kbit",
+        "log",
+        lambda run: costs[run.name].bits / 1000,
+    )
+
+
+def _rate() -> Axis:
+    return Axis(
+        "accuracy_rate",
+        "Accuracy against firing rate",
+        f"{_MEANS} Each line varies rate_penalty.",
+        "Mean firing rate (spikes per neuron and step)",
+        "firing_rate",
+        "linear",
+        firing_rate,
+    )
+
+
+def _delay(costs: Mapping[str, Cost]) -> Axis:
+    return Axis(
+        "accuracy_delay",
+        "Accuracy against the longest delay",
+        f"{_MEANS} The longest delay that was learned; each line varies max_delay.",
+        "Longest delay (steps)",
+        "longest_delay",
+        "linear",
+        lambda run: costs[run.name].delay,
+    )
 
 
 def firing_rate(run: Run) -> float:

@@ -1,8 +1,12 @@
 """Style of the whole repository: lint, types, and nothing of the machine it was written on."""
 
 import ast
+import io
+import keyword
 import subprocess
 import sys
+import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,6 +49,12 @@ def test_no_machine_paths() -> None:
     assert not found
 
 
+@cache
+def parsed() -> dict[Path, ast.Module]:
+    """All Python of the repository."""
+    return {path: ast.parse(path.read_text()) for path in tracked() if path.suffix == ".py"}
+
+
 def test_files_stay_readable() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
@@ -84,12 +94,59 @@ def test_parameters_are_counted() -> None:
     assert parameters(function.args) == 5
 
 
+SAME = 12
+"""Lines of one shape in a row that no two functions of the product share."""
+
+
+def test_nothing_is_written_twice() -> None:
+    places: dict[tuple[str, ...], list[str]] = {}
+    for path, tree in parsed().items():
+        name = path.relative_to(ROOT)
+        if name.parts[0] in ("sw", "hw", "sim", "boards", "bench"):
+            lines = shapes(path.read_text(), tree)
+            for start in range(len(lines) - SAME + 1):
+                shape = tuple(text for _, text in lines[start : start + SAME])
+                places.setdefault(shape, []).append(f"{name}:{lines[start][0]}")
+    assert len(places) > 1000
+    assert [where for where in places.values() if len(where) > 1] == []
+
+
+def shapes(source: str, tree: ast.Module) -> list[tuple[int, str]]:
+    """Number and shape of every line of code within functions: names and constants are alike, comments do not count."""
+    inside: set[int] = set()
+    outside: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside.update(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+        elif isinstance(node, ast.Import | ast.ImportFrom) or (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        ):
+            outside.update(range(node.lineno, (node.end_lineno or 0) + 1))
+    lines: dict[int, list[str]] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        text = {tokenize.NUMBER: "1", tokenize.STRING: "1", tokenize.OP: token.string}.get(token.type)
+        if token.type == tokenize.NAME:
+            text = token.string if keyword.iskeyword(token.string) else "a"
+        if text is not None:
+            lines.setdefault(token.start[0], []).append(text)
+    return [
+        (number, " ".join(line))
+        for number, line in sorted(lines.items())
+        # Brackets and constants alone, as the lines of a text, are no code.
+        if number in inside - outside and any(text.isalpha() for text in line)
+    ]
+
+
+def test_shapes_are_found() -> None:
+    source = 'import a\n\ndef f(b):\n    """c"""\n    d = b + 1  # e\n    return g(\n        "h",\n    )\n'
+    assert shapes(source, ast.parse(source)) == [(5, "a = a + 1"), (6, "return a (")]
+
+
 def test_functions_stay_readable() -> None:
     long = {
         f"{path.relative_to(ROOT)}: {node.name}": lines
-        for path in tracked()
-        if path.suffix == ".py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path, tree in parsed().items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := length(node)) > 80
     }
     assert not long

@@ -188,6 +188,20 @@ def add_data(parser: Parser, *, default: str | None = None) -> None:
     )
 
 
+def add_training(parser: Parser, out: str, *, help: str) -> None:
+    """What is trained, CONFIG, on which data, and the folder `--out` of the result, which is called `out`."""
+    parser.add_argument("config", metavar="CONFIG", help="TOML file, or name of a shipped configuration")
+    add_data(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar=out, help=help)
+
+
+def add_settings(parser: Parser, *, help: str) -> None:
+    """`--set key=value`, as often as one likes."""
+    parser.add_argument(
+        "--set", type=assignment, action="append", default=[], dest="settings", metavar="key=value", help=help
+    )
+
+
 class _Boards:
     """Names of all boards, looked for no sooner than they are needed: most commands know nothing of boards."""
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, assignment, integer, percent
+from spikewright.cli.base import (
+    Outcome,
+    Parser,
+    Subparsers,
+    add_command,
+    add_settings,
+    add_training,
+    assignment,
+    integer,
+    percent,
+)
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -23,9 +32,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         example="spikewright sweep shd --data digits --out runs --lambdas 0.01,0.1,1 --seeds 0,1,2",
         resumable=True,
     )
-    parser.add_argument("config", metavar="CONFIG", help="TOML file, or name of a shipped configuration")
-    add_data(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="RUNS", help="folder of all trainings")
+    add_training(parser, "RUNS", help="folder of all trainings")
     lists: tuple[tuple[str, Callable[[str], Any], str], ...] = (
         ("lambdas", _number, "fixed lambdas (no target sparsity)"),
         ("sparsities", _number, "shares of zero weights that lambda is steered to"),
@@ -43,15 +50,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         metavar="key=a,b,...",
         help="another setting of the grid, such as rate_penalty=0,1; may be repeated",
     )
-    parser.add_argument(
-        "--set",
-        type=assignment,
-        action="append",
-        default=[],
-        dest="settings",
-        metavar="key=value",
-        help="change a setting of CONFIG for all; may be repeated",
-    )
+    add_settings(parser, help="change a setting of CONFIG for all; may be repeated")
     parser.add_argument("--jobs", type=integer(1), metavar="N", help="trainings at a time (default: one per core)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="train on the Dask cluster of this scheduler")
     parser.add_argument(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, assignment
+from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_settings, add_training
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -21,18 +20,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
         example="spikewright train shd --data digits --out runs/first --set epochs=20",
         resumable=True,
     )
-    parser.add_argument("config", metavar="CONFIG", help="TOML file, or name of a shipped configuration")
-    add_data(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN_DIR", help="folder of this training")
-    parser.add_argument(
-        "--set",
-        type=assignment,
-        action="append",
-        default=[],
-        dest="settings",
-        metavar="key=value",
-        help="change a setting of CONFIG; may be repeated",
-    )
+    add_training(parser, "RUN_DIR", help="folder of this training")
+    add_settings(parser, help="change a setting of CONFIG; may be repeated")
     parser.add_argument(
         "--device",
         choices=("cpu", "cuda", "auto"),

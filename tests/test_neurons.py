@@ -14,6 +14,7 @@ from spikewright_hw.neuron import NeuronLogic
 from test_rooms import SOURCES
 
 OPTIONS = {value for neuron in all_neurons() for value in neuron.as_dict().values() if isinstance(value, str)}
+OPTIONS.remove("none")  # which means something else elsewhere
 
 
 def asks(source: str) -> list[int]:
@@ -77,3 +78,6 @@ def test_ranges_are_those_of_all_membranes_within_them(neuron: Neuron) -> None:
         assert (bounds.after_low[k], bounds.after_high[k]) == (min(0, left.min()), max(0, left.max()))
         assert (bounds.state_low[k], bounds.state_high[k]) == (min(0, u[0]), max(0, u[-1]))
         assert bounds.compared[k] == u[-1]
+        carried = low[k] + neuron.carried(left, fired, threshold[k], spec.decay)
+        assert bounds.start_low[k] == min(low[k], carried.min())
+        assert bounds.start_high[k] == max(low[k], carried.max())

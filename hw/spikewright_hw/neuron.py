@@ -38,6 +38,10 @@ class NeuronLogic(ABC):
         """What is left of a membrane that did not fire; `u` itself where nothing becomes of it."""
         return u
 
+    def added(self, spike: Any, threshold: Any, bias: Any) -> Any:
+        """What is added to the leak: `bias`, less what a spike takes away so late; `spike` is 0 as a sample ends."""
+        return bias
+
 
 class _Integrator(NeuronLogic):
     def fires(self, u: Any, threshold: Any) -> Any:

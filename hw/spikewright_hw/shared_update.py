@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -107,11 +107,15 @@ class SharedUpdate(wiring.Component):
 
         # Compare, fire and reset; read the score.
         fires = Signal()
-        bias = Signal(self._neuron["bias"].shape)
         rules = [neuron_logic(spec.neuron) for spec in self._specs[:-1]] or [INTEGRATOR]
         fired = of_layer(layers[2], rules, lambda rule: rule.fires(state, neuron.threshold))
         after_spike = of_layer(layers[2], rules, lambda rule: rule.after_spike(state, neuron.threshold))
         at_rest = of_layer(layers[2], [*rules, INTEGRATOR], lambda rule: rule.at_rest(state, neuron.threshold))
+        stored = neuron.bias  # one object, so that rules are seen to add the same
+        added = Value.cast(
+            of_layer(layers[2], rules, lambda rule: rule.added(fires & ~lasts[2], neuron.threshold, stored))
+        )
+        bias = Signal(added.shape())
         m.d.comb += [
             fires.eq((layers[2] != readout) & fired),
             scores.read_en.eq(1),
@@ -120,7 +124,7 @@ class SharedUpdate(wiring.Component):
         ]
         m.d.sync += [
             self.spike.eq(fires),
-            bias.eq(neuron.bias),
+            bias.eq(added),
             self.v.eq(Mux(fires, after_spike, at_rest)),
         ]
 

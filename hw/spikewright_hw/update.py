@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -100,14 +100,15 @@ class NeuronUpdate(wiring.Component):
 
         # Compare, fire and reset.
         fires = Signal()
-        bias = Signal(self._neuron["bias"].shape)
         logic = neuron_logic(self._spec.neuron)
         after_spike = logic.after_spike(state, neuron.threshold)
         at_rest = logic.at_rest(state, neuron.threshold)
+        added = Value.cast(logic.added(fires & ~lasts[2], neuron.threshold, neuron.bias))
+        bias = Signal(added.shape())
         m.d.comb += fires.eq(logic.fires(state, neuron.threshold))
         m.d.sync += [
             self.spike.eq(fires),
-            bias.eq(neuron.bias),
+            bias.eq(added),
             self.v.eq(Mux(fires, after_spike, at_rest)),
         ]
 

@@ -6,6 +6,7 @@ from test_core import check
 from random_networks import SOFT, TAU_2, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(2, "relative"), (16, "bitmap")])
@@ -15,12 +16,15 @@ def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: st
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(1, "bitmap"), (8, "relative")])
 def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
-    """Each rule holds in its own layer only: leak, reset, widths, fractional bits; the last row of one is alone."""
+    """Each rule holds in its own layer only: leak, comparison, reset, widths, fractional bits.
+
+    The last row of one layer is alone.
+    """
     network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2)
     changes = (
         {"weight_shift": 3},
         {"neuron": SOFT, "decay": Decay(3, 6)},
-        {"decay": Decay(1, 0)},
+        {"neuron": IntegerLIF("late", strict=True), "decay": Decay(1, 0)},
         {"weight_shift": 1},
     )
     layers = tuple(replace(layer, **change) for layer, change in zip(network.layers, changes, strict=True))

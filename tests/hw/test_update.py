@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from component_bench import play
 
-from random_networks import HARD, SOFT, TAU_1_05, TAU_2, random_network
+from random_networks import HARD, TAU_1_05, TAU_2, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.layout import LayerImage
 from spikewright.contract.network import NetworkSpec
-from spikewright.contract.neuron import Neuron
+from spikewright.contract.neuron import Neuron, all_neurons
 from spikewright.layout.pack import pack
 from spikewright_hw.update import NeuronUpdate
 
@@ -73,16 +73,17 @@ def test_end_of_a_sample_sets_the_bias_whatever_was_there() -> None:
         assert [state for *_, state in written] == lane_values(layer, lane)[1]
 
 
-@pytest.mark.parametrize("neuron", [HARD, SOFT])
-def test_fires_at_its_threshold_and_not_below(neuron: Neuron) -> None:
+@pytest.mark.parametrize("neuron", all_neurons(), ids=lambda neuron: neuron.label)
+def test_fires_at_its_threshold_or_above_and_not_below(neuron: Any) -> None:
     layer = image(4, 8, 4, neuron=neuron)
     thresholds, _ = lane_values(layer, 2)
     dut = NeuronUpdate(layer, lane=2, state_bits=BITS, name="layer0")
     for offset in (-1, 0, 1):
         done, _ = sweep(dut, [(row, threshold + offset, 0) for row, threshold in enumerate(thresholds)])
-        assert [spike for _, _, spike, _ in done] == [int(offset >= 0)] * 2
-        kept = [threshold + offset for threshold in thresholds] if offset < 0 else [offset * (neuron == SOFT)] * 2
-        assert [v for *_, v in done] == kept
+        fires = offset > 0 if neuron.strict else offset >= 0
+        assert [spike for _, _, spike, _ in done] == [int(fires)] * 2
+        for threshold, (*_, v) in zip(thresholds, done, strict=True):
+            assert v == {"hard": 0, "soft": offset}.get(neuron.reset * fires, threshold + offset)
 
 
 def test_negative_membranes_leak_towards_minus_infinity() -> None:
@@ -113,12 +114,12 @@ def test_image_has_a_word_per_row_threshold_below_bias() -> None:
     assert dut.rom.words == [t | (b & mask) << bits for t, b in zip(thresholds, biases, strict=True)]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_sweeps_equal_the_equations(seed: int) -> None:
     rng = random.Random(seed)
-    lanes = (1, 2, 4, 8, 16, 4)[seed]
+    lanes = (1, 2, 4, 8, 16, 4, 2, 1)[seed]
     decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0), Decay(15, 4)])
-    neuron = (HARD, SOFT)[seed % 2]
+    neuron: Any = all_neurons()[seed]
     layer = image(seed, rng.randint(lanes, 4 * lanes), lanes, decay=decay, neuron=neuron)
     lane = rng.randrange(layer.lanes)
     thresholds, biases = lane_values(layer, lane)
@@ -126,7 +127,8 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
     reads = [(rng.randrange(layer.rows), rng.randint(-200, 300), last) for _ in range(60)]
     done, written = sweep(NeuronUpdate(layer, lane=lane, state_bits=BITS, name="layer0"), reads)
     for k, (row, state, _) in enumerate(reads):
-        spike = state >= thresholds[row]
-        v = state if not spike else state - thresholds[row] if neuron == SOFT else 0
+        spike = state >= thresholds[row] + neuron.strict
+        v = {"hard": 0, "soft": state - thresholds[row]}.get(neuron.reset * spike, state)
+        late = thresholds[row] * (spike and neuron.reset == "late")
         assert done[k] == (k + 3, row, int(spike), v), f"seed {seed}, read {k}"
-        assert written[k] == (k + 4, row, biases[row] + (0 if last else decay(v))), f"seed {seed}, read {k}"
+        assert written[k] == (k + 4, row, biases[row] + (0 if last else decay(v) - late)), f"seed {seed}, read {k}"

@@ -113,8 +113,10 @@ def test_it_is_trained_and_rounded(clipped: Neuron) -> None:
     assert (trace.membranes[0] == -thresholds).any()
 
 
-def test_it_is_drawn_and_proven_like_the_others(clipped: Neuron, tmp_path: Path) -> None:
-    assert [neuron.label for neuron in all_neurons()] == ["hard reset", "soft reset", "clipped"]
+def test_it_is_drawn_and_proven_like_the_others(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    before = all_neurons()
+    clipped = request.getfixturevalue("clipped")
+    assert all_neurons() == (*before, replace(clipped, floor=1))
     assert prove(Proof("update", lambda: update(clipped), "induction", 6, 10), tmp_path, cover=False).passed
     assert prove(Proof("bounds", lambda: update_bounds(clipped), "induction", 6, 9), tmp_path, cover=False).passed
 

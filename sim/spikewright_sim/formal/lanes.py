@@ -251,7 +251,8 @@ def update(neuron: Neuron) -> Stage:
         stage.claim(dut.spike == fires, "it fires from the threshold on")
         stage.claim(dut.v == v, "what remains of the membrane does not overflow")
     forget = stage.past(dut.last, 4)
-    wanted = Mux(forget, 0, spec.decay(stage.past(v))) + bias
+    carried = neuron.carried(stage.past(v), stage.past(fires), stage.past(threshold), spec.decay)
+    wanted = Mux(forget, 0, carried) + bias
     stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
     with m.If(stage.past(asked)):
         stage.claim(dut.write_row == stage.past(row), "into the row that was read")

@@ -20,6 +20,7 @@ MAX_DELAY = 4095
 """Steps; far beyond what a sample has, so that a damaged file is refused."""
 RATE_UNIT = 1 << 12
 """Rate of an axon that has an event in every step."""
+_Range = tuple[IntArray, IntArray]
 _LIMIT = 1 << 40
 _MEMBRANE_LIMIT = 1 << 46
 """Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
@@ -72,7 +73,7 @@ class LayerSpec(Shown):
 
     A step, in this order: decay, add all weighted events and the bias, compare, emit, reset::
 
-        v = (v * decay.multiplier) >> decay.shift
+        v = neuron.carried(v, s, threshold, decay)                  # (v * decay.multiplier) >> decay.shift
         v = v + bias + sum(weight << weight_shift) * value          # events of the step
         s = v >= neuron.fires_from(threshold)
         v = neuron.after_spike(v, threshold) where s, else neuron.at_rest(v, threshold)
@@ -211,9 +212,9 @@ class LayerSpec(Shown):
     def neuron_bounds(self, timesteps: int) -> NeuronBounds:
         """Interval arithmetic over at most `timesteps` steps from v = 0.
 
-        Decay, sums and what a spike leaves are monotone, so the range of the membrane after a step follows from its
-        range before. It grows from {0} to a fixed point, which a leaky neuron reaches after a few steps; iterating no
-        further than `timesteps` bounds a neuron without leak too.
+        Sums, and what a step leaves of them and carries over, are monotone, so the range of the membrane after a step
+        follows from its range before. It grows from {0} to a fixed point, which a leaky neuron reaches after a few
+        steps; iterating no further than `timesteps` bounds a neuron without leak too.
 
         Raises
         ------
@@ -231,27 +232,36 @@ class LayerSpec(Shown):
             largest = max(-int(state_low.min()), int(state_high.max()))
             if largest >= _MEMBRANE_LIMIT:
                 raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
-            v_low, v_high = self._left(u_low, u_high)
-            after_low, after_high = np.minimum(after_low, v_low), np.maximum(after_high, v_high)
-            next_low, next_high = self.decay(after_low), self.decay(after_high)
+            left, carried = self._left(u_low, u_high)
+            after_low, after_high = np.minimum(after_low, left[0]), np.maximum(after_high, left[1])
+            next_low, next_high = np.minimum(low, carried[0]), np.maximum(high, carried[1])
             if np.array_equal(next_low, low) and np.array_equal(next_high, high):
                 break
             low, high = next_low, next_high
         return NeuronBounds(state_low, state_high, low + self.bias, high + self.bias, after_low, after_high, compared)
 
-    def _left(self, low: IntArray, high: IntArray) -> tuple[IntArray, IntArray]:
-        """Lowest and highest membranes that are left where those of a step end with are within `low` and `high`."""
+    def _left(self, low: IntArray, high: IntArray) -> tuple[_Range, _Range]:
+        """Ranges of what is left, and of what is carried over, where a step ends within `low` and `high`."""
         if self.threshold is None:
-            return low, high
-        first = self.neuron.fires_from(self.threshold)
-        silent = [self.neuron.at_rest(np.minimum(end, first - 1), self.threshold) for end in (low, high)]
-        fired = [self.neuron.after_spike(np.maximum(end, first), self.threshold) for end in (low, high)]
+            return (low, high), (self.decay(low), self.decay(high))
+        neuron, threshold = self.neuron, self.threshold
+        first = neuron.fires_from(threshold)
+        silent = [neuron.at_rest(np.minimum(end, first - 1), threshold) for end in (low, high)]
+        fired = [neuron.after_spike(np.maximum(end, first), threshold) for end in (low, high)]
         # Of a neuron that always fires, what a silent one would keep is nothing that can be; likewise of one that never
         # does.
         always, never = low >= first, high < first
-        return (
-            np.where(always, fired[0], np.where(never, silent[0], np.minimum(silent[0], fired[0]))),
-            np.where(always, fired[1], np.where(never, silent[1], np.maximum(silent[1], fired[1]))),
+
+        def joined(silent: list[IntArray], fired: list[IntArray]) -> _Range:
+            lowest, highest = np.minimum(silent[0], fired[0]), np.maximum(silent[1], fired[1])
+            return (
+                np.where(always, fired[0], np.where(never, silent[0], lowest)),
+                np.where(always, fired[1], np.where(never, silent[1], highest)),
+            )
+
+        return joined(silent, fired), joined(
+            [neuron.carried(v, 0, threshold, self.decay) for v in silent],
+            [neuron.carried(v, 1, threshold, self.decay) for v in fired],
         )
 
 

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from spikewright.contract import found
+from spikewright.contract.decay import Decay
 
 _PACKAGE = "spikewright.contract.neurons"
+OPTIONAL: Mapping[str, Any] = {"optional": True}
+"""Metadata of a field that a description leaves out where it has its default."""
 USUAL = "lif"
 """The neuron of a description that names none."""
 
@@ -22,7 +25,7 @@ class Neuron(ABC):
 
         fired = u >= fires_from(threshold)
         v = after_spike(u, threshold) where fired, else at_rest(u, threshold)
-        carried = decay(v)
+        carried = carried(v, fired, threshold, decay), by default decay(v)
 
     A subclass is a frozen dataclass, the only neuron of its module in `spikewright.contract.neurons`, and the module
     has its name. Its fields decide about the circuit: they are the same for a whole layer, are stored as JSON, and
@@ -31,7 +34,7 @@ class Neuron(ABC):
 
     The methods below are written with `+`, `-`, `*`, `>>` and comparisons alone: the same text computes with NumPy
     arrays, with tensors, and with the signals of a proof. Of two membranes that fire, the higher one must not be left
-    with less by `after_spike`, nor of two others by `at_rest`: so the ends of a range tell the ends of what becomes of
+    with less, nor carry less over, and neither of two others: so the ends of a range tell the ends of what becomes of
     it. With a threshold of 1 a neuron whose `u` is 0 must stay at 0 and silent, as positions without a neuron do.
     """
 
@@ -52,6 +55,10 @@ class Neuron(ABC):
         """What is left of a membrane that did not fire."""
         return u
 
+    def carried(self, v: Any, fired: Any, threshold: Any, decay: Decay) -> Any:
+        """What the next step begins with, but for its bias; `fired` is 0 or 1."""
+        return decay(v)
+
     @classmethod
     def variants(cls) -> Sequence[Neuron]:
         """One of every circuit that there is: all of them are proven, and drawn for random networks."""
@@ -68,8 +75,12 @@ class Neuron(ABC):
         """LUTs for each bit of a membrane, of what is left of it after a step: the leak and the bias excluded."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Name and fields, JSON-ready; the usual neuron goes without its name."""
-        return {**({} if self.name == USUAL else {"neuron": self.name}), **asdict(self)}
+        """Name and fields, JSON-ready; the usual neuron goes without its name, see also `OPTIONAL`."""
+        values = asdict(self)
+        for field in fields(self):
+            if field.metadata == OPTIONAL and values[field.name] == field.default:
+                del values[field.name]
+        return {**({} if self.name == USUAL else {"neuron": self.name}), **values}
 
 
 def neuron_names() -> tuple[str, ...]:
@@ -102,7 +113,8 @@ def neuron_from(values: Mapping[str, Any]) -> Neuron:
         If there is no such neuron, or a field has another value than the neuron allows.
     """
     of = neuron_type(values.get("neuron", USUAL))
-    return of(**{field.name: values[field.name] for field in fields(of)})
+    needed = (field.name for field in fields(of) if field.metadata != OPTIONAL or field.name in values)
+    return of(**{name: values[name] for name in needed})
 
 
 def usual_neuron() -> Neuron:

@@ -194,7 +194,7 @@ def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
     neuron, u = layer.neuron, current.clone()
     for t in range(1, len(u)):
-        u[t] += neuron.decay * neuron.after(u[t - 1], spikes[t - 1])
+        u[t] = neuron.charge(u[t], neuron.after(u[t - 1], spikes[t - 1]), spikes[t - 1])
     return u
 
 

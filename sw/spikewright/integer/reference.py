@@ -82,7 +82,7 @@ class IntegerLayer(nn.Module):
         current = values.to(torch.float64) @ self.weights[:, : spec.inputs].T  # (T, B, N)
         currents = current.to(torch.int64) + self.bias
         spikes = torch.zeros(currents.shape, dtype=torch.bool, device=values.device)
-        v = torch.zeros_like(currents[0]) if steps else currents.sum(dim=0)
+        carried = torch.zeros_like(currents[0]) if steps else currents.sum(dim=0)
         if spec.delays is not None:
             neuron = torch.arange(spec.neurons, device=values.device)
             arriving = torch.zeros(
@@ -90,7 +90,7 @@ class IntegerLayer(nn.Module):
             )
         membranes = currents  # overwritten step by step
         for t in range(steps):
-            v = spec.decay(v) + currents[t]
+            v = carried + currents[t]
             if spec.delays is not None:
                 v += (arriving[t] @ self.weights[:, spec.inputs :].T).to(torch.int64)
             if spec.threshold is not None:
@@ -100,6 +100,9 @@ class IntegerLayer(nn.Module):
                 spikes[t] = fired
                 if spec.delays is not None:
                     arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)
+                carried = spec.neuron.carried(v, fired, self.threshold, spec.decay)
+            else:
+                carried = spec.decay(v)
             membranes[t] = v
         return spikes.transpose(0, 1), membranes.transpose(0, 1)
 

@@ -234,7 +234,7 @@ def check_shape(network: NetworkSpec, like: NetworkSpec) -> None:
 def _wired(layer: LayerSpec) -> dict[str, Any]:
     """What is wired of a layer, but for its sizes."""
     names = ("recurrent", "decay", "weight_bits", "weight_shift", "value_bits")
-    neuron = {} if layer.readout else {"neuron": layer.neuron.name, **layer.neuron.as_dict()}
+    neuron = {} if layer.readout else {"neuron": layer.neuron.name, **asdict(layer.neuron)}
     return {**{name: getattr(layer, name) for name in names}, **neuron}
 
 

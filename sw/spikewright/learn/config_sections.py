@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spikewright.contract import found
+from spikewright.contract.neurons.lif import Reset
 from spikewright.support.checks import require, require_finite
 
 _MOST_WEIGHTS = 1 << 28
@@ -26,8 +27,10 @@ class LayerConfig:
     """Above 0."""
     neuron: str = "lif"
     """What the neurons compute: a module of `spikewright.learn.neurons`."""
-    reset: Literal["hard", "soft"] = "hard"
-    """To 0, or by subtraction of the threshold."""
+    reset: Reset = "hard"
+    """To 0 (hard), by subtraction of the threshold (soft), the same a step later (late), or none."""
+    strict: bool = False
+    """Whether neurons fire only above their threshold, not at it."""
     batch_norm: bool = True
     """Normalize the feed-forward current over steps and samples; folded into the weights when quantized."""
     bias: bool = False

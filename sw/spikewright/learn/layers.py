@@ -152,7 +152,7 @@ class _Neurons(torch.autograd.Function):
                     drive = torch.addmm(drive, weight, arrived)
                 else:
                     drive = torch.addcmul(drive, torch.mm(weight, arrived), drop)
-            torch.add(drive, v, alpha=neuron.decay, out=u[t])
+            neuron.charge(drive, v, spikes[t - 1] if t else None, out=u[t])
             neuron.fires(u[t], out=spikes[t])
             neuron.after(u[t], spikes[t], out=v)
         ctx.neuron = neuron

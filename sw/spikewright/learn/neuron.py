@@ -4,7 +4,7 @@ Each is a module of `spikewright.learn.neurons`. All of them have, with the curr
 step t::
 
     u[t] = v[t-1] * (1 - 1/tau) + I[t]
-    s[t] = u[t] >= threshold
+    s[t] = u[t] >= threshold, or >
     v[t] = what is left of u[t] after s[t]
 
 The input is not scaled by 1/tau. No gradient flows through the reset (the reference networks detach it).
@@ -73,6 +73,13 @@ class Neuron(ABC):
         """Share of the membrane that is left after a step."""
         return 1.0 - 1.0 / self.tau
 
+    def charge(self, current: Tensor, v: Tensor, s: Tensor | None, out: Tensor | None = None) -> Tensor:
+        """Membranes with the current of a step, from what was left of them by the step before and its spikes `s`.
+
+        `s` is None in the first step.
+        """
+        return torch.add(current, v, alpha=self.decay, out=out)
+
     def fires(self, u: Tensor, out: Tensor | None = None) -> Tensor:
         """Whether each membrane fires: 0 or 1 in `out`, else booleans."""
         return torch.ge(u, self.threshold, out=out)
@@ -97,7 +104,9 @@ def neuron_of(layer: LayerConfig, surrogate: Surrogate, alpha: float) -> Neuron:
     return of(**constants, surrogate=surrogate, alpha=alpha)
 
 
-def neuron_step(current: Tensor, v: Tensor, neuron: Neuron) -> tuple[Tensor, Tensor, Tensor]:
+def neuron_step(
+    current: Tensor, v: Tensor, neuron: Neuron, before: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """One step of a neuron.
 
     Parameters
@@ -105,13 +114,15 @@ def neuron_step(current: Tensor, v: Tensor, neuron: Neuron) -> tuple[Tensor, Ten
     current, v : tensors of one shape
         Input current, and the membrane left by the step before.
     neuron : Neuron
+    before : tensor, optional
+        Spikes of the step before.
 
     Returns
     -------
     (u, s, v)
         Membrane before the reset, spikes (0 or 1), membrane after the reset.
     """
-    u = torch.add(current, v, alpha=neuron.decay)
+    u = neuron.charge(current, v, before)
     s = neuron.fires(u).to(u.dtype)
     return u, s, neuron.after(u, s)
 

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from random_networks import SOFT, random_network
+from random_networks import random_network
 from spikewright.contract.errors import InputError
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import is_model, load_info, load_model, save_model
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    spec = random_network(0, recurrent=(True, False), neuron=SOFT, weight_shift=2)
+    spec = random_network(0, recurrent=(True, False), neuron=IntegerLIF("late", strict=True), weight_shift=2)
     save_model(tmp_path / "net.safetensors", spec, {"from": "a test"})
     again = load_model(tmp_path / "net.safetensors")
     assert (again.timesteps, again.readout) == (spec.timesteps, spec.readout)

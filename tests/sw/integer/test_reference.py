@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from random_networks import HARD, SOFT, TAU_2, random_counts, random_network
+from random_networks import TAU_2, random_counts, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
-from spikewright.contract.neuron import Neuron
+from spikewright.contract.neuron import Neuron, all_neurons
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.support.tensors import first_argmax
 
@@ -17,12 +18,17 @@ from spikewright.support.tensors import first_argmax
 def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], list[list[int]]]:
     """One sample (steps, inputs), neuron by neuron with Python's integers: the contract, read aloud."""
     steps = len(values)
+    assert isinstance(spec.neuron, IntegerLIF)
+    reset, strict = spec.neuron.reset, spec.neuron.strict
+    late = reset == "late" and spec.threshold is not None
     v = [0] * spec.neurons
     spikes, membranes = [], []
     for t in range(steps):
         fired = []
         for n in range(spec.neurons):
             u = (v[n] * spec.decay.multiplier) >> spec.decay.shift
+            if late and t:
+                u -= spikes[t - 1][n] * int(spec.threshold[n])
             for i in range(spec.inputs):
                 u += (int(spec.weights[n, i]) << spec.weight_shift) * int(values[t, i])
             if spec.delays is not None:
@@ -31,9 +37,9 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
                     if sent >= 0 and spikes[sent][j]:
                         u += int(spec.weights[n, spec.inputs + j]) << spec.weight_shift
             u += int(spec.bias[n])
-            s = spec.threshold is not None and u >= spec.threshold[n]
-            if s:
-                u = 0 if spec.neuron == HARD else u - int(spec.threshold[n])
+            s = spec.threshold is not None and (u > spec.threshold[n] if strict else u >= spec.threshold[n])
+            if s and reset in ("hard", "soft"):
+                u = 0 if reset == "hard" else u - int(spec.threshold[n])
             v[n] = u
             fired.append(int(s))
         spikes.append(fired)
@@ -41,7 +47,7 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
     return spikes, membranes
 
 
-@pytest.mark.parametrize("neuron", [HARD, SOFT])
+@pytest.mark.parametrize("neuron", all_neurons(), ids=lambda neuron: neuron.label)
 @pytest.mark.parametrize("weight_shift", [0, 3])
 def test_every_step_of_every_neuron_follows_the_contract(neuron: Neuron, weight_shift: int) -> None:
     for seed in range(4):

@@ -52,9 +52,9 @@ def test_weights_are_within_half_a_step_and_zeros_stay(seed, bits, bias):
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("reset", ["hard", "soft", "late", "none"])
 def test_sixteen_bits_reproduce_the_float_network(batch_norm, reset):
-    net = network(batch_norm=batch_norm, bias=not batch_norm, reset=reset)
+    net = network(batch_norm=batch_norm, bias=not batch_norm, reset=reset, strict=batch_norm)
     spec = quantize(net, weight_bits=16, weight_shift=8)
     values = counts()
     expected, found = net.run(values), IntegerNetwork(spec).run(values)

@@ -10,6 +10,7 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.layout import LayerCapacity
 from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.layout.pack import pack, unpack
 
@@ -151,6 +152,7 @@ def test_scores_and_layers_that_do_not_fit() -> None:
         ({"recurrent": (True,)}, "layer 0 recurrent must be false, not true"),
         ({"decay": TAU_2}, "layer 0 decay must be 3/64, not 1/2"),
         ({"neuron": SOFT}, "layer 0 reset must be hard, not soft"),
+        ({"neuron": IntegerLIF(strict=True)}, "layer 0 strict must be false, not true"),
         ({"weight_bits": 7}, "layer 0 weight_bits must be 8, not 7"),
         ({"weight_shift": 1}, "layer 0 weight_shift must be 0, not 1"),
         ({"value_bits": 2}, "layer 0 value_bits must be 3, not 2"),

@@ -35,8 +35,11 @@ def reference_layer(current, weight, kernel, neuron, drop=None):
             recurrent = weight @ delayed
             drive = drive + (recurrent if drop is None else recurrent * drop)
         u = drive + v * neuron.decay
+        if neuron.reset == "late" and spikes:
+            u = u - neuron.threshold * spikes[-1].detach()
         s = ReferenceSpike.apply(u, neuron)
-        v = u * (1 - s.detach()) if neuron.reset == "hard" else u - neuron.threshold * s.detach()
+        kept = {"hard": u * (1 - s.detach()), "soft": u - neuron.threshold * s.detach()}
+        v = kept.get(neuron.reset, u)
         spikes.append(s)
     return torch.stack(spikes)
 
@@ -48,7 +51,7 @@ def gradients(function, tensors, seed):
     return out.detach(), torch.autograd.grad((out * goal).sum(), leaves)
 
 
-@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("reset", ["hard", "soft", "late", "none"])
 @pytest.mark.parametrize("low, high, sigma", [(0.0, 3.0, 0.0), (0.0, 12.0, 2.5), (9.0, 30.0, 0.4), (0.0, 60.0, 10.0)])
 @pytest.mark.parametrize("dropped", [False, True])
 def test_recurrence_equals_the_plain_formulation(reset, low, high, sigma, dropped):

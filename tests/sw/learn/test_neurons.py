@@ -17,9 +17,21 @@ def test_hard_reset_forgets_and_soft_reset_subtracts():
     assert soft.tolist() == pytest.approx([0.75, 0.65])
 
 
+def test_late_reset_subtracts_in_the_next_step_and_no_reset_never():
+    current, before = torch.tensor([1.5, 0.4]), torch.tensor([0.5, 0.5])
+    for reset, taken in (("late", 1.0), ("none", 0.0)):
+        neuron = LIF(tau=2.0, reset=reset)
+        u, s, v = neuron_step(current, before, neuron)
+        assert s.tolist() == [1.0, 0.0]
+        assert v.tolist() == u.tolist()
+        after, _, _ = neuron_step(torch.zeros(2), v, neuron, s)
+        assert after.tolist() == pytest.approx([1.75 / 2 - taken, 0.325])
+
+
 def test_spike_at_exactly_the_threshold():
-    _, s, _ = neuron_step(torch.tensor([1.0]), torch.zeros(1), LIF())
-    assert s.item() == 1.0
+    for strict in (False, True):
+        _, s, _ = neuron_step(torch.tensor([1.0, 1.0001]), torch.zeros(2), LIF(strict=strict))
+        assert s.tolist() == [float(not strict), 1.0]
 
 
 def test_surrogates_at_and_beside_the_threshold():
@@ -58,7 +70,8 @@ def test_equals_the_reference_neuron(shared_dir, case):
         ({"tau": 0.5}, "tau must be at least 1 step, not 0.5"),
         ({"tau": float("nan")}, "tau must be at least 1 step, not nan"),
         ({"threshold": 0.0}, "threshold must be above 0, not 0.0"),
-        ({"reset": "none"}, "reset must be 'hard' or 'soft', not 'none'"),
+        ({"reset": "zero"}, "reset must be one of hard, soft, late, none, not 'zero'"),
+        ({"strict": 1}, "strict must be true or false, not 1"),
         ({"surrogate": "box"}, "surrogate must be 'atan' or 'triangle', not 'box'"),
         ({"alpha": -1.0}, "alpha must be above 0, not -1.0"),
     ],

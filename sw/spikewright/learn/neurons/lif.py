@@ -3,9 +3,10 @@
 With the current I, the membrane v and the spike s of step t::
 
     u[t] = v[t-1] * (1 - 1/tau) + I[t]
-    s[t] = u[t] >= threshold
+    s[t] = u[t] >= threshold               (or > threshold: strict)
     v[t] = 0 where s[t] else u[t]          (hard reset)
     v[t] = u[t] - threshold * s[t]         (soft reset)
+    v[t] = u[t]                            (no reset, and late: then threshold * s[t-1] is taken from u[t])
 
 | symbol    | name      | unit                           |
 |-----------|-----------|--------------------------------|
@@ -32,8 +33,10 @@ class LIF(Neuron):
 
     Parameters
     ----------
-    reset : "hard" or "soft"
-        To 0, or by subtraction of the threshold.
+    reset : "hard", "soft", "late" or "none"
+        To 0; by subtraction of the threshold; by subtraction in the next step, after the leak; or not at all.
+    strict : bool
+        Whether a membrane at its threshold is silent.
     others
         See `Neuron`.
 
@@ -44,19 +47,27 @@ class LIF(Neuron):
     """
 
     reset: Reset = "hard"
+    strict: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.in_integers()  # checks the reset
+        self.in_integers()  # checks the two
+
+    def charge(self, current: Tensor, v: Tensor, s: Tensor | None, out: Tensor | None = None) -> Tensor:
+        u = super().charge(current, v, s, out)
+        return u if s is None or self.reset != "late" else u.sub_(s, alpha=self.threshold)
+
+    def fires(self, u: Tensor, out: Tensor | None = None) -> Tensor:
+        return (torch.gt if self.strict else torch.ge)(u, self.threshold, out=out)
 
     def after(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
         if self.reset == "hard":
             # (1 - s) * u rather than where(): the same value at a third of the time.
             return torch.addcmul(u, u, s, value=-1.0, out=out)
-        return torch.sub(u, s, alpha=self.threshold, out=out)
+        return torch.sub(u, s, alpha=self.threshold if self.reset == "soft" else 0.0, out=out)
 
     def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
         return s.mul(-self.decay).add_(self.decay) if self.reset == "hard" else None
 
     def in_integers(self) -> IntegerLIF:
-        return IntegerLIF(self.reset)
+        return IntegerLIF(self.reset, self.strict)

@@ -56,7 +56,7 @@ results: $(STAMP)
 RELEASE_TESTS ?= tests/test_docs.py tests/test_rooms.py tests/test_readme.py tests/sw/contract tests/hw/test_update.py
 release-check: $(STAMP)
 	@rm -rf build/release && mkdir -p build/release
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
 	@$(VENV)/bin/python -m build --no-isolation --outdir build/release . > build/release/build.log
 	@rm -rf build/lib build/bdist.*
 	@$(PYTHON) -m venv build/release/venv

@@ -167,7 +167,7 @@ def notebooks() -> str:
     lines = []
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         title = next(line for line in notebook(path).splitlines() if line.startswith("# "))
-        lines.append(f"1. [{title.removeprefix('# ')}]({path.stem}.md)")
+        lines.append(f"1. [{re.sub(r'^# ([0-9]+[.] )?', '', title)}]({path.stem}.md)")
     return "\n".join(lines)
 
 

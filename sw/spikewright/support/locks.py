@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,10 +17,11 @@ LOCK = ".lock"
 """File in a folder that is being filled; gone when it is not."""
 
 _ATTEMPTS = 100
+_RETRY_SECONDS = 0.2
 
 
 @contextmanager
-def locked(folder: Path | str, doing: str) -> Iterator[None]:
+def locked(folder: Path | str, doing: str, patience: float = 0.0) -> Iterator[None]:
     """Keep other processes out of a folder during the block; the kernel unlocks it when the process ends, however.
 
     Parameters
@@ -28,6 +30,8 @@ def locked(folder: Path | str, doing: str) -> Iterator[None]:
         Created if missing, and removed again if it is empty at the end.
     doing : str
         What another process does there, for the message: "trains".
+    patience : float
+        Seconds to wait for the other process to end.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def locked(folder: Path | str, doing: str) -> Iterator[None]:
     folder = Path(folder)
     created = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        file = _take(folder, doing)
+        file = _take_patiently(folder, doing, patience)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
     try:
@@ -90,6 +94,21 @@ def _wait_for(file: Path) -> BinaryIO | None:
         lock.close()
 
 
+class _InUse(InputError):
+    """Another process has the lock."""
+
+
+def _take_patiently(folder: Path, doing: str, patience: float) -> BinaryIO:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _take(folder, doing)
+        except _InUse:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+
+
 def _take(folder: Path, doing: str) -> BinaryIO:
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
@@ -103,7 +122,7 @@ def _take(folder: Path, doing: str) -> BinaryIO:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            raise InputError(f"{folder} must not be in use, but another process {doing} there") from None
+            raise _InUse(f"{folder} must not be in use, but another process {doing} there") from None
         except OSError as error:
             # Not every file system has locks; nobody can be kept out there.
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):

@@ -43,6 +43,9 @@ class Job:
         Threads of PyTorch.
     device : str
         As `train` takes it.
+    patience : float
+        Seconds to wait for another process to leave the folder: the same training, of a worker that was lost, ends
+        only when it notices.
     """
 
     config: dict[str, Any]
@@ -50,6 +53,7 @@ class Job:
     out: str
     threads: int
     device: str = "cpu"
+    patience: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def run(job: Job) -> Ending:
 
     folder = Path(job.out)
     try:
-        with locked(folder, "trains"):
+        with locked(folder, "trains", job.patience):
             (folder / DIVERGED).unlink(missing_ok=True)
             try:
                 report = train_locked(from_dict(job.config), job.data, folder, device=job.device)

@@ -27,6 +27,25 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["log"]
 
 
+def test_who_has_patience_gets_the_folder_when_it_is_left(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    left = threading.Event()
+
+    def wait() -> None:
+        with locked(folder, "trains", patience=60):
+            assert left.is_set()
+            (folder / "log").touch()
+
+    with locked(folder, "trains"):
+        with pytest.raises(InputError, match="another process trains there"), locked(folder, "trains", patience=0.3):
+            pass
+        thread = threading.Thread(target=wait)
+        thread.start()
+        left.set()
+    thread.join(60)
+    assert (folder / "log").exists()
+
+
 def test_folders_that_stay_empty_are_removed(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), locked(tmp_path / "a" / "b", "trains"):
         _ = 1 / 0

@@ -1,13 +1,10 @@
 """A foreign network in the terms of our own: what `quantize` takes, and hardware computes.
 
-Our neuron is `u[t] = leak * v[t-1] + I[t]`, fires at `u >= threshold`, and is then set to 0 or loses the threshold. The
-rest is brought into these terms without a change of any spike:
+Our neuron is `u[t] = leak * v[t-1] + I[t]`, fires at `u >= threshold` or above it, and is then set to 0 or loses the
+threshold, at once, a step later or not at all. The rest is brought into these terms without a change of any spike:
 
 - gains and thresholds of single neurons scale the weights of these neurons, and leak potentials are a bias;
-- a comparison with `>` is one with `>=` and the next larger threshold;
 - convolutions, pools and scales are unrolled to weights;
-- a threshold that is taken off one step later is one that is taken off at once, `leak * threshold` a step later, and an
-  inhibition of the neuron by itself for the rest; one that is never taken off is given back likewise;
 - counting the spikes of the last layer is a read-out without leak and with a weight of 1 for each.
 """
 
@@ -21,6 +18,7 @@ import torch
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
+from spikewright.contract.neurons.lif import Reset
 from spikewright.learn.config import LayerConfig, NetworkConfig
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.graph import named
@@ -30,6 +28,14 @@ from spikewright.nir.rules import Constants, Rule
 
 MOST_WEIGHTS = 1 << 26
 """Of a layer when unrolled, zeros included."""
+RESETS: dict[str, Reset] = {
+    "zero": "hard",
+    "zero_before": "hard",
+    "sub": "soft",
+    "sub_delayed": "late",
+    "none": "none",
+}
+"""Ours, by what dialects call them."""
 LEAK_TOLERANCE = 2.0**-15
 """The most exact: these networks were not trained with leaks that hardware does cheaply."""
 
@@ -40,7 +46,7 @@ class _Unrolled:
 
     name: str
     leak: float
-    hard: bool
+    reset: Reset
     strict: bool
     weight: Tensor
     bias: Tensor
@@ -60,8 +66,8 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     Returns
     -------
     SpikingNetwork
-        Of as many spiking layers as the foreign one has, in evaluation mode. Its membranes are others where it says so
-        above.
+        Of as many spiking layers as the foreign one has, in evaluation mode. Its membranes are counted in thresholds,
+        from where a sample starts.
 
     Raises
     ------
@@ -80,8 +86,9 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
                 neurons=len(layer.bias),
                 recurrent=layer.recurrent is not None,
                 tau=1.0 / (1.0 - layer.leak),
-                threshold=float(np.nextafter(np.float32(1.0), np.float32(2.0))) if layer.strict else 1.0,
-                reset="hard" if layer.hard else "soft",
+                threshold=1.0,
+                reset=layer.reset,
+                strict=layer.strict,
                 batch_norm=False,
                 bias=True,
                 max_delay=int(layer.delays.max()),
@@ -125,15 +132,15 @@ def _unrolled(layer: ForeignLayer) -> _Unrolled:
     size = int(np.prod(layer.layer.shape))
     leak = _leak(layer, constants)
     _check_rule(layer, rule)
-    hard = rule.reset in ("zero", "zero_before")
+    to_zero = rule.reset.startswith("zero")
     # The membrane is counted from where it starts.
     start = np.broadcast_to(constants.start, (size,))
     threshold = np.broadcast_to(constants.threshold, (size,)) - start
     if (threshold <= 0).any():
         raise _refuse(layer, "start", "below the threshold", f"{start.max():g}")
-    if hard and (constants.v_reset != start).any():
+    if to_zero and (constants.v_reset != start).any():
         raise _refuse(layer, "v_reset", "where a sample starts", f"{np.abs(constants.v_reset).max():g}")
-    if not hard and start.any():
+    if not to_zero and start.any():
         raise _refuse(layer, "start", "0", f"{np.abs(start).max():g}")
     constant = constants.rest - (1.0 - leak) * start
     scale = torch.from_numpy(np.broadcast_to(constants.gain, (size,)) / threshold)
@@ -147,13 +154,8 @@ def _unrolled(layer: ForeignLayer) -> _Unrolled:
             ops = ops[1:]
         recurrent, back = _matrix(layer, ops, size)
         recurrent, bias = recurrent * scale.unsqueeze(1), bias + back * scale
-    own = {"sub_delayed": leak - 1.0, "none": leak}.get(rule.reset)
-    if own is not None:
-        if int(delays.max()):
-            raise _refuse(layer, "delay of the loop", f"0 with the reset {rule.reset}", f"{int(delays.max())} steps")
-        recurrent = (torch.zeros(size, size, dtype=torch.float64) if recurrent is None else recurrent).clone()
-        recurrent.diagonal().add_(own)
-    return _Unrolled(layer.name, leak, hard, rule.cmp == ">", weight * scale.unsqueeze(1), bias, recurrent, delays)
+    reset, strict = RESETS[rule.reset], rule.cmp == ">"
+    return _Unrolled(layer.name, leak, reset, strict, weight * scale.unsqueeze(1), bias, recurrent, delays)
 
 
 def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, Tensor, float]:
@@ -202,9 +204,8 @@ def _leak(layer: ForeignLayer, constants: Constants) -> float:
 
 
 def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
-    resets = ("zero", "zero_before", "sub", "sub_delayed", "none")
-    if rule.reset not in resets:
-        raise _refuse(layer, "reset", f"one of {', '.join(resets)}", rule.reset)
+    if rule.reset not in RESETS:
+        raise _refuse(layer, "reset", f"one of {', '.join(RESETS)}", rule.reset)
     for key, usual in (("multispike", False), ("v_min", None), ("latency", 0)):
         if getattr(rule, key) != usual:
             raise _refuse(layer, key, "null" if usual is None else str(usual).lower(), getattr(rule, key))

@@ -70,11 +70,8 @@ def test_delays_of_a_loop(tmp_path: Path) -> None:
     nodes, edges = recurrent()
     nodes["d"] = {"type": "Delay", "delay": np.arange(6) * 1e-4}
     edges = [edge for edge in edges if edge != ("lif", "w_rec")] + path_of("lif", "d", "w_rec")
-    check(made(tmp_path, nodes, edges, reset="sub"), counts(5))
-    with pytest.raises(
-        InputError, match="node 'lif': delay of the loop must be 0 with the reset sub_delayed .*5 steps"
-    ):
-        as_spiking_network(made(tmp_path, nodes, edges, reset="sub_delayed"))
+    for reset in ("sub", "sub_delayed", "none"):
+        check(made(tmp_path, nodes, edges, reset=reset), counts(5))
 
 
 def test_spikes_of_the_last_layer_are_counted(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec
+from spikewright.contract.stream import StreamFormat
 
 from .engines import engine_of
 from .guard import InputGuard
@@ -126,19 +126,14 @@ class AxiCore(wiring.Component):
     def __init__(self, spec: CoreSpec) -> None:
         self.core = Core(spec)
         self.loader = Loader(self.core.targets, fingerprint(spec, self.core.targets)) if spec.loadable else None
-        network = spec.network
-        self.axon_bits = unsigned_bits(network.inputs - 1)
-        self.value_bits = network.value_bits
-        self.input_bytes = -(-(self.axon_bits + self.value_bits + 1) // 8)
-        # One bit more than the class, for the error flag.
-        self.output_bytes = -(-max(self.core.score_bits, unsigned_bits(network.classes - 1) + 1) // 8)
+        self.format = StreamFormat.of(spec)
         members: dict[str, Any] = {
             "rst": In(1),
-            "s_axis_tdata": In(8 * self.input_bytes),
+            "s_axis_tdata": In(8 * self.format.input_bytes),
             "s_axis_tvalid": In(1),
             "s_axis_tready": Out(1),
             "s_axis_tlast": In(1),
-            "m_axis_tdata": Out(8 * self.output_bytes),
+            "m_axis_tdata": Out(8 * self.format.output_bytes),
             "m_axis_tvalid": Out(1),
             "m_axis_tready": In(1),
             "m_axis_tlast": Out(1),
@@ -170,11 +165,11 @@ class AxiCore(wiring.Component):
             may_take = working & self._load(m, self.loader)
         branches = Signal()
         m.d.sync += [core.reset.eq(reset), branches.eq(core.reset), working.eq(~(reset | core.reset | branches))]
-        mark_bit = self.axon_bits + self.value_bits
+        axon_bits, mark_bit = self.format.axon_bits, self.format.mark_bit
         scores = core.results.payload
         m.d.comb += [
-            core.events.payload.axon.eq(self.s_axis_tdata[: self.axon_bits]),
-            core.events.payload.value.eq(self.s_axis_tdata[self.axon_bits : mark_bit]),
+            core.events.payload.axon.eq(self.s_axis_tdata[:axon_bits]),
+            core.events.payload.value.eq(self.s_axis_tdata[axon_bits:mark_bit]),
             core.events.payload.mark.eq(self.s_axis_tdata[mark_bit]),
             core.events.payload.last.eq(self.s_axis_tlast),
             core.events.valid.eq(self.s_axis_tvalid & may_take),

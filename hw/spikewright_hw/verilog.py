@@ -196,12 +196,7 @@ def generate(
         "verilog": f"{name}.v",
         "images": {name: {"words": len(words), "width": width} for name, (width, words) in images.images.items()},
         "stream": {
-            "input_bytes": core.input_bytes,
-            "axon_bits": core.axon_bits,
-            "value_bits": core.value_bits,
-            "mark_bit": core.axon_bits + core.value_bits,
-            "output_bytes": core.output_bytes,
-            "classes": network.classes,
+            **core.format.widths(),
             "inputs": network.inputs,
             "timesteps": network.timesteps,
         },

@@ -113,14 +113,14 @@ class Loaded:
         # What is never elaborated is a warning of Amaranth.
         Fragment.get(cores[1], None)
         self.counts = random_counts(11, networks[0], 3)
-        mask = (1 << 8 * self.dut.output_bytes) - 1
+        mask = (1 << 8 * self.dut.format.output_bytes) - 1
         self.answers = []
         for network in networks:
             trace = IntegerNetwork(network).run(torch.from_numpy(self.counts))
             scores = (trace.scores.numpy() & mask).tolist()
             self.answers.append([[*of, int(best)] for of, best in zip(scores, trace.classes, strict=True)])
         assert self.answers[0] != self.answers[1]
-        stream = {"axon_bits": self.dut.axon_bits, "mark_bit": self.dut.axon_bits + self.dut.value_bits}
+        stream = self.dut.format.widths()
         self.samples = [beats(sample, stream) for sample in self.counts]
 
     @staticmethod

@@ -28,7 +28,7 @@ def test_a_reset_at_any_moment_leaves_a_core_that_takes_and_answers_nothing_for_
     counts = random_counts(21, network, 2)
     trace = IntegerNetwork(network).run(torch.as_tensor(counts))
     assert trace.classes[0] != trace.classes[1] or (trace.scores[0] != trace.scores[1]).any()
-    stream = {"axon_bits": core.axon_bits, "mark_bit": core.axon_bits + core.value_bits}
+    stream = core.format.widths()
     samples = [beats(sample, stream) for sample in counts]
     answers: list[int] = []
     busy: list[bool] = []
@@ -72,7 +72,7 @@ def test_a_reset_at_any_moment_leaves_a_core_that_takes_and_answers_nothing_for_
     simulator.add_clock(1e-8)
     simulator.add_testbench(bench)
     simulator.run()
-    mask = (1 << 8 * core.output_bytes) - 1
+    mask = (1 << 8 * core.format.output_bytes) - 1
     assert answers == [*(trace.scores[0].numpy() & mask).tolist(), int(trace.classes[0])]
     assert not any(busy)
 

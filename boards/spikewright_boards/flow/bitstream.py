@@ -12,11 +12,11 @@ from typing import Any
 from spikewright.build.generate import check_images
 from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.contract.names import core_name
+from spikewright.contract.stream import StreamFormat
 from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_manifest, sha256, write_json, write_manifest
 from spikewright.support.progress import say
 from spikewright_boards.catalog import FullBoard, find
-from spikewright_boards.link.protocol import StreamFormat
 
 from .nextpnr import run_nextpnr
 from .report import utilization

@@ -10,9 +10,9 @@ from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
 from spikewright.contract.names import CORE_NAME
+from spikewright.contract.stream import StreamFormat
 from spikewright_boards.catalog import FullBoard, Light
 from spikewright_boards.link.bridge import UartBridge
-from spikewright_boards.link.protocol import StreamFormat
 from spikewright_boards.link.uart import baud_divisor
 
 from .pll import PllSettings, pll_settings

@@ -6,12 +6,13 @@ from amaranth.hdl import Module, Mux, ResetInserter, ResetSignal, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Component, In, Out
 
+from spikewright.contract.stream import StreamFormat
 from spikewright_hw.queue import Queue
 from spikewright_hw.ram import RamQueue
 
 from .framing import Deframer, ResultFramer, axis_beat
 from .loading import ImageFeeder
-from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LINE_ERROR, OVERFLOW, PROTOCOL_ERROR, UNLOADED, StreamFormat
+from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LINE_ERROR, OVERFLOW, PROTOCOL_ERROR, UNLOADED
 from .uart import UartReceiver, UartTransmitter
 
 

@@ -6,7 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
-from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LOAD_REPLY, LOADED, StreamFormat, groups
+from spikewright.contract.stream import StreamFormat
+
+from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LOAD_REPLY, LOADED, groups
 
 
 def axis_beat(width: int) -> data.StructLayout:

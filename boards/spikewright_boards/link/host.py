@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.errors import InputError
+from spikewright.contract.stream import StreamFormat
 
-from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LOAD_REPLY, LOADED, START, StreamFormat, frame, groups
+from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LOAD_REPLY, LOADED, START, frame, groups
 
 
 def encode(counts: npt.ArrayLike, stream: StreamFormat) -> bytes:

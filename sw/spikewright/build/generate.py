@@ -17,10 +17,10 @@ from spikewright.build.digest import digest
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CORES, LANES, CoreSpec
 from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, core_name
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.stream import StreamFormat
 from spikewright.integer.file import load_model, save_model
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.layout.pack import pack, prune
@@ -31,7 +31,6 @@ from spikewright.support.files import MANIFEST, atomic_dir, atomic_path, read_ma
 
 FORMAT = "spikewright-build-1"
 MODEL = "model.safetensors"
-_STREAM = ("input_bytes", "axon_bits", "value_bits", "mark_bit", "output_bytes", "classes")
 
 
 @dataclass(frozen=True)
@@ -308,12 +307,10 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
             f"{manifest.get('lanes')!r:.60}"
         )
     core_name(manifest, build_dir / MANIFEST)
-    stream = manifest.get("stream")
-    if not isinstance(stream, dict):
-        raise InputError(f"{build_dir / MANIFEST}: stream must be an object, not {stream!r:.60}")
-    for name in _STREAM:
-        if type(stream.get(name)) is not int or not 0 < stream[name] < 1 << 16:
-            raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be 1 .. 65535, not {stream.get(name)!r:.60}")
+    try:
+        stream = StreamFormat.from_manifest(manifest)
+    except InputError as error:
+        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     layers = manifest.get("layers", LAYERS[0])
     if layers not in LAYERS:
         raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
@@ -324,17 +321,9 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
         raise _made_otherwise(build_dir, manifest)
     if model is not None:
         core = _open_core(build_dir, manifest, model, layers, [])
-    network = core.network
-    for name, value in (
-        ("axon_bits", unsigned_bits(network.inputs - 1)),
-        ("value_bits", network.value_bits),
-        ("mark_bit", stream["axon_bits"] + stream["value_bits"]),
-        ("input_bytes", stream["mark_bit"] // 8 + 1),
-        ("output_bytes", -(-core.score_bits // 8)),
-        ("classes", network.classes),
-    ):
-        if stream[name] != value:
-            raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be {value} for {MODEL}, not {stream[name]}")
+    for name, value in StreamFormat.of(core).widths().items():
+        if (found := stream.widths()[name]) != value:
+            raise InputError(f"{build_dir / MANIFEST}: stream.{name} must be {value} for {MODEL}, not {found}")
     check_images(build_dir, manifest.get("images"))
     return manifest, core
 

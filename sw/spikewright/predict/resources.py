@@ -11,6 +11,7 @@ from __future__ import annotations
 from spikewright.contract.devices import Board
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec
+from spikewright.contract.stream import StreamFormat
 from spikewright.layout.price import Memory, Resources, place_all
 from spikewright.predict.engines import ENGINES
 
@@ -44,8 +45,7 @@ def memories(core: CoreSpec) -> list[Memory]:
 
 def _top_memories(core: CoreSpec, board: Board) -> list[Memory]:
     """The queue of the serial line: input beats, in whole bytes, and their end."""
-    network = core.network
-    beat = 8 * ((unsigned_bits(network.inputs - 1) + network.value_bits) // 8 + 1) + 1
+    beat = 8 * StreamFormat.of(core).input_bytes + 1
     return [Memory("bridge", board.queue_depth, beat, True)]
 
 

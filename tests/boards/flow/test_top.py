@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from spikewright.contract.stream import StreamFormat
 from spikewright_boards.catalog import find, names
 from spikewright_boards.flow.top import BoardTop, clock_of
-from spikewright_boards.link.protocol import StreamFormat
 
 FORM = StreamFormat(axon_bits=8, value_bits=5, input_bytes=2, output_bytes=3, classes=20)
 

@@ -9,9 +9,10 @@ import pytest
 from amaranth.sim import Simulator
 
 from serial_line import receive_byte, send_bytes
+from spikewright.contract.stream import StreamFormat
 from spikewright_boards.link.bridge import Bridge, UartBridge
 from spikewright_boards.link.host import LoadReply, Result, ResultDecoder, beats, encode, encode_load
-from spikewright_boards.link.protocol import LINE_ERROR, OVERFLOW, PROTOCOL_ERROR, StreamFormat
+from spikewright_boards.link.protocol import LINE_ERROR, OVERFLOW, PROTOCOL_ERROR
 
 FORM = StreamFormat(axon_bits=3, value_bits=2, input_bytes=1, output_bytes=2, classes=4)
 DIVISOR = 8

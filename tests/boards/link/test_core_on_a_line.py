@@ -16,7 +16,7 @@ from spikewright.layout.capacity import capacity_for, pack_into
 from spikewright.layout.pack import pack
 from spikewright_boards.link.bridge import Bridge, UartBridge
 from spikewright_boards.link.host import LoadReply, Result, ResultDecoder, beats, encode, encode_load
-from spikewright_boards.link.protocol import OVERFLOW, PROTOCOL_ERROR, UNLOADED, StreamFormat
+from spikewright_boards.link.protocol import OVERFLOW, PROTOCOL_ERROR, UNLOADED
 from spikewright_hw.core import AxiCore
 
 DIVISOR = 8
@@ -29,14 +29,7 @@ class Bytes:
 
     def __init__(self, spec: CoreSpec) -> None:
         self.core = core = AxiCore(spec)
-        self.stream = stream = StreamFormat(
-            axon_bits=core.axon_bits,
-            value_bits=core.value_bits,
-            input_bytes=core.input_bytes,
-            output_bytes=core.output_bytes,
-            classes=spec.network.classes,
-            loadable=spec.loadable,
-        )
+        self.stream = stream = core.format
         self.top = m = Module()
         self.bridge = bridge = self.make_bridge()
         m.submodules.core = core

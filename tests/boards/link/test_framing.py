@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
+from spikewright.contract.stream import StreamFormat
 from spikewright_boards.link.framing import Deframer, ResultFramer
 from spikewright_boards.link.host import LoadReply, ResultDecoder, encode, encode_load
-from spikewright_boards.link.protocol import OVERFLOW, StreamFormat, frame
+from spikewright_boards.link.protocol import OVERFLOW, frame
 from spikewright_sim.bench.stream import StreamRules
 
 SHD = StreamFormat(axon_bits=8, value_bits=5, input_bytes=2, output_bytes=3, classes=3)

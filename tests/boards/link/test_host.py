@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spikewright.contract.errors import InputError
+from spikewright.contract.stream import StreamFormat
 from spikewright_boards.link.host import LoadReply, ResultDecoder, beats, encode, encode_load
-from spikewright_boards.link.protocol import LINE_ERROR, OVERFLOW, UNLOADED, StreamFormat
+from spikewright_boards.link.protocol import LINE_ERROR, OVERFLOW, UNLOADED
 
 SHD: dict[str, Any] = {"axon_bits": 8, "value_bits": 5, "input_bytes": 2, "output_bytes": 3, "classes": 3}
 

@@ -7,10 +7,11 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
+from spikewright.contract.stream import StreamFormat
 from spikewright_boards.link.framing import Deframer
 from spikewright_boards.link.host import encode, encode_load
 from spikewright_boards.link.loading import ImageFeeder
-from spikewright_boards.link.protocol import StreamFormat, frame
+from spikewright_boards.link.protocol import frame
 
 FORM = StreamFormat(axon_bits=3, value_bits=2, input_bytes=1, output_bytes=2, classes=4, loadable=True)
 WIDE = StreamFormat(axon_bits=8, value_bits=5, input_bytes=2, output_bytes=3, classes=20, loadable=True)

@@ -220,9 +220,12 @@ def test_not_a_build_folder(folder: Path, tmp_path: Path) -> None:
         ({"layers": []}, "layers must be one of parallel, shared, not []"),
         ({"encoding": None}, "encoding must be an object, not None"),
         ({"encoding": {"layer0": 1}}, "encoding.layer0 must be one of absolute, relative, bitmap, not 1"),
-        ({"stream": 7}, "stream must be an object, not 7"),
-        ({"stream": {**manifest["stream"], "mark_bit": "x"}}, "stream.mark_bit must be 1 .. 65535, not 'x'"),
-        ({"stream": {**manifest["stream"], "output_bytes": 0}}, "stream.output_bytes must be 1 .. 65535, not 0"),
+        ({"stream": 7}, "manifest entry stream must be an object with the widths of the streams, not 7"),
+        ({"stream": {**manifest["stream"], "mark_bit": "x"}}, "manifest entry stream.mark_bit must be 7, not 'x'"),
+        (
+            {"stream": {**manifest["stream"], "output_bytes": 0}},
+            "manifest entry stream.output_bytes must be 1 .. 8, not 0",
+        ),
     ):
         path.write_text(json.dumps({**manifest, **change}))
         with pytest.raises(InputError) as caught:
@@ -312,8 +315,8 @@ def test_another_network_in_the_folder(folder: Path, other: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("mark_bit", 60000, "stream.mark_bit must be 7 for model.safetensors, not 60000"),
-        ("axon_bits", 9, "stream.axon_bits must be 4 for model.safetensors, not 9"),
+        ("mark_bit", 60000, "manifest entry stream.mark_bit must be 7, not 60000"),
+        ("axon_bits", 9, "manifest entry stream.input_bytes must be 2, not 1"),
         ("output_bytes", 8, "stream.output_bytes must be 2 for model.safetensors, not 8"),
         ("classes", 6, "stream.classes must be 5 for model.safetensors, not 6"),
     ],

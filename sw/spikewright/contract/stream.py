@@ -1,0 +1,123 @@
+"""The streams of a core: where axon, value and mark lie in a beat, and how wide a result is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spikewright.contract.errors import InputError
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import CoreSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamFormat:
+    """Widths of a core's streams: the `stream` entry of its manifest.
+
+    Parameters
+    ----------
+    axon_bits : int
+        1 .. 16.
+    value_bits : int
+        1 .. 16.
+    input_bytes : int
+        Bytes of an input beat; the smallest number that holds axon, value and mark.
+    output_bytes : int
+        1 .. 8: bytes of a result beat.
+    classes : int
+        1 .. 65536; with an error flag on top, a class must fit a result beat.
+    loadable : bool
+        The core is loaded at run time.
+    shape : (int, int), optional
+        Steps and axons of a sample of the network, where it is known.
+
+    Raises
+    ------
+    InputError
+        If an entry is out of range, or contradicts another.
+    """
+
+    axon_bits: int
+    value_bits: int
+    input_bytes: int
+    output_bytes: int
+    classes: int
+    loadable: bool = False
+    shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        for name, high in (("axon_bits", 16), ("value_bits", 16), ("output_bytes", 8), ("classes", 1 << 16)):
+            _check(name, getattr(self, name), 1, high)
+        least = -(-(self.mark_bit + 1) // 8)
+        _check("input_bytes", self.input_bytes, least, least)
+        if (self.classes - 1).bit_length() + 1 > 8 * self.output_bytes:
+            raise InputError(
+                f"manifest entry stream.output_bytes must hold the {self.classes} classes and a flag, "
+                f"not {self.output_bytes}"
+            )
+
+    @property
+    def mark_bit(self) -> int:
+        """Position of the mark in an input beat, above axon and value."""
+        return self.axon_bits + self.value_bits
+
+    @classmethod
+    def of(cls, core: CoreSpec) -> StreamFormat:
+        """That of a core."""
+        network = core.network
+        axon_bits = unsigned_bits(network.inputs - 1)
+        return cls(
+            axon_bits=axon_bits,
+            value_bits=network.value_bits,
+            input_bytes=-(-(axon_bits + network.value_bits + 1) // 8),
+            output_bytes=-(-core.score_bits // 8),
+            classes=network.classes,
+            loadable=core.loadable,
+            shape=(network.timesteps, network.inputs),
+        )
+
+    def widths(self) -> dict[str, int]:
+        """As in the `stream` entry of a manifest."""
+        return {
+            "input_bytes": self.input_bytes,
+            "axon_bits": self.axon_bits,
+            "value_bits": self.value_bits,
+            "mark_bit": self.mark_bit,
+            "output_bytes": self.output_bytes,
+            "classes": self.classes,
+        }
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> StreamFormat:
+        """The format of a build folder's core.
+
+        Raises
+        ------
+        InputError
+            If the manifest has no valid `stream` entry.
+        """
+        entry = manifest.get("stream")
+        if not isinstance(entry, Mapping):
+            found = "missing" if entry is None else f"{entry!r:.60}"
+            raise InputError(f"manifest entry stream must be an object with the widths of the streams, not {found}")
+        names = ("axon_bits", "value_bits", "input_bytes", "output_bytes", "classes")
+        loadable = "load" in manifest
+        shape = manifest.get("sample")
+        if shape is not None:
+            numbers = shape if isinstance(shape, list) else []
+            if len(numbers) != 2 or not all(type(value) is int and value > 0 for value in numbers):
+                raise InputError(f"manifest entry sample must be [steps, axons], not {shape!r:.60}")
+        result = cls(
+            **{name: entry.get(name) for name in names},  # type: ignore[arg-type]
+            loadable=loadable,
+            shape=None if shape is None else (shape[0], shape[1]),
+        )
+        _check("mark_bit", entry.get("mark_bit"), result.mark_bit, result.mark_bit)
+        return result
+
+
+def _check(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        constraint = f"{low} .. {high}" if low < high else f"{low}"
+        raise InputError(f"manifest entry stream.{name} must be {constraint}, not {value!r}")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from browser import Page, browser
+from spikewright.report.compose import report
 from spikewright.report.front_files import write
 from spikewright.viewer.page import view
+from tiny_training import write_run
 
 PHONE, DESK = (390, 844), (1280, 900)
 
@@ -20,7 +22,7 @@ def chromium() -> Iterator[Page]:
         yield page
 
 
-@pytest.fixture(scope="module", params=["view", "explore"])
+@pytest.fixture(scope="module", params=["view", "explore", "report"])
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of each kind."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -41,16 +43,25 @@ def make_explore(folder: Path) -> Path:
         }
         for bits in (8, 6, 4) for layers in ("parallel", "shared") for lanes in (1, 4, 16, 64)
     ]  # fmt: skip
-    report = {"model": None, "samples": 3, "board": "ulx3s-85f", "clock_mhz": 80, "points": points}
-    write(folder / "out", {**report, "available": {"luts": 83640, "brams": 208}, "recommended": points[9]})
+    found = {"model": None, "samples": 3, "board": "ulx3s-85f", "clock_mhz": 80, "points": points}
+    write(folder / "out", {**found, "available": {"luts": 83640, "brams": 208}, "recommended": points[9]})
     return folder / "out" / "index.html"
 
 
-MAKERS = {"view": make_view, "explore": make_explore}
+def make_report(folder: Path) -> Path:
+    for seed in (0, 1):
+        write_run(folder / "runs" / f"adam{seed}", optimizer="adam", seed=seed, accuracy=0.9 + 0.05 * seed)
+        write_run(folder / "runs" / f"low{seed}", lam=0.1, seed=seed, accuracy=0.8 + 0.1 * seed)
+        write_run(folder / "runs" / f"high{seed}", lam=1, seed=seed, accuracy=0.1 * seed)
+    report([folder / "runs"], folder / "report", title="Tiny words")
+    return folder / "report" / "index.html"
+
+
+MAKERS = {"view": make_view, "explore": make_explore, "report": make_report}
 
 OFF_SCREEN = """[...document.querySelectorAll('body *')].filter((e) => {
   // What is in a box that scrolls is reached there.
-  if (e.closest('script, noscript, [hidden], .wide table, #js-plotly-tester') || e.closest('svg svg')) return false;
+  if (e.closest('script, noscript, [hidden], .wide *, #js-plotly-tester') || e.closest('svg svg')) return false;
   const box = e.getBoundingClientRect();
   return box.width && (box.right > innerWidth + 1 || box.left < -1) && !e.closest('.hoverlayer');
 }).map((e) => e.tagName + '.' + (e.className.baseVal ?? e.className) + ': ' + e.textContent.slice(0, 40))"""

@@ -65,7 +65,7 @@ class Group:
 
     @property
     def network(self) -> str:
-        """Data set and neurons by layer: "shd 140-256-256-20"."""
+        """Neurons by layer, with the data set unless it is in the format of SHD: "ssc 140-256-256-256-35"."""
         return network_name(self.config)
 
     @property
@@ -99,8 +99,9 @@ class Group:
 
 def network_name(config: Config) -> str:
     layers = [config.network.inputs, *(layer.neurons for layer in config.network.layers), config.network.classes]
-    data = flatten(config.to_dict()).get("data.name", "shd")
-    return f"{data} {'-'.join(map(str, layers))}"
+    # Recordings of one's own and synthetic ones have the format of SHD too.
+    name = "" if config.data.name == "shd" else f"{config.data.name} "
+    return name + "-".join(map(str, layers))
 
 
 def percent(share: float) -> str:

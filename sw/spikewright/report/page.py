@@ -8,20 +8,12 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from spikewright.report.figures import Figure
-from spikewright.report.plots import DARK, GRID, INK, PAPER, Drawing
+from spikewright.report.live import Section, document
+from spikewright.report.plots import DARK, PAPER, Drawing
 
 _STYLE = """
-body { margin: 0 auto; max-width: 76rem; padding: 1.5rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
-figure { margin: 1rem 0; } figcaption { max-width: 60rem; }
-svg { max-width: 100%; height: auto; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; }
-th, td { border-bottom: 1px solid var(--grid); padding: 0.25rem 0.9rem 0.25rem 0; text-align: left;
-  vertical-align: top; }
-td.number, th.number { text-align: right; }
-a { color: inherit; }
+.drawing svg { width: 100%; min-width: 44rem; }
+@media print { .drawing svg { min-width: 0; } }
 """
 
 
@@ -87,38 +79,18 @@ def page(
         colors |= drawing.dark
     light = "".join(f"--c{color[1:]}: {color}; " for color in colors)
     dark = "".join(f"--c{color[1:]}: {other}; " for color, other in colors.items())
-    names = f"--ink: var(--c{INK[1:]}); --grid: var(--c{GRID[1:]}); --paper: var(--c{PAPER[1:]});"
-    sections = []
+    style = (
+        f":root {{ {light}}}\n@media (prefers-color-scheme: dark) {{ "
+        f':root:not([data-theme="light"]) {{ {dark}}} }}\n:root[data-theme="dark"] {{ {dark}}}{_STYLE}'
+    )
+    sections = [Section("comparison", "Comparison", "".join(tables))] if tables else []
     for figure, drawing, numbers in figures:
         link = f"data:text/csv;charset=utf-8,{quote(numbers)}"
-        sections.append(
-            f'<section>\n<h2>{html.escape(figure.title)}</h2>\n<figure>\n<div class="wide">{inline(figure, drawing)}'
+        body = (
+            f'<figure>\n<div class="wide drawing">{inline(figure, drawing)}'
             f"</div>\n<figcaption>{html.escape(figure.caption)} "
-            f'<a download="{figure.name}.csv" href="{link}">Numbers (CSV)</a></figcaption>\n</figure>\n</section>'
+            f'<a download="{figure.name}.csv" href="{link}">Numbers (CSV)</a></figcaption>\n</figure>'
         )
-    paragraphs = "\n".join(f"<p>{html.escape(fact)}</p>" for fact in facts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{html.escape(title)}</title>
-<style>
-:root {{ {light}{names} }}
-@media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}{_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>{html.escape(title)}</h1>
-{paragraphs}
-{"".join(tables)}
-{"".join(sections)}
-<section>
-<h2>Runs</h2>
-{runs}
-</section>
-</main>
-</body>
-</html>
-"""
+        sections.append(Section(figure.name, figure.title, body))
+    sections.append(Section("runs", "Runs", runs))
+    return document(title, "\n".join(f"<p>{html.escape(fact)}</p>" for fact in facts), sections, style=style)

@@ -1,7 +1,7 @@
 """Figures as SVG and PNG by Matplotlib: the same numbers give the same bytes.
 
-Colours are told apart by colour-blind readers (viridis for ordered families, Okabe and Ito's palette for methods), and
-nothing is told by colour alone: schedules have their markers, optimizers their fill and line.
+Colours are told apart by colour-blind readers (plasma for ordered families, Okabe and Ito's palette for optimizers),
+and nothing is told by colour alone: schedules and the members of large families have markers, optimizers a line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.contract.errors import InputError
-from spikewright.report.figures import Figure, Panel, Series
+from spikewright.report.figures import Figure, Panel, Point, Series
 from spikewright.support.caches import cache_folder, writable
 from spikewright.support.settings import brief
 
@@ -22,12 +22,18 @@ INK, GRID, PAPER = "#222222", "#d8d8d8", "#ffffff"
 DARK = {INK: "#e4e4e4", GRID: "#444444", PAPER: "#181a1b"}
 """Colours of a page and the ones that take their place in the dark."""
 
-_SCHEDULES = {
-    "onecycle": ("#0072b2", "#56b4e9", "o"),
-    "cosine": ("#009e73", "#2bc79b", "s"),
-    "none": ("#d55e00", "#ff8c42", "^"),
+_OPTIMIZERS = {
+    "adabreg": ("#0072b2", "#6cb8f0", "-"),
+    "linbreg": ("#009e73", "#2bc79b", "-."),
+    "adam": ("#d55e00", "#ff8c42", "--"),
 }
-_LINES = {"adabreg": "-", "linbreg": "-.", "adam": "--"}
+_SCHEDULES = {"onecycle": "o", "cosine": "s", "none": "^"}
+_SHAPES = "os^Dv*"
+"""Markers of the members of a family that colours alone would not tell apart."""
+_FEW = 4
+"""Members of a family that colours tell apart."""
+_WIDTHS = {1: 9.5, 2: 11.0, 3: 12.5}
+"""Inches, by panels side by side: as wide as a page."""
 _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "spikewright",
@@ -77,6 +83,7 @@ class _Look:
     line: str
     marker: str | None
     fill: str
+    shape: str = ""
 
 
 def prepare_matplotlib() -> None:
@@ -100,7 +107,7 @@ def draw(figure: Figure) -> Drawing:
     columns = min(_COLUMNS, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_SETTINGS}):
-        canvas = Canvas(figsize=(3.3 * columns + 1.9, 2.7 * rows + 0.5), layout="constrained")
+        canvas = Canvas(figsize=(_WIDTHS[columns], (3.9 if columns == 1 else 3.2) * rows + 0.5), layout="constrained")
         grid = canvas.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axes in grid[len(figure.panels) :]:
             axes.set_axis_off()
@@ -138,11 +145,13 @@ def _looks(figure: Figure) -> dict[str, _Look]:
     lines = [line for panel in figure.panels for line in panel.series]
     orders = sorted({line.order for line in lines if line.order is not None})
     looks: dict[str, _Look] = {}
-    family = colormaps["viridis"]
+    family = colormaps["plasma"]
     for index, order in enumerate(orders):
         label = next(line.label for line in lines if line.order == order)
         place = index / max(1, len(orders) - 1)
-        looks[label] = _Look(to_hex(family(0.8 * place)), to_hex(family(0.4 + 0.6 * place)), "-", None, "full")
+        shape = _SHAPES[index % len(_SHAPES)] if len(orders) > _FEW else ""
+        colors = to_hex(family(0.05 + 0.77 * place)), to_hex(family(0.42 + 0.58 * place))
+        looks[label] = _Look(*colors, "-", None, "full", shape)
     taken: dict[tuple[str, str], int] = {}
     for line in lines:
         if line.label in looks:
@@ -151,19 +160,20 @@ def _looks(figure: Figure) -> dict[str, _Look]:
             looks[line.label] = _Look(INK, DARK[INK], "--", None, "full")
             continue
         optimizer, schedule = line.method
-        color, dark, marker = _SCHEDULES[schedule]
+        color, dark, stroke = _OPTIMIZERS[optimizer]
+        marker = _SCHEDULES[schedule]
         again = taken.get(line.method, 0)  # several series of one method: the marker tells them apart
         taken[line.method] = again + 1
         marker = (marker, *[other for other in "osDv^P*X" if other != marker])[again % 8]
         fill = "none" if optimizer == "adam" else "full"
-        looks[line.label] = _Look(color, dark, _LINES[optimizer], "" if line.kind == "level" else marker, fill)
+        looks[line.label] = _Look(color, dark, stroke, "" if line.kind == "level" else marker, fill)
     return looks
 
 
 def _handle(look: _Look, label: str) -> Any:
     from matplotlib.lines import Line2D
 
-    style: Any = {"linestyle": look.line, "marker": look.marker or "", "fillstyle": look.fill}
+    style: Any = {"linestyle": look.line, "marker": look.marker or look.shape, "fillstyle": look.fill}
     return Line2D([], [], color=look.color, label=label, **style)
 
 
@@ -171,7 +181,7 @@ def _draw_panel(axes: Any, panel: Panel, figure: Figure, looks: dict[str, _Look]
     axes.set_title(panel.title, loc="left")
     for line in panel.series:
         if line.kind == "level":
-            _level(axes, line, looks[line.label])
+            _level(axes, line, looks[line.label], figure)
         elif looks[line.label].marker is None:
             _curve(axes, line, looks[line.label])
     for line in panel.series:
@@ -196,7 +206,8 @@ def _curve(axes: Any, line: Series, look: _Look) -> None:
         if line.diverged:
             axes.plot(x[-1:], y[-1:], color=look.color, marker="x", markersize=7, markeredgewidth=1.8)
         return
-    axes.plot(x, y, color=look.color, linestyle=look.line)
+    often = max(1, len(x) // 8)
+    axes.plot(x, y, color=look.color, linestyle=look.line, marker=look.shape, markevery=often, markersize=4.5)
     if any(point.y_deviation for point in line.points):
         # A deviation as large as the mean would leave a logarithmic axis.
         low = [max(point.y - (point.y_deviation or 0.0), 0.05 * point.y) for point in line.points]
@@ -204,24 +215,33 @@ def _curve(axes: Any, line: Series, look: _Look) -> None:
         axes.fill_between(x, low, high, color=look.color, alpha=0.15, linewidth=0)
 
 
-def _level(axes: Any, line: Series, look: _Look) -> None:
+def _spread(point: Point, figure: Figure) -> tuple[float, float]:
+    """How far an error bar reaches down and up: a share of something stays within 0 and 100 %."""
+    deviation = point.y_deviation or 0.0
+    if not figure.y_label.endswith("(%)"):
+        return deviation, deviation
+    return min(deviation, point.y), min(deviation, 100 - point.y)
+
+
+def _level(axes: Any, line: Series, look: _Look, figure: Figure) -> None:
     point = line.points[0]
     axes.axhline(point.y, color=look.color, linestyle=look.line, linewidth=1.2)
     if point.y_deviation:
-        axes.axhspan(point.y - point.y_deviation, point.y + point.y_deviation, color=look.color, alpha=0.1, linewidth=0)
+        down, up = _spread(point, figure)
+        axes.axhspan(point.y - down, point.y + up, color=look.color, alpha=0.1, linewidth=0)
 
 
 def _markers(axes: Any, line: Series, look: _Look, figure: Figure) -> None:
     x = [_place(point.x, figure) for point in line.points]
     y = [point.y for point in line.points]
-    up = [point.y_deviation or 0.0 for point in line.points]
+    spreads = [_spread(point, figure) for point in line.points]
     across: Any = None
     if figure.x_scale != "zeros" and any(point.x_deviation for point in line.points):
         across = [min(point.x_deviation or 0.0, 0.9 * place) for point, place in zip(line.points, x, strict=True)]
     axes.errorbar(
         x,
         y,
-        yerr=up if any(up) else None,
+        yerr=list(zip(*spreads, strict=True)) if any(map(any, spreads)) else None,
         xerr=across,
         color=look.color,
         linestyle=look.line,
@@ -248,6 +268,9 @@ def _place(x: float, figure: Figure) -> float:
 def _scale(axes: Any, figure: Figure) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    if figure.y_label.endswith("(%)") and figure.y_scale == "linear":
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, 0.0), min(high, 101.0) if high > 100 else high)
     if figure.y_scale == "log":
         axes.set_yscale("log")
         set_ticks(axes.yaxis, {y: f"{y:g}" for y in round_numbers(*axes.get_ylim())})
@@ -290,6 +313,8 @@ def _sparse(candidates: list[float], low: float, high: float) -> list[float]:
 def _sparse_lambdas(figure: Figure, low: float, high: float) -> list[float]:
     """Lambdas to label: all of them, or else every other, every third ..."""
     places = {_place(tick, figure): tick for tick in figure.ticks}
+    # Another panel may have others.
+    places = {place: tick for place, tick in places.items() if low * 0.999 <= place <= high * 1.001}
     for stride in range(1, len(places) + 1):
         some = list(places)[::stride]
         if len(_sparse(some, low, high)) == len(some):
@@ -299,6 +324,13 @@ def _sparse_lambdas(figure: Figure, low: float, high: float) -> list[float]:
 
 def round_numbers(low: float, high: float) -> list[float]:
     """Ticks of a logarithmic axis from `low` to `high`."""
+    if high < 6 * low:
+        # Too narrow for leading digits alone: about five steps, round numbers too.
+        rough = (high - low) / 6
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(step for step in (power, 2 * power, 2.5 * power, 5 * power, 10 * power) if step >= rough)
+        steps = range(math.ceil(low / step), math.floor(high / step) + 1)
+        return [round(number * step, 12) for number in steps]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return _sparse([digit * 10.0**decade for digit in _DIGITS for decade in decades], low, high)
 

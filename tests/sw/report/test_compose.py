@@ -112,7 +112,7 @@ def test_operations_and_test_accuracy_need_the_recordings(tmp_path):
     assert 0 <= row["test_accuracy"] <= 1
     text = (tmp_path / "report" / "index.html").read_text()
     assert "the integer network runs on up to 256 samples" in text
-    assert "shd 10-8-8-3: validation" in text
+    assert "10-8-8-3: validation" in text
     status, _, err = call("report", tmp_path / "run", "--test")
     assert (status, err) == (2, "spikewright: error: data must be given for test accuracies, not left out\n")
 

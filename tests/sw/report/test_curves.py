@@ -58,7 +58,7 @@ def test_schedules_have_panels_and_share_the_baseline(figures):
 def test_networks_are_told_apart(figures):
     panels = figures({"a": {}, "b": {"network.layers.0.neurons": 9}})["loss"].panels
     assert [panel.title for panel in panels] == [
-        "shd 10-8-8-3, AdaBreg, no schedule", "shd 10-9-8-3, AdaBreg, no schedule",
+        "10-8-8-3, AdaBreg, no schedule", "10-9-8-3, AdaBreg, no schedule",
     ]  # fmt: skip
 
 
@@ -94,8 +94,8 @@ def test_the_table_has_every_epoch_of_every_run(figures):
         "Validation loss (nats per sample)",
     )  # fmt: skip
     assert figure.rows == (
-        ("shd 10-8-8-3", "", "adabreg", "none", 0.1, None, 0, "finished", 1, 1.5),
-        ("shd 10-8-8-3", "", "adabreg", "none", 0.1, None, 0, "finished", 2, 0.75),
-        ("shd 10-8-8-3", "", "adam", "none", None, None, 4, "finished", 1, 1.5),
-        ("shd 10-8-8-3", "", "adam", "none", None, None, 4, "finished", 2, 0.75),
+        ("10-8-8-3", "", "adabreg", "none", 0.1, None, 0, "finished", 1, 1.5),
+        ("10-8-8-3", "", "adabreg", "none", 0.1, None, 0, "finished", 2, 0.75),
+        ("10-8-8-3", "", "adam", "none", None, None, 4, "finished", 1, 1.5),
+        ("10-8-8-3", "", "adam", "none", None, None, 4, "finished", 2, 0.75),
     )

@@ -42,7 +42,7 @@ def test_groups_tell_what_they_are(make):
     ]  # fmt: skip
     assert [(item.lam, item.target) for item in (adam, fixed, steered)] == [(None, None), (0.1, None), (None, 0.9)]
     assert [item.sparseness for item in (adam, fixed, steered)] == ["", "λ = 0.1", "target 90 %"]
-    assert adam.network == "shd 10-8-8-3"
+    assert adam.network == "10-8-8-3"
     assert method_name(adam.method) == "Adam, one-cycle"
     assert percent(0.999) == "99.9 %"
 

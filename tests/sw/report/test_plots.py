@@ -84,6 +84,51 @@ def test_shares_of_zeros_lie_by_what_is_left(sparsities, labels):
     assert list(places) == labels[:3] or sorted(places, key=places.get) == labels[:3]
 
 
+def test_lambdas_of_a_panel_are_labelled_whatever_those_of_another_are():
+    lams = (0.01, 0.1, 1.0, 10.0)
+    panels = [Panel("", (line(points=[(lam, 50) for lam in some]),)) for some in (lams[:2], lams[2:])]
+    found = texts(draw(figure(*panels, x_scale="log", ticks=lams)).svg)
+    assert [text for text in found if text in ("0.01", "0.1", "1", "10")] == ["0.01", "0.1", "1", "10"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (310, 420, [320, 340, 360, 380, 400, 420]),
+        (0.9, 4.4, [1, 2, 3, 4]),
+        (0.011, 0.013, [0.011, 0.0115, 0.012, 0.0125, 0.013]),
+    ],
+)
+def test_a_narrow_logarithmic_axis_has_some_ticks(low, high, ticks):
+    assert plots.round_numbers(low, high) == pytest.approx(ticks)
+
+
+def test_error_bars_of_shares_stay_between_nothing_and_all():
+    made = figure()
+    assert plots._spread(Point(1, 3, None, 5), made) == (3, 5)
+    assert plots._spread(Point(1, 98, None, 5), made) == (5, 2)
+    assert plots._spread(Point(1, 3, None, 5), figure(y_label="Loss")) == (5, 5)
+    low = line(points=((1, 3), (10, 2)), deviations=True)
+    found = texts(draw(figure(Panel("", (low,)), x_scale="log")).svg)
+    assert not [text for text in found if text.startswith(("-", "\N{MINUS SIGN}"))]
+
+
+def test_optimizers_have_colours_of_their_own():
+    both = figure(Panel("", (line(), line("Adam", method=ADAM), line("cosine", method=("adabreg", "cosine")))))
+    looks = plots._looks(both)
+    assert looks["AdaBreg"].color == looks["cosine"].color != looks["Adam"].color
+    assert looks["AdaBreg"].marker != looks["cosine"].marker
+
+
+def test_a_large_family_has_markers():
+    def shapes(count):
+        family = [line(str(lam), order=float(lam)) for lam in range(count)]
+        return [look.shape for look in plots._looks(figure(Panel("", tuple(family)))).values()]
+
+    assert shapes(4) == [""] * 4
+    assert len(set(shapes(6))) == 6
+
+
 def test_large_numbers_have_prefixes():
     made = figure(Panel("", (line(points=[(2e4, 50), (3e6, 60)]),)), x_scale="log")
     assert {"50k", "100k", "1M"} <= set(texts(draw(made).svg))

@@ -34,10 +34,10 @@ def groups(tmp_path_factory):
 def test_the_lambda_of_the_best_mean_is_chosen(groups):
     chosen = choices(groups)
     assert [(c.training, c.group.network, c.group.runs[0].name, c.candidates) for c in chosen] == [
-        ("Adam, no schedule", "shd 10-8-8-3", "adam", 1),
-        ("AdaBreg, no schedule", "shd 10-8-8-3", "high0", 2),
-        ("AdaBreg, no schedule, target 90 %", "shd 10-8-8-3", "target", 1),
-        ("AdaBreg, no schedule", "shd 10-9-8-3", "other", 1),
+        ("Adam, no schedule", "10-8-8-3", "adam", 1),
+        ("AdaBreg, no schedule", "10-8-8-3", "high0", 2),
+        ("AdaBreg, no schedule, target 90 %", "10-8-8-3", "target", 1),
+        ("AdaBreg, no schedule", "10-9-8-3", "other", 1),
     ]
 
 
@@ -55,7 +55,7 @@ def test_the_comparison_has_mean_and_spread(groups):
 
 def test_the_comparison_for_people_has_a_column_per_network(groups):
     head, rows = comparison_cells(choices(groups), {"high0": 0.6, "high1": 0.7})
-    one, other = "shd 10-8-8-3", "shd 10-9-8-3"
+    one, other = "10-8-8-3", "10-9-8-3"
     assert head == [
         "training", f"{one}: validation", "test", "zero weights", "λ", "n",
         f"{other}: validation", "test", "zero weights", "λ", "n",
@@ -75,10 +75,10 @@ def test_every_group_has_its_means(groups):
         (row["optimizer"], row["lambda"], row["target"], row["network"]): row
         for row in (dict(zip(table.columns, row, strict=True)) for row in table.rows)
     }
-    high = rows["adabreg", 1.0, None, "shd 10-8-8-3"]
+    high = rows["adabreg", 1.0, None, "10-8-8-3"]
     assert (high["finished"], high["not_finished"], high["bits"], high["bits_std"]) == (2, 1, 1000, 0)
     assert (high["operations"], high["longest_delay"], high["firing_rate"]) == (200, 4, 0.1875)
-    assert rows["adam", None, None, "shd 10-8-8-3"]["bits"] is None
+    assert rows["adam", None, None, "10-8-8-3"]["bits"] is None
     assert len(rows) == 5
 
 

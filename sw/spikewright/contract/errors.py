@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _LONGEST_NAME = 60
+_NEAR = 0.7
 
 
 class InputError(ValueError):
@@ -29,5 +30,5 @@ def suggestion(given: object, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # takes its time, and is for errors only
 
     names = {name.lower().lstrip("-"): name for name in known}
-    near = get_close_matches(given.lower().lstrip("-"), names, n=1)
+    near = get_close_matches(given.lower().lstrip("-"), names, n=1, cutoff=_NEAR)
     return f"; did you mean {names[near[0]]}?" if near else ""

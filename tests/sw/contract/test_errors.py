@@ -31,6 +31,7 @@ def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
         ("--tran", "; did you mean train?"),
         ("board", "; did you mean --board?"),
         ("--json", ""),
+        ("rate", ""),
         ("3", ""),
         (3, ""),
         (None, ""),
@@ -38,4 +39,4 @@ def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_the_nearest_name_is_suggested(given: object, near: str) -> None:
-    assert suggestion(given, ["train", "quantize", "--board", "32"]) == near
+    assert suggestion(given, ["train", "surrogate", "--board", "32"]) == near

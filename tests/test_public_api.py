@@ -41,8 +41,9 @@ def test_no_module_hides_a_name() -> None:
 
 
 def test_an_unknown_name() -> None:
-    with pytest.raises(AttributeError, match="^module 'spikewright' has no attribute 'AdaBerg'$"):
+    with pytest.raises(AttributeError, match="^module 'spikewright' has no attribute 'AdaBerg'$") as caught:
         _ = sw.AdaBerg
+    assert (caught.value.name, caught.value.obj) == ("AdaBerg", sw)  # by which Python suggests AdaBreg
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,6 +13,7 @@ The way from a training to a bitstream, each call of which takes what another on
 Samples are (samples, timesteps, channels) everywhere. Nothing heavy is imported before it is used.
 """
 
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -95,7 +96,8 @@ __all__ = ["__version__", *_WHERE]  # noqa: PLE0604 - the names are those of the
 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # With both, Python suggests the name that was nearly given.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
     value = getattr(import_module(_WHERE[name]), name)

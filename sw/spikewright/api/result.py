@@ -36,7 +36,7 @@ class Result(Shown, Mapping[str, Any]):
     def __getattr__(self, name: str) -> Any:
         report = self.__dict__.get("report", {})
         if name not in report:
-            raise AttributeError(f"{type(self).__name__} has {', '.join(report)}, and no {name}")
+            raise AttributeError(f"{type(self).__name__} has {', '.join(report)}, and no {name}", name=name, obj=self)
         return report[name]
 
     def __dir__(self) -> list[str]:

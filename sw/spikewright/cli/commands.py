@@ -9,6 +9,7 @@ from spikewright.cli import (
     doctor,
     evaluate,
     explore,
+    export,
     generate,
     import_,
     quantize,
@@ -21,6 +22,6 @@ from spikewright.cli import (
 )
 
 COMMANDS = (
-    *(data, train, import_, sweep, report, evaluate, quantize, view, explore, generate, simulate, synth, demo),
+    *(data, train, import_, export, sweep, report, evaluate, quantize, view, explore, generate, simulate, synth, demo),
     *(configs, checkpoints, doctor, completion),
 )

@@ -193,15 +193,7 @@ def fold(network: SpikingNetwork) -> list[FoldedLayer]:
 
 
 def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
-    weights = layer.weight.detach().double() * input_scale
-    bias = weights.new_zeros(len(weights)) if layer.bias is None else layer.bias.detach().double()
-    if layer.norm is not None:
-        norm = layer.norm
-        if norm.running_mean is None or norm.running_var is None:
-            raise InputError("batch norm of a network to quantize must have running statistics, not none")
-        gain = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
-        bias = norm.bias.detach().double() + gain * (bias - norm.running_mean.double())
-        weights = gain.unsqueeze(1) * weights
+    weights, bias = layer.folded(input_scale)
     if layer.config.recurrent:
         weights = torch.cat([weights, layer.recurrent_weight.detach().double()], dim=1)
     return FoldedLayer(weights, bias, layer.config.threshold)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, Shown, percent, thousands
 from spikewright.learn.config import Config, LayerConfig, NetworkConfig
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
@@ -99,6 +100,25 @@ class SpikingLayer(nn.Module):
         if self.training and self.config.recurrent_dropout:
             drop = _dropout_mask(current[0], self.config.recurrent_dropout)
         return recurrent_neurons(current, self.recurrent_weight, self.kernel(x.shape[0]), self.neuron, drop)
+
+    def folded(self, input_scale: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Feed-forward weights (N, inputs) and bias (N,), float64, with batch norm and scale of the input in them.
+
+        Raises
+        ------
+        InputError
+            If a batch norm has no running statistics.
+        """
+        weights = self.weight.detach().double() * input_scale
+        bias = weights.new_zeros(len(weights)) if self.bias is None else self.bias.detach().double()
+        if self.norm is None:
+            return weights, bias
+        norm = self.norm
+        if norm.running_mean is None or norm.running_var is None:
+            raise InputError("batch norm of a network to quantize must have running statistics, not none")
+        gain = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
+        bias = norm.bias.detach().double() + gain * (bias - norm.running_mean.double())
+        return gain.unsqueeze(1) * weights, bias
 
     def mask(self, spikes: Tensor) -> Tensor | None:
         """Dropout factors (N, B) of the layer's output, None outside training."""

@@ -85,14 +85,15 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
             LayerConfig(
                 neurons=len(layer.bias),
                 recurrent=layer.recurrent is not None,
-                tau=1.0 / (1.0 - layer.leak),
+                tau=_tau(layer.leak),
                 threshold=1.0,
                 reset=layer.reset,
                 strict=layer.strict,
                 batch_norm=False,
                 bias=True,
                 max_delay=int(layer.delays.max()),
-                delays="half_normal",
+                delay_low=0.0,
+                delay_high=0.0,
             )
             for layer in layers
         ),
@@ -102,7 +103,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
         bin_width=1,
         value_bits=8,
         readout="sum",
-        readout_tau=1.0 / (1.0 - leak),
+        readout_tau=_tau(leak),
         leak_tolerance=LEAK_TOLERANCE,
     )
     with torch.device("meta"):
@@ -117,6 +118,11 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
             }
     made.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()}, assign=True)
     return made.eval()
+
+
+def _tau(leak: float) -> float:
+    """Steps of a leak: to 12 digits, so that what was written as a leak is read back as the tau that it came from."""
+    return float(f"{1.0 / (1.0 - leak):.12g}")
 
 
 def _refuse(layer: ForeignLayer, what: str, expected: str, found: object) -> InputError:

@@ -137,3 +137,17 @@ def test_calls_take_such_networks_too(net: Path, capsys: pytest.CaptureFixture[s
     found = sw.evaluate(network, data)
     assert found.report == sw.evaluate(checkpoint, data).report
     assert "6 neurons" in dict(found.facts())["lif"]
+
+
+def test_a_network_is_exported_and_says_how_it_is_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = tmp_path / "net.nir"
+    found = report(capsys, "export", "synth-small", "-o", net)
+    assert (found["dialect"], found["settings"]) == ("spikewright", {"reset": "zero"})
+    checkpoint = tmp_path / "net.safetensors"
+    settings = [word for key, value in found["settings"].items() for word in ("--set", f"{key}={value}")]
+    report(capsys, "import", net, "-o", checkpoint, "--dialect", found["dialect"], *settings, "--timesteps", "100")
+    found = report(capsys, "export", checkpoint, "-o", tmp_path / "again.nir")
+    assert found["dialect"] == "spikewright-1"
+    assert refused(capsys, "export", "synth-small", "-o", tmp_path / "x.nir", "--dialect", "norse") == (
+        "spikewright: error: layer 1 must have no recurrence for norse, which reads no delays, not one\n"
+    )

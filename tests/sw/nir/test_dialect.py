@@ -18,6 +18,7 @@ def test_there_is_one_for_each_library() -> None:
         "rockpool-3.1",
         "sinabs-3.1",
         "snntorch-1.0",
+        "spikewright-1",
         "spikingjelly-2.0",
         "spyx-1.0",
     ]
@@ -138,5 +139,5 @@ def test_without_a_dialect_the_choices_are_listed(tmp_path: Path) -> None:
         import_nir(path)
     assert str(raised.value) == (
         f"{path}: dialect must be a JSON file or one of norse-1.1, rockpool-3.1, sinabs-3.1, snntorch-1.0, "
-        "spikingjelly-2.0, spyx-1.0: dt, cmp and reset of node 'lif' are not in the file"
+        "spikewright-1, spikingjelly-2.0, spyx-1.0: dt, cmp and reset of node 'lif' are not in the file"
     )

@@ -115,13 +115,13 @@ class Lane(wiring.Component):
     # What differs in a lane that layers take turns on, see `SharedLane`.
 
     def _make_update(self, image: LayerImage, *, score_bits: int, **options: Any) -> Any:
-        """Of the neurons of the lane."""
+        """The update of the neurons of the lane."""
         if image.spec.readout:
             return ReadoutUpdate(image, score_bits=score_bits, **options)
         return NeuronUpdate(image, **options)
 
     def _last_row(self) -> Any:
-        """Of a sweep."""
+        """The last row of a sweep."""
         return self._rows - 1
 
     def _end_sweep(self, m: Module, sweeping: Signal, silent: Signal) -> None:
@@ -129,7 +129,7 @@ class Lane(wiring.Component):
         m.d.sync += sweeping.eq(0)
 
     def _address(self, row: Any) -> Any:
-        """Of a membrane, two cycles after its synapse or row was issued."""
+        """The address of a membrane, two cycles after its synapse or row was issued."""
         return row
 
     def _shifted(self, product: Any) -> Any:

@@ -80,7 +80,7 @@ class _Parts(NamedTuple):
     section: Any
     """The head of the section that is read, with the words that are still to come."""
     address: Signal
-    """Of the next word."""
+    """Where the next word goes."""
     written: Signal
     """A word ends, and is written."""
 

@@ -20,7 +20,7 @@ from .update import update_ports
 
 
 def engine_address(core: SharedCore, layer: Any, row: Any) -> Any:
-    """Of a row of a layer in the memories of the engine."""
+    """The address of a row of a layer in the memories of the engine."""
     return row | by_layer(layer, core.row_bases)
 
 

@@ -72,13 +72,13 @@ class FullBoard(Board):
 
     @property
     def flow(self) -> Flow:
-        """Of the family of the device."""
+        """The synthesis flow of the device's family."""
         assert self.family.flow is not None
         return self.family.flow
 
 
 def names() -> tuple[str, ...]:
-    """Of all boards; none of their modules is imported."""
+    """The names of all boards; none of their modules is imported."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
     return tuple(sorted(name.replace("_", "-") for name in found if not name.startswith("_")))
 

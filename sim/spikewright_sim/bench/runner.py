@@ -148,7 +148,7 @@ def _trouble(results: Path, log: str) -> str | None:
 
 
 def _failures(results: Path) -> list[ElementTree.Element] | None:
-    """Of the bench; None if it was not even told how it ended, or only half."""
+    """Failures that the bench reports; None if it did not tell how it ended, or only half."""
     try:
         return list(ElementTree.parse(results).iter("failure"))
     except (OSError, ElementTree.ParseError):

@@ -77,7 +77,7 @@ class _Counted:
         return left <= 1
 
     def row(self, stage: Stage, image: LayerImage, taken: Any, left: Any, index: Any) -> Any:
-        """Of a synapse, three cycles after it was the next one of what was `left`."""
+        """The row of a synapse, three cycles after it was the next one of what was `left`."""
         return index
 
 

@@ -337,7 +337,7 @@ def _made_otherwise(build_dir: Path, manifest: dict[str, Any]) -> InputError:
 
 
 def _encodings(build_dir: Path, manifest: dict[str, Any]) -> list[str]:
-    """Of the memories of a core, in their order."""
+    """The encodings of the memories of a core, in their order."""
     chosen = manifest.get("encoding")
     if not isinstance(chosen, dict):
         raise InputError(f"{build_dir / MANIFEST}: encoding must be an object, not {chosen!r:.60}")

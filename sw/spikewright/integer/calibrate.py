@@ -106,7 +106,7 @@ class CalibratedRounding:
         if counts.is_floating_point() or counts.is_complex():
             raise InputError(f"counts to calibrate on must be integers, not {counts.dtype}")
         self.rounded: list[RoundedLayer] = []
-        """Of the layers so far."""
+        """The rounding of the layers so far."""
         self._layers: list[SpikingLayer | None] = [*network.spiking_layers(), None]
         self._readout_tau = network.config.readout_tau
         mode = network.training

@@ -55,7 +55,7 @@ class Capacity:
 
     @property
     def offset_bits(self) -> list[int]:
-        """Of the memories of the core, in their order."""
+        """Widths of the offsets of the core's memories, in their order."""
         return [limit.offset_bits for limit in (self.common.values() or self.layers)]
 
     def as_dict(self) -> dict[str, Any]:

@@ -284,7 +284,7 @@ class _Memory:
 
 
 def _memories(packer: Packer, network: NetworkSpec, of_layers: Sequence[int]) -> list[_Memory]:
-    """Of every layer, as if it had its own."""
+    """The memories of every layer, as if it had its own."""
     memories = []
     feed = np.arange(network.inputs)
     for index, lanes in enumerate(of_layers):

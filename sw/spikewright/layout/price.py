@@ -103,7 +103,7 @@ def price(resources: Resources, family: Family) -> int:
 
 
 def place_all(memories: Iterable[Memory], family: Family) -> Resources:
-    """Of all of them, read-only ones split."""
+    """Resources of all memories together, read-only ones split."""
     luts = ffs = brams = 0
     for memory in memories:
         for part in split(memory, family):
@@ -115,7 +115,7 @@ def place_all(memories: Iterable[Memory], family: Family) -> Resources:
 
 
 def place_stored(stored: Stored, family: str) -> Resources:
-    """Of the synapses of a layer."""
+    """Resources of the synapses of a layer."""
     return place_all(_memories(stored), FAMILIES[family])
 
 

@@ -20,7 +20,7 @@ def run_bits(image: LayerImage) -> int:
 
 
 def lane_value_bits(image: LayerImage) -> int:
-    """Of an event, in a lane: none where it is always 1."""
+    """Width of the value of an event, in a lane: none where it is always 1."""
     return image.spec.value_bits if image.spec.value_bits > 1 else 0
 
 
@@ -30,7 +30,7 @@ def ring_entry_bits(image: LayerImage) -> int:
 
 
 def delay_memories(name: str, image: LayerImage) -> list[Memory]:
-    """Of the delays of a layer, if it has any."""
+    """The memories of the delays of a layer, if it has any."""
     if not image.spec.recurrent:
         return []
     entries = len(image.program)
@@ -42,7 +42,7 @@ def delay_memories(name: str, image: LayerImage) -> list[Memory]:
 
 
 def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> tuple[float, float]:
-    """Of a layer with `widths` as by `widths_of`."""
+    """LUTs and flip-flops of the lanes of a layer, with `widths` as by `widths_of`."""
     spec = image.spec
     state, constants, score = widths
     row, start, length, value = image.row_bits, image.start_bits, image.length_bits, lane_value_bits(image)

@@ -33,10 +33,8 @@ class LIF(Neuron):
 
     Parameters
     ----------
-    reset : "hard", "soft", "late" or "none"
-        To 0; by subtraction of the threshold; by subtraction in the next step, after the leak; or not at all.
-    strict : bool
-        Whether a membrane at its threshold is silent.
+    reset, strict
+        What a spike leaves, and whether a membrane at its threshold is silent, see `IntegerLIF`.
     others
         See `Neuron`.
 

@@ -38,6 +38,7 @@ import torch
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import load, load_split
+from spikewright.integer.operations import count_operations
 from spikewright.integer.rates import SAMPLES, measured
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
@@ -72,23 +73,6 @@ def information_limit(network: NetworkSpec) -> float:
     return bits_per_synapse(total, stored, network.layers[0].weight_bits)
 
 
-def operations(network: NetworkSpec, values: np.ndarray[Any, Any], spikes: list[np.ndarray[Any, Any]]) -> list[int]:
-    """Synaptic operations of one sample, per layer."""
-    counts = []
-    feed = values != 0  # (T, axons)
-    for index, layer in enumerate(network.layers):
-        synapses = np.count_nonzero(layer.weights, axis=0)
-        total = int((feed.sum(axis=0) * synapses[: layer.inputs]).sum())
-        if layer.delays is not None:
-            steps = len(values)
-            for neuron, delay in enumerate(layer.delays.tolist()):
-                arriving = int(spikes[index][: max(0, steps - 1 - delay), neuron].sum())
-                total += arriving * int(synapses[layer.inputs + neuron])
-        counts.append(total)
-        feed = spikes[index] if index < len(spikes) else feed
-    return counts
-
-
 def measure(
     network: NetworkSpec, training: Counts, counts: Counts, lane_counts: Sequence[int], densities: Sequence[float]
 ) -> list[dict[str, Any]]:
@@ -116,7 +100,8 @@ def measure(
                 found = model.run(values, spikes, start)
                 start = found.done + 10_000
                 cycles.append(found.latency)
-                done += operations(sparse, values, spikes)
+                of_layers = count_operations(sparse, values[None], [layer[None] for layer in spikes])
+                done += [layer.sparse for layer in of_layers]
                 integrating += found.integrating
             busiest = int(done.argmax())
             dense = dense or float(np.mean(cycles))

@@ -6,24 +6,7 @@ from typing import Any
 
 from amaranth.hdl import Mux
 
-from spikewright.contract.decay import Decay
-
-
-def signed_digits(constant: int) -> list[tuple[int, int]]:
-    """Canonical signed digits of `constant` >= 0: (sign, exponent), no two exponents adjacent.
-
-    The fewest non-zero digits of any signed binary form (Reitwiesner 1960), thus the fewest adders.
-    """
-    digits = []
-    exponent = 0
-    while constant:
-        if constant & 1:
-            sign = 2 - (constant & 3)
-            digits.append((sign, exponent))
-            constant -= sign
-        constant >>= 1
-        exponent += 1
-    return digits
+from spikewright.contract.decay import Decay, signed_digits
 
 
 def leak(v: Any, decay: Decay, bias: Any) -> Any:

@@ -14,8 +14,8 @@ import torch
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_labels, check_samples
-from spikewright.contract.network import NetworkSpec
-from spikewright.integer.reference import IntegerNetwork, Trace
+from spikewright.integer.operations import total_operations
+from spikewright.integer.reference import IntegerNetwork
 from spikewright_sim.bench.runner import Stimulus, record
 from spikewright_sim.core.dut import NETLIST, Dut, Engine, Progress
 from spikewright_sim.core.scoreboard import Report, compare
@@ -158,7 +158,8 @@ def _cocotb(dut: Dut, seed: int, counts: npt.NDArray[np.integer], progress: Prog
         names=[item.name for item in stimuli],
         timed=len(alone) + len(back_to_back),
     )
-    return report, synaptic_operations(dut.core.network, values[:samples], trace)
+    spikes = [layer[:samples] for layer in trace.spikes]
+    return report, total_operations(dut.core.network, values[:samples], spikes)
 
 
 def _runs(repeat: int, samples: int, begin: int) -> int:
@@ -202,30 +203,7 @@ def _native(
             wave=None if report.different else wave,
         )
         report.add_differences(found)
-    return report, synaptic_operations(dut.core.network, values, trace)
-
-
-def synaptic_operations(network: NetworkSpec, values: npt.NDArray[np.integer], trace: Trace) -> tuple[int, int]:
-    """Additions of a synapse for samples (B, T, inputs), and of a weight if none were zero, for the same events."""
-    check_samples("values", values, network.timesteps, network.inputs)
-    sparse = dense = 0
-    events = torch.from_numpy((values != 0).reshape(-1, network.inputs).sum(axis=0))
-    samples = len(values)
-    for index, layer in enumerate(network.layers):
-        fan_out = torch.from_numpy(np.count_nonzero(layer.weights, axis=0))
-        sparse += int((events * fan_out[: layer.inputs]).sum())
-        dense += int(events.sum()) * layer.neurons
-        if index < len(trace.spikes):
-            spikes = trace.spikes[index][:samples]
-            events = spikes.sum(dim=(0, 1))
-            if layer.delays is not None:
-                # A spike whose delay ends after the sample arrives nowhere.
-                steps = torch.arange(spikes.shape[1])[:, None]
-                arrives = steps + 1 + torch.from_numpy(layer.delays.copy()) < len(steps)
-                delayed = (spikes.sum(dim=0) * arrives).sum(dim=0)
-                sparse += int((delayed * fan_out[layer.inputs :]).sum())
-                dense += int(delayed.sum()) * layer.neurons
-    return sparse, dense
+    return report, total_operations(dut.core.network, values, trace.spikes)
 
 
 def _spread(cycles: list[int]) -> dict[str, float | int | None]:

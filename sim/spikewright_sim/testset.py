@@ -24,7 +24,7 @@ PARTS_PER_WORKER = 4
 
 Counts = npt.NDArray[np.integer]
 Found = tuple[Report, tuple[int, int]]
-"""Differences, and synaptic operations, as by `synaptic_operations`."""
+"""Differences, and synaptic operations, as by `total_operations`."""
 
 
 class Simulation(Protocol):

@@ -11,28 +11,7 @@ from component_bench import play
 from random_networks import TAU_1_05, TAU_2
 from spikewright.contract.decay import Decay
 from spikewright.contract.integers import unsigned_bits
-from spikewright_hw.arithmetic import following, leak, signed_digits
-
-
-def test_digits_have_the_value_and_no_neighbours() -> None:
-    for constant in range(1 << 11):
-        digits = signed_digits(constant)
-        assert sum(sign << exponent for sign, exponent in digits) == constant
-        assert all(sign in (-1, 1) for sign, _ in digits)
-        exponents = [exponent for _, exponent in digits]
-        assert all(later - earlier > 1 for earlier, later in zip(exponents, exponents[1:], strict=False)), constant
-
-
-def test_no_form_has_fewer_digits() -> None:
-    """Breadth first: all values that n signed powers of two can reach."""
-    powers = [sign << exponent for exponent in range(10) for sign in (-1, 1)]
-    reached, fewest = {0}, {0: 0}
-    for count in range(1, 6):
-        reached = {value + power for value in reached for power in powers}
-        for value in reached:
-            fewest.setdefault(value, count)
-    for constant in range(256):
-        assert len(signed_digits(constant)) == fewest[constant], constant
+from spikewright_hw.arithmetic import following, leak
 
 
 class Leak(wiring.Component):

@@ -37,7 +37,7 @@ class Decay:
     @property
     def additions(self) -> int:
         """Additions and subtractions of shifted membranes that make the product."""
-        return max(0, signed_digits(self.multiplier) - 1)
+        return max(0, len(signed_digits(self.multiplier)) - 1)
 
 
 def nearest_decay(tau: float, tolerance: float = TOLERANCE) -> Decay:
@@ -61,11 +61,23 @@ def nearest_decay(tau: float, tolerance: float = TOLERANCE) -> Decay:
             error = abs(k / (1 << shift) - target)
             # A membrane that leaks in the float network must leak in the integer one: without, it has no bound.
             if error <= tolerance and k < 1 << shift:
-                candidates.append((signed_digits(k), shift, error, k))
+                candidates.append((len(signed_digits(k)), shift, error, k))
     _, shift, _, k = min(candidates)
     return Decay(multiplier=k, shift=shift)
 
 
-def signed_digits(k: int) -> int:
-    """Non-zero digits of k in canonical signed-digit form."""
-    return (k ^ (3 * k)).bit_count()
+def signed_digits(constant: int) -> list[tuple[int, int]]:
+    """Canonical signed digits of `constant` >= 0: (sign, exponent), no two exponents adjacent.
+
+    The fewest non-zero digits of any signed binary form (Reitwiesner 1960), thus the fewest adders.
+    """
+    digits = []
+    exponent = 0
+    while constant:
+        if constant & 1:
+            sign = 2 - (constant & 3)
+            digits.append((sign, exponent))
+            constant -= sign
+        constant >>= 1
+        exponent += 1
+    return digits

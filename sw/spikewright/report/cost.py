@@ -11,6 +11,7 @@ import torch
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import CoreSpec
 from spikewright.contract.network import NetworkSpec
+from spikewright.integer.operations import total_operations
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
@@ -84,27 +85,13 @@ def estimated_operations(spec: NetworkSpec, rates: tuple[float, ...]) -> float:
 
 @torch.no_grad()
 def counted_operations(spec: NetworkSpec, samples: Samples, batch: int = 64) -> tuple[float, float]:
-    """Operations per inference, counted event by event, and accuracy of the integer network on `samples`.
-
-    An event costs the synapses of its axon, whatever its value. A recurrent spike that would arrive after the last
-    step costs nothing.
-    """
+    """Operations per inference, see `count_operations`, and accuracy of the integer network on `samples`."""
     network = IntegerNetwork(spec)
-    fans = [(torch.from_numpy(feed), None if own is None else torch.from_numpy(own)) for feed, own in fan_out(spec)]
     operations = correct = 0
     for counts, labels in zip(torch.split(samples.counts, batch), torch.split(samples.labels, batch), strict=True):
         trace = network.run(counts)
         correct += int((trace.classes == labels).sum())
-        events = counts != 0
-        for index, (feed, own) in enumerate(fans):
-            operations += int((events.sum(dim=(0, 1)) * feed).sum())
-            if index == len(trace.spikes):
-                break
-            events = trace.spikes[index]
-            delays = spec.layers[index].delays
-            if own is not None and delays is not None:
-                left = torch.arange(spec.timesteps, 0, -1).unsqueeze(1) > 1 + torch.tensor(delays)  # (T, N)
-                operations += int(((events.sum(dim=0) * left).sum(dim=0) * own).sum())
+        operations += total_operations(spec, counts, trace.spikes).sparse
     return operations / len(samples), correct / len(samples)
 
 

@@ -41,8 +41,25 @@ def test_a_leak_takes_an_addition_less_than_it_has_digits() -> None:
     assert [Decay(k, 5).additions for k in (0, 1, 7, 21)] == [0, 0, 1, 2]
 
 
-def test_signed_digits() -> None:
-    assert [signed_digits(k) for k in (0, 1, 3, 7, 11, 21, 255)] == [0, 1, 2, 2, 3, 3, 2]
+def test_digits_have_the_value_and_no_neighbours() -> None:
+    for constant in range(1 << 11):
+        digits = signed_digits(constant)
+        assert sum(sign << exponent for sign, exponent in digits) == constant
+        assert all(sign in (-1, 1) for sign, _ in digits)
+        exponents = [exponent for _, exponent in digits]
+        assert all(later - earlier > 1 for earlier, later in zip(exponents, exponents[1:], strict=False)), constant
+
+
+def test_no_form_has_fewer_digits() -> None:
+    """Breadth first: all values that n signed powers of two can reach."""
+    powers = [sign << exponent for exponent in range(10) for sign in (-1, 1)]
+    reached, fewest = {0}, {0: 0}
+    for count in range(1, 6):
+        reached = {value + power for value in reached for power in powers}
+        for value in reached:
+            fewest.setdefault(value, count)
+    for constant in range(256):
+        assert len(signed_digits(constant)) == fewest[constant], constant
 
 
 @pytest.mark.parametrize("tau", [1.05, 3.0, 10.0, 1e6])

@@ -7,6 +7,7 @@ import torch
 from spikewright.build.generate import build
 from spikewright.contract.errors import InputError
 from spikewright.integer.file import save_model
+from spikewright.integer.operations import total_operations
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
@@ -15,7 +16,6 @@ from spikewright.learn.samples import Samples, load_parts
 from spikewright.learn.train import train
 from spikewright.report.cost import Meter, counted_operations, estimated_operations, stored_bits
 from spikewright.report.runs import read
-from spikewright_sim.runner import synaptic_operations
 from tiny_training import write_all, write_run
 
 
@@ -51,7 +51,7 @@ def test_operations_are_those_that_the_simulation_counts(spec):
     operations, accuracy = counted_operations(spec, Samples(counts, labels), batch=16)
     trace = IntegerNetwork(spec).run(counts)
     assert sum(int(spikes.sum()) for spikes in trace.spikes) > 100
-    assert operations == synaptic_operations(spec, counts.numpy(), trace)[0] / 50
+    assert operations == total_operations(spec, counts, trace.spikes).sparse / 50
     assert accuracy == int((trace.classes == labels).sum()) / 50
 
 

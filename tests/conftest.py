@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
-    # Shells start jobs in the background with SIGINT ignored, and what ignores it when it starts cannot be interrupted.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+if threading.current_thread() is threading.main_thread():
+    # Shells start jobs in the background with SIGINT ignored, and nohup ignores SIGHUP: what ignores a signal when it
+    # starts cannot be interrupted by it.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 LONGEST = [
     "sim/test_runner.py", "hw/test_core.py", "boards/flow/test_bitstream.py", "sim/native/test_loop.py",

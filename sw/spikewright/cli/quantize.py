@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> Outcome:
         network = opened(args.checkpoint).network
     else:
         network = read_checkpoint(args.checkpoint)[0]
-    samples = opened(network).samples(args.data, args.split)
+    samples = opened(args.checkpoint).samples(args.data, args.split)
     model = quantize(
         args.checkpoint,
         weight_bits=args.weight_bits,
@@ -116,7 +116,12 @@ def run(args: argparse.Namespace) -> Outcome:
         fine_tune=args.fine_tune,
         data=args.data,
     )
-    before, after = evaluate(network, samples), evaluate(model, samples)
+    before = evaluate(network, samples)
+    try:
+        after = evaluate(model, samples)
+    except InputError as error:
+        # Such as recordings with larger counts than the checkpoint's value_bits allow.
+        raise InputError(f"{args.checkpoint}: {error}") from None
     info = {
         **model.info,
         "samples": len(samples),

@@ -428,7 +428,7 @@ class _Run:
         except InputError as error:
             raise InputError(f"{path}: metadata 'config': {error}") from None
         if name := difference(stored_config, self.config.to_dict(), but=("training.epochs",)):
-            raise InputError(f"{self.out_dir} must hold a run of the same configuration, not one of another {name}")
+            raise InputError(f"{path} must hold a run of the same configuration, not one of another {name}")
         network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
         check_tensors(path, network, dict(self.network.state_dict()))
         self.network.load_state_dict(network)

@@ -24,6 +24,8 @@ _RESETS = {"hard": "zero", "soft": "sub"}
 # A reset by subtraction is one to zero for snnTorch when it reads, and none that Norse and SpikingJelly have.
 READERS = {"spikewright": ("hard", "soft"), "norse": ("hard",), "snntorch": ("hard",), "spikingjelly": ("hard",)}
 """Resets that a library has for what it reads."""
+EXPORTED = frozenset({"lif"})
+"""Neurons that the format has a node for."""
 _NEVER = 1e9
 """Threshold of a read-out for libraries that read no integrators."""
 
@@ -79,7 +81,7 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
     settings: dict[str, str] = {}
     last = "input"
     for index, layer in enumerate(network.spiking_layers()):
-        if layer.config.neuron != "lif":
+        if layer.config.neuron not in EXPORTED:
             raise InputError(f"neuron of layer {index} must be lif to be exported, not {layer.config.neuron}")
         if layer.config.reset not in READERS[dialect]:
             resets = " or ".join(READERS[dialect])

@@ -211,6 +211,7 @@ def test_the_commands_are_the_pipeline() -> None:
         "data info",
         "train",
         "import",
+        "export",
         "sweep",
         "report",
         "evaluate",

@@ -213,7 +213,8 @@ def test_another_configuration_does_not_resume(run, words, name):
     value = "[1]" if name.endswith("speakers") else "0.5"
     with pytest.raises(InputError) as error:
         train(CONFIG, words, run[0], {name: value})
-    assert str(error.value) == f"{run[0]} must hold a run of the same configuration, not one of another {name}"
+    state = run[0] / "state.safetensors"
+    assert str(error.value) == f"{state} must hold a run of the same configuration, not one of another {name}"
 
 
 def test_without_resume_a_run_starts_afresh(words, tmp_path):

@@ -72,7 +72,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     together = json.loads(result.stdout)  # printed once
     assert (alone["processes"], together["processes"]) == (1, 2)
     assert result.stderr.count("epoch 2 of ") == 1
-    changing = ("seconds", "checkpoint", "processes", "rates")
+    changing = ("schema", "version", "seconds", "checkpoint", "processes", "rates")
     assert {k: v for k, v in alone.items() if k not in changing} == {
         k: v for k, v in together.items() if k not in changing
     }

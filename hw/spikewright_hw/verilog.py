@@ -71,7 +71,7 @@ def header(spec: CoreSpec, name: str) -> str:
     if spec.loadable:
         ports.append("  s_load_*  the load image in, AXI4-Stream, before the first event; then `loaded` is high")
     lines = [
-        f"{name}: made by spikewright {__version__}, https://pypi.org/project/spikewright",
+        f"{name}: made by spikewright {__version__}, https://github.com/spikewright/spikewright",
         "",
         f"Network {sizes}, {network.timesteps} time steps, {sum(layer.synapses for layer in network.layers)} synapses.",
         *ports,

@@ -435,7 +435,7 @@ def test_configurations(made: Made, tmp_path: Path) -> None:
 
 def test_counts_that_do_not_fit(made: Made, tmp_path: Path) -> None:
     found = refused(tmp_path, "quantize", made.checkpoint, "-o", tmp_path / "m", "--data", made.data, "--value-bits", 1)
-    assert found.startswith("input values must be 0 .. 1 (1 bits), not ")
+    assert found.startswith(f"{made.checkpoint}: input values must be 0 .. 1 (1 bits), not ")
 
 
 # ---- simulation and synthesis, as the commands call them (`tests/sim` and `tests/boards` run the real ones)

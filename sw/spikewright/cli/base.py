@@ -227,6 +227,11 @@ def add_board(parser: Parser, help: str, *, default: str | None = None) -> None:
     option.help = help
 
 
+def add_build(parser: Parser) -> None:
+    """The folder of a core, `args.build_dir`."""
+    parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
+
+
 def add_split(parser: Parser) -> None:
     parser.add_argument(
         "--split",

@@ -9,6 +9,7 @@ from spikewright.cli.base import (
     Outcome,
     Parser,
     Subparsers,
+    add_build,
     add_command,
     add_data,
     add_split,
@@ -29,7 +30,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "the number of clock cycles. A difference is reported with its layer, step and neuron; exit status 1.",
         example="spikewright simulate build --data digits --samples 20",
     )
-    parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
+    add_build(parser)
     add_data(parser)
     add_split(parser)
     parser.add_argument(

@@ -10,6 +10,7 @@ from spikewright.cli.base import (
     Parser,
     Subparsers,
     add_board,
+    add_build,
     add_command,
     integer,
     megahertz,
@@ -27,7 +28,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
         "clock of the board is missed. Takes minutes.",
         example="spikewright synth build --board ulx3s-85f",
     )
-    parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
+    add_build(parser)
     add_board(parser, "one of %(choices)s")
     parser.add_argument(
         "-o", "--out", type=Path, metavar="DIR", help="folder to make (default: synth-BOARD in BUILD_DIR)"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from spikewright.api.source import AnyPath, opened
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, suggestion
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import save_model
 from spikewright.integer.reference import IntegerNetwork
@@ -57,11 +57,15 @@ def build_network(
     InputError
         If a setting is unknown or out of its range; says which.
     """
+    if isinstance(layers, str | bytes) or not isinstance(layers, Sequence):
+        raise InputError(f"layers must be a sequence of LayerConfig or numbers of neurons, not {layers!r:.60}")
     made = tuple(LayerConfig(neurons=layer) if isinstance(layer, int) else layer for layer in layers)
+    if other := [layer for layer in made if not isinstance(layer, LayerConfig)]:
+        raise InputError(f"layer must be a LayerConfig or a number of neurons, not {other[0]!r:.60}")
     if unknown := sorted(settings.keys() - NetworkConfig.__dataclass_fields__.keys()):
-        raise InputError(
-            f"setting must be one of {', '.join(NetworkConfig.__dataclass_fields__)}, not {', '.join(unknown)}"
-        )
+        known = ["density", "seed", *NetworkConfig.__dataclass_fields__]
+        near = suggestion(unknown[0], known)
+        raise InputError(f"setting must be one of {', '.join(known)}, not {', '.join(unknown)}{near}")
     config = NetworkConfig(layers=made, inputs=inputs, classes=classes, timesteps=timesteps, **settings)
     if not 0 < density <= 1:
         raise InputError(f"density must be above 0 and at most 1, not {density}")

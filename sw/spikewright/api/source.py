@@ -21,6 +21,7 @@ from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.convert import as_spiking_network
 from spikewright.nir.file import is_foreign, load_foreign
 from spikewright.nir.network import ForeignNetwork
+from spikewright.support.shipped import checkpoints
 
 if TYPE_CHECKING:
     from spikewright.learn.config import NetworkConfig
@@ -150,7 +151,12 @@ def model_file(model: Model) -> Iterator[Path]:
         If it is something else.
     """
     if isinstance(model, str | os.PathLike):
-        yield Path(model)
+        path = Path(model)
+        if not path.exists() and os.fspath(model) in checkpoints():
+            raise InputError(
+                f"model must be an integer network, by `spikewright quantize {path}`, not the checkpoint {path}"
+            )
+        yield path
         return
     if isinstance(model, SpikingNetwork):
         raise InputError("model must be an integer network, by quantize(network), not a float network")

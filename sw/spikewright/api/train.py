@@ -129,6 +129,13 @@ def train(
     CheckFailed
         If the training diverges.
     """
+    if isinstance(data, tuple | torch.Tensor):
+        raise InputError(f"data must be a folder, 'sample' or SpikeData(counts, labels), not a {type(data).__name__}")
+    if isinstance(network, torch.nn.Module) and not isinstance(network, SpikingNetwork):
+        raise InputError(
+            f"network must be by build_network or load_network, not a {type(network).__name__}: modules of your own "
+            "are trained in a loop of your own, with AdaBreg as its optimizer"
+        )
     texts = {name: _text(value) for name, value in {**(settings or {}), **more}.items()}
     if out is None and tensorboard:
         raise InputError("out must be given with tensorboard, not left out")

@@ -15,7 +15,25 @@ _MOST_WEIGHTS = 1 << 28
 
 @dataclass(frozen=True, kw_only=True)
 class LayerConfig:
-    """A spiking layer."""
+    """A spiking layer.
+
+    Parameters
+    ----------
+    neurons : int
+        1 .. 65536.
+    recurrent : bool
+        Whether the layer's own spikes come back after learned axonal delays; the other settings of delays are for
+        such layers.
+    tau, threshold : float
+        Membrane time constant in steps, at least 1; threshold of the membrane, above 0.
+    others
+        Names, ranges and defaults: `docs/reference/settings.md`, and `spikewright configs NAME` for examples.
+
+    Raises
+    ------
+    InputError
+        If a value is out of its range.
+    """
 
     neurons: int
     """1 .. 65536."""

@@ -28,14 +28,14 @@ def news(entry: Entry, target: float) -> dict[str, str]:
     wanted = f" of {100 * target:g}" if target else ""
     lam = {"lambda": f"{entry['lam']:.3g}"} if entry["lam"] else {}
     return {
-        "accuracy": f"{100 * entry['validation_accuracy']:.2f} %",
+        "validation accuracy": f"{100 * entry['validation_accuracy']:.2f} %",
         "zeros": f"{100 * entry['sparsity']:.1f}{wanted} %",
         **lam,
     }
 
 
 def line(entry: Entry, target: float, epochs: int, seconds_left: float) -> str:
-    """What is said after an epoch: `epoch 3 of 60: loss 0.4321, accuracy 91.25 %, zeros 68.1 of 70 %, ... left`."""
+    """What is said after an epoch: `epoch 3 of 60: loss 0.4321, validation accuracy 91.25 %, ... left`."""
     told = ", ".join(f"{name} {text}" for name, text in news(entry, target).items())
     left = f", {duration(seconds_left)} left" if entry["epoch"] < epochs else ""
     return f"epoch {entry['epoch']} of {epochs}: loss {entry['loss']:.4f}, {told}{left}"

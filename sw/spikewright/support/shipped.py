@@ -41,6 +41,11 @@ def configs() -> dict[str, str]:
     return {name: files[name].read_text("utf-8").partition("\n")[0].lstrip("# ") for name in sorted(files)}
 
 
+def config_text(name: str) -> str:
+    """The TOML file of a shipped configuration, one of `configs`."""
+    return (resources.files("spikewright") / "configs" / f"{name}.toml").read_text("utf-8")
+
+
 def checkpoint_path(path: Path | str) -> Path:
     """The file of a checkpoint that is given by its path, or by its name if it is shipped.
 

@@ -204,8 +204,31 @@ def test_build_network_refuses(settings: dict[str, Any], message: str) -> None:
 
 
 def test_build_network_names_an_unknown_setting() -> None:
-    with pytest.raises(sw.InputError, match=r"^setting must be one of layers, inputs, .*, not tau$"):
+    with pytest.raises(sw.InputError, match=r"^setting must be one of density, seed, layers, inputs, .*, not tau$"):
         small_network(tau=2.0)
+
+
+@pytest.mark.parametrize("layers", [32, [32.0], [{"neurons": 32}], "mine.toml"])
+def test_build_network_says_what_layers_are(layers: Any) -> None:
+    with pytest.raises(sw.InputError, match="^layers? must be a .*LayerConfig or (a number|numbers) of neurons, not "):
+        sw.build_network(layers)
+
+
+def test_nearly_a_setting_is_suggested() -> None:
+    with pytest.raises(sw.InputError, match="not densitiy; did you mean density\\?$"):
+        small_network(densitiy=0.3)
+
+
+def test_train_names_what_it_takes() -> None:
+    with pytest.raises(sw.InputError, match=r"^data must be a folder, 'sample' or SpikeData\(counts, labels\), not a "):
+        sw.train(small_network(), (np.zeros((2, 12, 10)), np.zeros(2)))
+    with pytest.raises(sw.InputError, match="^network must be by build_network or load_network, not a Linear: "):
+        sw.train(torch.nn.Linear(3, 2), random_data())
+
+
+def test_a_shipped_checkpoint_is_no_integer_network_yet(tmp_path: Path) -> None:
+    with pytest.raises(sw.InputError, match="^model must be an integer network, by `spikewright quantize synth-small`"):
+        sw.generate("synth-small", tmp_path / "out")
 
 
 def test_a_seed_gives_the_same_network_and_leaves_the_random_numbers() -> None:

@@ -1,6 +1,7 @@
 """The lists of what is shipped."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,11 @@ def test_every_checkpoint_is_listed_with_what_it_is(capsys: pytest.CaptureFixtur
         assert "dense" in item["about"] if item["name"] == "shd-adam" else "% zero weights" in item["about"]
     assert main(["checkpoints"]) == 0
     assert capsys.readouterr().out.splitlines()[3].startswith("shd-adam           The SHD network, trained on real ")
+
+
+def test_one_is_printed_as_it_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["configs", "shd-small"]) == 0
+    printed = capsys.readouterr().out
+    assert tomllib.loads(printed)["network"]["classes"] == 20
+    assert main(["configs", "shd-smal"]) == 2
+    assert capsys.readouterr().err.endswith(", not 'shd-smal'; did you mean shd-small?\n")

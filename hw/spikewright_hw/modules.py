@@ -85,7 +85,9 @@ class NetlistModule:
         Attributes and wires; connections.
     cells : list of Cell
     parameters : list of Parameter
-        Images of the memories in it and below.
+        What the memories in it and below have of their own.
+    holds_images : bool
+        Whether there are such memories.
     """
 
     name: str
@@ -187,7 +189,7 @@ def tidy(text: str, top: str, *, init: bool = False) -> Tidied:
         ports[name] = _rename(modules[name], modules, ports)
     groups, shared = _share(modules, order)
     names = _module_names(groups, top)
-    constants = _constants(modules, shared, top)
+    constants = _constants(modules, shared)
     declared = {
         names[first]: [IMAGES] * modules[first].holds_images
         + [p.name for k, p in enumerate(modules[first].parameters) if constants[first][k] is None]
@@ -308,7 +310,7 @@ def _share(modules: dict[str, NetlistModule], order: Sequence[str]) -> tuple[dic
     return groups, shared
 
 
-def _constants(modules: dict[str, NetlistModule], shared: dict[str, str], top: str) -> dict[str, list[str | None]]:
+def _constants(modules: dict[str, NetlistModule], shared: dict[str, str]) -> dict[str, list[str | None]]:
     """Values of the parameters of each kept module; None where its instances differ."""
     values: dict[str, list[set[str]]] = {}
     for name in shared:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+# Each worker, and each command that it starts, has one core: torch with as many threads as there are cores makes them
+# wait for each other, and small tensors take ten times as long. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if threading.current_thread() is threading.main_thread():
     # Shells start jobs in the background with SIGINT ignored, and nohup ignores SIGHUP: what ignores a signal when it
     # starts cannot be interrupted by it.

@@ -31,6 +31,7 @@ def random_network(
     weight_shift: int = 0,
     value_bits: int = 3,
     timesteps: int = 20,
+    readout: str = "sum",
 ) -> NetworkSpec:
     """A network of `sizes` (inputs, hidden layers, classes) that fires at rates worth comparing.
 
@@ -40,8 +41,8 @@ def random_network(
     limit = (1 << (weight_bits - 1)) - 1
     layers = []
     for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-        readout = index == len(sizes) - 2
-        loop = not readout and recurrent[index % len(recurrent)]
+        last = index == len(sizes) - 2
+        loop = not last and recurrent[index % len(recurrent)]
         axons = inputs + (neurons if loop else 0)
         weights = rng.integers(-limit // 2, limit + 1, (neurons, axons)).clip(-limit, limit)
         weights[rng.random(weights.shape) >= density] = 0
@@ -52,7 +53,7 @@ def random_network(
                 neurons=neurons,
                 weights=weights,
                 bias=rng.integers(-scale, scale + 1, neurons) // 2,
-                threshold=None if readout else rng.integers(1, 2 * scale + 2, neurons),
+                threshold=None if last else rng.integers(1, 2 * scale + 2, neurons),
                 delays=rng.integers(0, max_delay + 1, neurons) if loop else None,
                 decay=decay,
                 neuron=neuron or usual_neuron(),
@@ -61,7 +62,7 @@ def random_network(
                 value_bits=value_bits if index == 0 else 1,
             )
         )
-    return NetworkSpec(layers=tuple(layers), timesteps=timesteps)
+    return NetworkSpec(layers=tuple(layers), timesteps=timesteps, readout=readout)
 
 
 def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:

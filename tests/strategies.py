@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from random_networks import random_counts, random_network, shuffled_network
 from spikewright.build.generate import Loadable, build
 from spikewright.contract.decay import Decay
+from spikewright.contract.decision import DECISIONS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.layout import LANES
 from spikewright.contract.network import NetworkSpec
@@ -109,6 +110,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         weight_shift=draw(st.sampled_from([0, 0, 1, 3, 8])),
         value_bits=draw(st.one_of(st.integers(1, 5), st.integers(1, 16))),
         timesteps=draw(st.integers(1, 24)),
+        readout=draw(st.sampled_from(sorted(DECISIONS))),
     )
     spec = replace(spec, layers=tuple(_with_odd_rows(draw, layer) for layer in spec.layers))
     counts = random_counts(seed, spec, samples, rate=draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))

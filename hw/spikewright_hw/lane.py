@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.layout import LayerImage
 
 from .layouts import MARK, assign_fields, delayed, run
@@ -47,9 +48,10 @@ class Lane(wiring.Component):
     state_bits : int
         Width of a membrane.
     score_bits : int
-        Width of a score; only used by a read-out.
+        Width of a score; only used by a read-out, as is the decision.
     queue_depth : int
         Runs that wait.
+    decision : Decision
     name : str
         Prefix of the memory image `<name>_synapses<lane>`: a word per synapse, what tells the neuron's row in the low
         bits (see `Encoding`), the weight (two's complement) above.
@@ -74,7 +76,15 @@ class Lane(wiring.Component):
     PAUSE = 4
 
     def __init__(
-        self, image: LayerImage, *, lane: int, state_bits: int, queue_depth: int, name: str, score_bits: int = 1
+        self,
+        image: LayerImage,
+        *,
+        lane: int,
+        state_bits: int,
+        queue_depth: int,
+        name: str,
+        score_bits: int = 1,
+        decision: Decision = DECISIONS["sum"],
     ) -> None:
         spec = image.spec
         self._rows = self._depth = image.rows
@@ -83,6 +93,7 @@ class Lane(wiring.Component):
         self._run = run(image)
         self._synapse = data.StructLayout({"index": image.index_bits, "weight": signed(spec.weight_bits)})
         self._queue_depth = queue_depth
+        self._decision = decision
         mask = (1 << spec.weight_bits) - 1
         words = [
             index | (weight & mask) << image.index_bits
@@ -117,7 +128,7 @@ class Lane(wiring.Component):
     def _make_update(self, image: LayerImage, *, score_bits: int, **options: Any) -> Any:
         """The update of the neurons of the lane."""
         if image.spec.readout:
-            return ReadoutUpdate(image, score_bits=score_bits, **options)
+            return ReadoutUpdate(image, score_bits=score_bits, decision=self._decision, **options)
         return NeuronUpdate(image, **options)
 
     def _last_row(self) -> Any:

@@ -101,6 +101,7 @@ class SynapsePath(wiring.Component):
                 score_bits=score_bits,
                 queue_depth=core.queue_depth,
                 name=name,
+                decision=core.network.decision,
             )
             for lane in range(image.lanes)
         ]

@@ -1,4 +1,4 @@
-"""The read-out: leaky integrators that never fire, their sums over the steps, and the class decision."""
+"""The read-out: leaky integrators that never fire, their scores, and the class decision."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import LayerImage
 
@@ -27,9 +28,9 @@ class ReadoutUpdate(wiring.Component):
     """Updates the classes of one lane, one a cycle.
 
     As for `NeuronUpdate`, whose ports and latencies it has, the state memory holds what the step starts from; here
-    every membrane is added to the score of its class, and leaks::
+    every membrane grows the score of its class, as the `Decision` says, and leaks::
 
-        score = score + state                              # state alone in the first step of a sample
+        score = score + state                              # or another; state alone in the first step of a sample
         state = ((state * multiplier) >> shift) + bias     # bias alone after the last step of a sample
 
     Parameters
@@ -40,6 +41,7 @@ class ReadoutUpdate(wiring.Component):
     score_bits : int
     name : str
         Prefix of the memory image `<name>_neurons<lane>`: the `bias` of a row per word.
+    decision : Decision
 
     Members
     -------
@@ -51,8 +53,18 @@ class ReadoutUpdate(wiring.Component):
         See `NeuronUpdate`; no `spike`.
     """
 
-    def __init__(self, image: LayerImage, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
+    def __init__(
+        self,
+        image: LayerImage,
+        *,
+        lane: int,
+        state_bits: int,
+        score_bits: int,
+        name: str,
+        decision: Decision = DECISIONS["sum"],
+    ) -> None:
         self._spec = image.spec
+        self._decision = decision
         self._rows = image.rows
         self._state_bits = state_bits
         self._score_bits = score_bits
@@ -99,7 +111,7 @@ class ReadoutUpdate(wiring.Component):
         m.d.comb += [
             scores.write_en.eq(reads[3]),
             scores.write_addr.eq(rows[3]),
-            scores.write_data.eq(Mux(first, 0, scores.read_data.as_signed()) + self.v),
+            scores.write_data.eq(self._decision.grown(Mux, first, scores.read_data.as_signed(), self.v)),
         ]
         with m.If(scores.write_en & (rows[3] == self._rows - 1)):
             m.d.sync += first.eq(lasts[3])

@@ -133,10 +133,11 @@ class SharedUpdate(wiring.Component):
         decays = [spec.decay for spec in self._specs]
         m.d.sync += self.next_state.eq(of_layer(layers[3], decays, lambda decay: leak(kept, decay, bias)))
         first = Signal(init=1)
+        grown = self._core.network.decision.grown
         m.d.comb += [
             scores.write_en.eq(reads[3] & (layers[3] == readout)),
             scores.write_addr.eq(rows[3]),
-            scores.write_data.eq(Mux(first, 0, scores.read_data.as_signed()) + self.v),
+            scores.write_data.eq(grown(Mux, first, scores.read_data.as_signed(), self.v)),
             self.done.eq(reads[3]),
             self.done_row.eq(rows[3]),
             self.write.eq(reads[4]),

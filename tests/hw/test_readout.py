@@ -8,6 +8,7 @@ from test_update import sweep
 
 from random_networks import TAU_1_05, TAU_2, random_network
 from spikewright.contract.decay import Decay
+from spikewright.contract.decision import DECISIONS
 from spikewright.contract.layout import LayerImage
 from spikewright.layout.pack import pack
 from spikewright_hw.readout import ReadoutUpdate, ScoreSender
@@ -19,8 +20,9 @@ def image(seed: int, classes: int, lanes: int, decay: Decay = TAU_1_05) -> Layer
     return pack(random_network(seed, (3, classes, classes), decay=decay), lanes).layers[-1]
 
 
-def update(layer: LayerImage, lane: int) -> ReadoutUpdate:
-    return ReadoutUpdate(layer, lane=lane, state_bits=BITS, score_bits=SCORE_BITS, name="layer1")
+def update(layer: LayerImage, lane: int, readout: str = "sum") -> ReadoutUpdate:
+    decision = DECISIONS[readout]
+    return ReadoutUpdate(layer, lane=lane, state_bits=BITS, score_bits=SCORE_BITS, name="layer1", decision=decision)
 
 
 def test_latencies_are_those_of_a_spiking_lane() -> None:
@@ -44,24 +46,27 @@ def test_image_has_the_bias_of_a_row_per_word() -> None:
     assert dut.rom.words == [int(b) & mask for b in layer.by_position(layer.spec.bias, 0)[:, 1]]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_scores_are_sums_over_a_sample(seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "readout", "joined"),
+    [*((seed, "sum", sum) for seed in range(3)), (3, "max", max), (4, "last", lambda of_steps: of_steps[-1])],
+)
+def test_scores_are_of_the_membranes_of_a_sample(seed: int, readout: str, joined: Callable[[list[int]], int]) -> None:
     rng = random.Random(seed)
     decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0)])
     layer = image(seed, rng.randint(1, 9), rng.choice([1, 2]), decay)
-    dut = update(layer, 0)
+    dut = update(layer, 0, readout)
     biases = layer.by_position(layer.spec.bias, 0)[:, 0].tolist()
     steps = [rng.randint(1, 4) for _ in range(3)]
     reads: list[Any] = []
     expected = []
     for length in steps:
-        score = [0] * layer.rows
+        membranes: list[list[int]] = []
         for t in range(length):
             states = [rng.randint(-900, 900) for _ in range(layer.rows)]
-            score = [total + state for total, state in zip(score, states, strict=True)]
+            membranes.append(states)
             reads += [(row, state, int(t == length - 1)) for row, state in enumerate(states)]
             reads += [None] * 5  # rows of another sweep come no earlier
-        expected.append(score)
+        expected.append([joined(list(of_row)) for of_row in zip(*membranes, strict=True)])
     scores: list[list[int]] = []
     written: list[int] = []
 
@@ -96,7 +101,7 @@ def test_scores_are_sums_over_a_sample(seed: int) -> None:
                 read_scores(get, put, cycle - total)
 
         written.clear()
-        play(dut := update(layer, 0), total + layer.rows + 1, each=both)
+        play(dut := update(layer, 0, readout), total + layer.rows + 1, each=both)
         reads = keep
     assert scores == expected, f"seed {seed}"
     real = [read for read in reads if read]

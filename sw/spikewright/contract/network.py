@@ -7,11 +7,11 @@ never changes after it was validated.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from spikewright.contract.decay import Decay
+from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.integers import IntArray, check_range, frozen, signed_bits
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.contract.shown import Facts, Shown, percent, thousands
@@ -78,7 +78,7 @@ class LayerSpec(Shown):
         s = v >= neuron.fires_from(threshold)
         v = neuron.after_spike(v, threshold) where s, else neuron.at_rest(v, threshold)
 
-    A read-out layer (`threshold` None) never fires; its scores are the sums of its membranes over the steps.
+    A read-out layer (`threshold` None) never fires; its scores come of its membranes, see `Decision`.
 
     Parameters
     ----------
@@ -275,8 +275,9 @@ class NetworkSpec(Shown):
         At least one; the last is the read-out, the others fire. Layer k+1 has as many inputs as layer k has neurons.
     timesteps : int
         1 .. 65535: most steps of a sample.
-    readout : "sum"
-        Score of class c: the sum of its membranes over the steps. The class is the lowest index of a highest score.
+    readout : "sum", "max" or "last"
+        Score of class c: the sum of its membranes over the steps, the highest of them, or that of the last step. The
+        class is the lowest index of a highest score.
 
     Raises
     ------
@@ -286,15 +287,15 @@ class NetworkSpec(Shown):
 
     layers: tuple[LayerSpec, ...]
     timesteps: int
-    readout: Literal["sum"] = "sum"
+    readout: str = "sum"
 
     def __post_init__(self) -> None:
         if not self.layers:
             raise ValueError("layers must hold at least a read-out, not 0 layers")
         if not 1 <= self.timesteps < 1 << 16:
             raise ValueError(f"timesteps must be 1 .. {(1 << 16) - 1}, not {self.timesteps}")
-        if self.readout != "sum":
-            raise ValueError(f"readout must be 'sum', not {self.readout!r}")
+        if self.readout not in DECISIONS:
+            raise ValueError(f"readout must be one of {', '.join(DECISIONS)}, not {self.readout!r:.60}")
         for index, layer in enumerate(self.layers):
             if layer.readout != (index == len(self.layers) - 1):
                 raise ValueError(
@@ -339,5 +340,9 @@ class NetworkSpec(Shown):
     @property
     def score_bounds(self) -> tuple[int, int]:
         """Range of every score over a whole sample."""
-        low, high = self.layers[-1].bounds(self.timesteps).after_reset
-        return low * self.timesteps, high * self.timesteps
+        return self.decision.bounds(*self.layers[-1].bounds(self.timesteps).after_reset, self.timesteps)
+
+    @property
+    def decision(self) -> Decision:
+        """What `readout` names."""
+        return DECISIONS[self.readout]

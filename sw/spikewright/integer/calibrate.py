@@ -15,7 +15,7 @@ Zeros stay zero, and each neuron has a problem of its own over its non-zero weig
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,6 +45,12 @@ _DAMPING = 0.01
 """Added to the moments, as a share of their mean: what the recordings say nothing about is rounded to the nearest."""
 _RIDGE = 0.1
 """As a share of the mean moment: how dear it is to move weights away from the float network's, before rounding."""
+_COUNTED: dict[str, Callable[[Tensor], Tensor]] = {
+    "sum": lambda of_steps: of_steps.sum(dim=0),
+    "max": lambda of_steps: of_steps.flatten(0, 1),
+    "last": lambda of_steps: of_steps[-1],
+}
+"""By decision, of which membranes (T, B, classes) of the read-out an error counts: (rows, classes)."""
 _BATCH = 64  # samples at a time
 _NEURONS = 32  # neurons at a time
 
@@ -109,6 +115,7 @@ class CalibratedRounding:
         """The rounding of the layers so far."""
         self._layers: list[SpikingLayer | None] = [*network.spiking_layers(), None]
         self._readout_tau = network.config.readout_tau
+        self._counted = _COUNTED[network.config.readout]
         mode = network.training
         network.eval()
         # Events (T, B, axons) of batches of samples: into the layer, of the float and of the integer network.
@@ -149,8 +156,8 @@ class CalibratedRounding:
             lost_current = current - y[:, :, :-1] @ folded.weights.T
             y, lost_current = _filtered(y, decay), _filtered(lost_current, decay)
             if layer is None or spikes is None:
-                inputs.append(y.sum(dim=0))
-                lost.append(lost_current.sum(dim=0))
+                inputs.append(self._counted(y))
+                lost.append(self._counted(lost_current))
                 importance.append(torch.ones(1))
                 continue
             distance = _membranes(current + folded.bias, spikes, layer) / layer.config.threshold - 1.0

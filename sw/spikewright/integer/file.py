@@ -98,7 +98,7 @@ def _load(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
         if tensors:
             raise ValueError(f"unexpected tensor {sorted(tensors)[0]!r}")
         spec = NetworkSpec(
-            layers=tuple(layers), timesteps=_integer(network, "timesteps"), readout=network.get("readout")
+            layers=tuple(layers), timesteps=_integer(network, "timesteps"), readout=str(network.get("readout"))
         )
     except KeyError as error:
         raise InputError(f"{path}: field {error} is missing") from None

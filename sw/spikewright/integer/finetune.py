@@ -195,7 +195,7 @@ def fine_tune(
                 for group in optimizer.param_groups:
                     group["lr"] = lr * rate_factor("cosine", epoch * steps + number, epochs * steps)
                 scores = model(augmenter.batch(index, generator).permute(2, 0, 1))
-                logits = scores * (settings.logit_scale / network.config.timesteps)
+                logits = scores * (settings.logit_scale / network.config.summed_steps)
                 loss = functional.cross_entropy(logits, training.labels[index])
                 if not math.isfinite(loss.item()):
                     raise CheckFailed(f"fine-tuning diverged in epoch {epoch + 1}: the loss is {loss.item()}; lower lr")

@@ -151,7 +151,12 @@ class IntegerNetwork(Shown, nn.Module):
             all_spikes.append(spikes)
             all_membranes.append(membranes)
             values = spikes
-        return Trace(tuple(all_spikes[:-1]), tuple(all_membranes), all_membranes[-1].sum(dim=1))
+        return Trace(tuple(all_spikes[:-1]), tuple(all_membranes), self.scores(all_membranes[-1])[-1])
+
+    def scores(self, membranes: Tensor) -> list[Tensor]:
+        """Scores (B, classes) after every step of the read-out's membranes (B, T, classes); zeros without a step."""
+        steps = membranes.unbind(dim=1)
+        return self.spec.decision.running(torch.where, steps) or [membranes.sum(dim=1)]
 
     def title(self) -> str:
         return self.spec.title().replace("NetworkSpec", "IntegerNetwork", 1)

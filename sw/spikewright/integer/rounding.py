@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from spikewright.contract.decay import nearest_decay
+from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neuron import usual_neuron
@@ -97,7 +98,7 @@ def quantize(
     Raises
     ------
     InputError
-        If a width is out of its range, the network has a read-out other than "sum", or a parameter is too large for
+        If a width is out of its range, the network decides as no hardware does, or a parameter is too large for
         an integer network.
     """
     value_bits = network.config.value_bits if value_bits is None else value_bits
@@ -107,8 +108,9 @@ def quantize(
     shift = max(0, 10 - weight_bits) if weight_shift is None else weight_shift
     if not 0 <= shift <= 16:
         raise InputError(f"weight_shift must be 0 .. 16, not {shift}")
-    if network.config.readout != "sum":
-        raise InputError(f"readout of a network to quantize must be 'sum', not {network.config.readout!r}")
+    if network.config.readout not in DECISIONS:
+        decisions = ", ".join(DECISIONS)
+        raise InputError(f"readout of a network to quantize must be one of {decisions}, not {network.config.readout!r}")
     layers: list[LayerSpec] = []
     for index, (layer, folded) in enumerate(zip([*network.spiking_layers(), None], fold(network), strict=True)):
         bits = weight_bits
@@ -146,7 +148,7 @@ def quantize(
             # Such as a bias of 1e30: a checkpoint may hold any finite number.
             raise InputError(f"layer {index} cannot be quantized: {error}") from None
     try:
-        return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps)
+        return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps, readout=network.config.readout)
     except ValueError as error:
         raise InputError(f"network cannot be quantized: {error}") from None
 

@@ -109,8 +109,9 @@ class NetworkConfig:
     quantized, as hardware takes the integers."""
     value_bits: int = 5
     """Width of the data's integers on the hardware's input, 1 .. 16."""
-    readout: Literal["sum", "softmax_sum"] = "sum"
-    """Decision: the highest sum of membranes (what the hardware computes), or of their softmax (float only)."""
+    readout: Literal["sum", "max", "last", "softmax_sum"] = "sum"
+    """Decision: the highest sum of membranes, the highest one of any step (max) or of the last, or the highest sum of
+    their softmax (float only)."""
     readout_tau: float = 1.05
     """Time constant of the read-out's leaky integrator in steps; 1 is a linear read-out."""
     leak_tolerance: float = 2.0**-9
@@ -146,6 +147,11 @@ class NetworkConfig:
         tolerance = self.leak_tolerance
         require(2.0**-15 <= tolerance <= 1, "leak_tolerance", "2**-15 .. 1", tolerance)
         require(self.alpha > 0, "alpha", "above 0", self.alpha)
+
+    @property
+    def summed_steps(self) -> int:
+        """Steps whose membranes a score sums."""
+        return self.timesteps if self.readout in ("sum", "softmax_sum") else 1
 
     @property
     def weights(self) -> int:

@@ -43,7 +43,7 @@ class Teachers:
                 if asked != present:
                     raise InputError(f"{path}: network.{name} must be the student's {asked}, not {present}")
             network.to(device).eval().requires_grad_(False)
-            self._networks.append((network, own.training.logit_scale / own.network.timesteps))
+            self._networks.append((network, own.training.logit_scale / own.network.summed_steps))
             self.sha256[path] = sha256(checkpoint_path(path))
 
     def networks(self) -> list[nn.Module]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, Shown, percent, thousands
 from spikewright.learn.config import Config, LayerConfig, NetworkConfig
@@ -139,8 +140,9 @@ class Readout(nn.Module):
     inputs, classes : int
     tau : float
         In steps; 1 is a linear read-out.
-    rule : "sum" or "softmax_sum"
-        Score of a class: the sum over the steps of its membrane, or of its softmax over the classes.
+    rule : "sum", "max", "last" or "softmax_sum"
+        Score of a class: the sum over the steps of its membrane, the highest of them, that of the last step, or the sum
+        of its softmax over the classes.
     """
 
     def __init__(self, inputs: int, classes: int, tau: float, rule: str) -> None:
@@ -153,8 +155,8 @@ class Readout(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Scores (B, classes) of spikes (T, I, B), each neuron's times `mask` (I, B)."""
-        if self.rule == "softmax_sum":
-            return self.membranes(x if mask is None else x * mask).softmax(dim=1).sum(dim=0).t()
+        if self.rule != "sum":
+            return self.running(self.membranes(x if mask is None else x * mask))[-1].t()
         # The sum of the membranes is linear: a current at step t counts 1 + decay + ... + decay**(T-1-t) times.
         left = torch.arange(x.shape[0], 0, -1, dtype=x.dtype, device=x.device)
         count = left if self.decay == 1.0 else (1.0 - self.decay**left) / (1.0 - self.decay)
@@ -173,6 +175,12 @@ class Readout(nn.Module):
             v = drive + self.decay * v
             steps.append(v)
         return torch.stack(steps)
+
+    def running(self, membranes: Tensor) -> Tensor:
+        """Scores (T, classes, B) after every step of membranes (T, classes, B)."""
+        if self.rule == "softmax_sum":
+            return membranes.softmax(dim=1).cumsum(dim=0)
+        return torch.stack(DECISIONS[self.rule].running(torch.where, membranes.unbind()))
 
 
 class SpikingNetwork(Shown, nn.Module):

@@ -169,7 +169,7 @@ def validate(
 
 
 def _logits(network: Network, scores: Tensor, scale: float) -> Tensor:
-    return scores * (scale / network.config.timesteps)
+    return scores * (scale / network.config.summed_steps)
 
 
 def _sigma(settings: TrainingConfig, epoch: int) -> float:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ RESETS: dict[str, Reset] = {
     "none": "none",
 }
 """Ours, by what dialects call them."""
+_READOUTS: dict[str, Literal["sum", "max", "last"]] = {"sum": "sum", "count": "sum", "max": "max", "last": "last"}
+"""By decision: spikes are counted by the sum of those of the last layer."""
 LEAK_TOLERANCE = 2.0**-15
 """The most exact: these networks were not trained with leaks that hardware does cheaply."""
 
@@ -102,7 +105,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
         timesteps=timesteps,
         bin_width=1,
         value_bits=8,
-        readout="sum",
+        readout=_READOUTS[network.decision],
         readout_tau=_tau(leak),
         leak_tolerance=LEAK_TOLERANCE,
     )
@@ -174,8 +177,6 @@ def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, 
             raise _refuse(last, "decision", "count where the last layer fires", network.decision)
         size = network.classes
         return torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64), 0.0
-    if network.decision != "sum":
-        raise _refuse(last, "decision", "sum where the last layer never fires", network.decision)
     if not layers:
         raise _refuse(last, "layers", "at least one that fires, before it", 0)
     weight, bias = _matrix(last, last.forward, math.prod(_given(last)))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikewright.contract.decision import DECISIONS as OF_MEMBRANES
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_samples
 from spikewright.nir.chain import Layer, chain
@@ -19,12 +20,7 @@ from spikewright.nir.ops import DelayLine, Op, in_one_go
 from spikewright.nir.rules import Constants, Neurons, Rule, constants_of, first_state, neurons_of, rule_of, step
 from spikewright.support.tensors import first_argmax
 
-DECISIONS = {
-    "sum": "the highest sum of membranes",
-    "count": "most spikes",
-    "max": "the highest membrane of any step",
-    "last": "the highest membrane of the last step",
-}
+DECISIONS = {"sum": "", "count": "most spikes", **{name: decision.about for name, decision in OF_MEMBRANES.items()}}
 
 
 @dataclass(frozen=True)
@@ -205,9 +201,10 @@ class ForeignNetwork:
     def _scores(self, spikes: Tensor, membranes: Tensor) -> Tensor:
         if self.decision == "count":
             return spikes.sum(dim=0)
-        if self.decision == "sum":
+        if not len(membranes):
             return membranes.sum(dim=0)
-        return membranes[-1] if self.decision == "last" else membranes.amax(dim=0)
+        scores: Tensor = OF_MEMBRANES[self.decision].running(torch.where, membranes.unbind())[-1]
+        return scores
 
     def weights(self) -> Mapping[str, Tensor]:
         """Weights by the name of their node, as the file has them: convolutions not unrolled."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import LANES
 from spikewright.report.accuracy import against_cost, against_lambda
@@ -89,10 +90,10 @@ def report(
         costs: dict[str, Cost] = {}
         finished = [run for run in runs if run.status == "finished"]
         for run in bar(finished, desc="Measuring", unit="run", show=bool(finished)):
-            if run.config.network.readout == "sum":
+            if run.config.network.readout in DECISIONS:
                 costs[run.name] = meter.measure(run)
             else:
-                facts.append(f"{run.name} decides by {run.config.network.readout}, which no integer network does yet.")
+                facts.append(f"{run.name} decides by {run.config.network.readout}, which no integer network does.")
         chosen = choices(groups)
         scores = {run.name: meter.test(run) for choice in chosen for run in choice.group.finished} if test else {}
         figures = [

@@ -53,7 +53,7 @@ class Recording:
     events : (T, inputs) integers
     spikes : per spiking layer, (T, neurons) bool
     scores : (T, classes) numbers
-        Sums up to each step; the last are what decides.
+        After each step; the last are what decides.
     label : int
     cycles : Cycles or None
     """
@@ -85,7 +85,7 @@ def record(subject: Subject, data: SpikeData) -> list[Recording]:
     network = subject.network
     if isinstance(network, IntegerNetwork):
         trace = network.run(values)
-        fired, scores = trace.spikes, trace.membranes[-1].cumsum(dim=1).numpy()
+        fired, scores = trace.spikes, torch.stack(network.scores(trace.membranes[-1]), dim=1).numpy()
     else:
         fired = network.run(values).spikes
         scores = _float_scores(network, fired[-1] if fired else values * network.config.input_scale)
@@ -103,10 +103,8 @@ def _float_scores(network: SpikingNetwork, spikes: torch.Tensor) -> npt.NDArray[
     """(B, T, classes) of (B, T, inputs of the read-out)."""
     read = network.readout
     membranes = read.membranes(spikes.permute(1, 2, 0).to(read.weight.dtype).contiguous())  # (T, classes, B)
-    if read.rule == "softmax_sum":
-        membranes = membranes.softmax(dim=1)
-    summed: npt.NDArray[Any] = membranes.cumsum(dim=0).permute(2, 0, 1).numpy()
-    return summed
+    running: npt.NDArray[Any] = read.running(membranes).permute(2, 0, 1).numpy()
+    return running
 
 
 def core_cycles(core: CoreSpec, data: SpikeData) -> list[Cycles]:

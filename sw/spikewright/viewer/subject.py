@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from spikewright.build.generate import MODEL, open_build
 from spikewright.contract import defaults
+from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import LANES, CoreSpec
 from spikewright.contract.network import NetworkSpec
@@ -214,8 +215,8 @@ def _with_core(subject: Subject, lanes: int | None, weight_bits: int | None) -> 
     how = f"the core that `spikewright generate --lanes {lanes}` makes of it"
     if isinstance(subject.network, IntegerNetwork):
         return replace(subject, core=pack(subject.network.spec, lanes), how=how)
-    if subject.network.config.readout != "sum":
-        why = f"It decides by {subject.network.config.readout}, which no core does: they sum membranes."
+    if subject.network.config.readout not in DECISIONS:
+        why = f"It decides by {subject.network.config.readout}, which no core does."
         return replace(subject, no_core=why)
     try:
         spec = quantize(subject.network, weight_bits=bits)

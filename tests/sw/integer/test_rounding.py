@@ -155,7 +155,7 @@ def test_counts_beyond_the_declared_width_are_refused():
         (
             {"readout": "softmax_sum"},
             {},
-            "readout of a network to quantize must be 'sum', not 'softmax_sum'",
+            "readout of a network to quantize must be one of sum, max, last, not 'softmax_sum'",
         ),
     ],
 )

@@ -132,9 +132,21 @@ def test_leaks_and_shapes_that_hardware_does_not_have_are_refused(tmp_path: Path
     network = import_nir(write(tmp_path / "net.nir", *recurrent()), "snntorch", {"reset": "sub"})
     with pytest.raises(InputError, match="timesteps must be given to `spikewright import`, by --timesteps"):
         as_spiking_network(network)
-    last = import_nir(tmp_path / "net.nir", "snntorch", {"reset": "sub"}, timesteps=T, decision="last")
-    with pytest.raises(InputError, match="node 'li': decision must be sum where the last layer never fires"):
-        as_spiking_network(last)
+    nodes, edges = recurrent()
+    fires = {**nodes, "li": lif(3)}
+    last = import_nir(write(tmp_path / "net.nir", fires, edges), "snntorch", {"reset": "sub"}, decision="last")
+    with pytest.raises(InputError, match="node 'li': decision must be count where the last layer fires"):
+        as_spiking_network(last, timesteps=T)
+
+
+@pytest.mark.parametrize("decision", ["max", "last"])
+def test_decisions_by_a_single_membrane(tmp_path: Path, decision: str) -> None:
+    path = write(tmp_path / "net.nir", *recurrent())
+    network = import_nir(path, "snntorch", {"reset": "sub"}, timesteps=T, decision=decision)
+    check(network, counts(5))
+    spec = quantize(as_spiking_network(network), weight_bits=16)
+    assert spec.readout == decision
+    assert torch.equal(IntegerNetwork(spec).run(counts(5)).classes, network.run(counts(5)).classes)
 
 
 def test_sixteen_bits_lose_no_spike(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_a_read_out_that_integers_do_not_have_is_said(tmp_path):
         0, ["loss", "weights", "accuracy_lambda", "accuracy_sparsity"],
     )  # fmt: skip
     text = (tmp_path / "runs" / "report" / "index.html").read_text()
-    assert "a decides by softmax_sum, which no integer network does yet." in text
+    assert "a decides by softmax_sum, which no integer network does." in text
 
 
 def test_only_unfinished_runs_are_listed_too(tmp_path):

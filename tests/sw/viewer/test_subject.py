@@ -52,7 +52,7 @@ def test_where_it_comes_from_is_told(things):
 def test_what_no_core_can_have_says_why(of_softmax):
     subject = subject_of(of_softmax)
     assert subject.core is None
-    assert subject.no_core == "It decides by softmax_sum, which no core does: they sum membranes."
+    assert subject.no_core == "It decides by softmax_sum, which no core does."
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,12 @@ def random_network(
     value_bits: int = 3,
     timesteps: int = 20,
     readout: str = "sum",
+    floor: str = "",
 ) -> NetworkSpec:
     """A network of `sizes` (inputs, hidden layers, classes) that fires at rates worth comparing.
 
-    Thresholds are drawn at the scale of a step's input, so that neither silence nor saturation hides a fault.
+    Thresholds are drawn at the scale of a step's input, so that neither silence nor saturation hides a fault; so are
+    floors, if they are to be their `own`, while others are the negative `threshold`.
     """
     rng = np.random.default_rng(seed)
     limit = (1 << (weight_bits - 1)) - 1
@@ -47,19 +49,26 @@ def random_network(
         weights = rng.integers(-limit // 2, limit + 1, (neurons, axons)).clip(-limit, limit)
         weights[rng.random(weights.shape) >= density] = 0
         scale = max(1, int(np.abs(weights).mean() * np.sqrt(axons))) << weight_shift
+        bias = rng.integers(-scale, scale + 1, neurons) // 2
+        threshold = None if last else rng.integers(1, 2 * scale + 2, neurons)
+        delays = rng.integers(0, max_delay + 1, neurons) if loop else None
+        floors = None
+        if floor and threshold is not None:
+            floors = -threshold if floor == "threshold" else rng.integers(-2 * scale, 1, neurons)
         layers.append(
             LayerSpec(
                 inputs=inputs,
                 neurons=neurons,
                 weights=weights,
-                bias=rng.integers(-scale, scale + 1, neurons) // 2,
-                threshold=None if last else rng.integers(1, 2 * scale + 2, neurons),
-                delays=rng.integers(0, max_delay + 1, neurons) if loop else None,
+                bias=bias,
+                threshold=threshold,
+                delays=delays,
                 decay=decay,
                 neuron=neuron or usual_neuron(),
                 weight_bits=weight_bits,
                 weight_shift=weight_shift,
                 value_bits=value_bits if index == 0 else 1,
+                floor=floors,
             )
         )
     return NetworkSpec(layers=tuple(layers), timesteps=timesteps, readout=readout)
@@ -71,11 +80,18 @@ def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:
     layers = []
     for layer in spec.layers:
         learned = {"threshold": layer.threshold, "delays": layer.delays}
+        own = {}
+        if layer.floor is not None:
+            # Together with the threshold, which it may be made of.
+            order = rng.permutation(layer.neurons)
+            own = {name: getattr(layer, name)[order] for name in ("threshold", "floor")}
+            del learned["threshold"]
         layers.append(
             replace(
                 layer,
                 weights=rng.permutation(layer.weights.reshape(-1)).reshape(layer.weights.shape),
                 bias=rng.permutation(layer.bias),
+                **own,
                 **{name: rng.permutation(values) for name, values in learned.items() if values is not None},
             )
         )

@@ -111,6 +111,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         value_bits=draw(st.one_of(st.integers(1, 5), st.integers(1, 16))),
         timesteps=draw(st.integers(1, 24)),
         readout=draw(st.sampled_from(sorted(DECISIONS))),
+        floor=draw(st.sampled_from(["", "", "threshold", "own"])),
     )
     spec = replace(spec, layers=tuple(_with_odd_rows(draw, layer) for layer in spec.layers))
     counts = random_counts(seed, spec, samples, rate=draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))
@@ -204,7 +205,7 @@ def _equal(one: NetworkSpec, other: NetworkSpec) -> bool:
     return all(
         np.array_equal(getattr(a, name), getattr(b, name))
         for a, b in zip(one.layers, other.layers, strict=True)
-        for name in ("weights", "bias", "threshold", "delays")
+        for name in ("weights", "bias", "threshold", "floor", "delays")
         if getattr(a, name) is not None
     )
 

@@ -43,15 +43,16 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
                 "recurrent": image.spec.recurrent,
                 "decay": asdict(image.spec.decay),
                 **image.spec.neuron.as_dict(),
+                **({} if image.spec.floor is None else {"floor": True}),
                 "weight_bits": image.spec.weight_bits,
                 "weight_shift": image.spec.weight_shift,
                 "value_bits": image.spec.value_bits,
-                "capacity": asdict(image.capacity) if image.capacity else None,
+                "capacity": image.capacity.as_dict() if image.capacity else None,
             }
             for image in spec.layers
         ],
         "engine": None,
-        **{name: asdict(image.capacity) for name, image in spec.common.items() if image.capacity},
+        **{name: image.capacity.as_dict() for name, image in spec.common.items() if image.capacity},
         "memories": [[target.name, target.width, target.depth] for target in targets],
     }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import SharedCore
 
 from .arithmetic import leak
+from .constants import clipped, floor_of, stored_words, word_layout
 from .layouts import by_layer, delayed, of_layer
 from .neuron import INTEGRATOR, neuron_logic
 from .ram import Ram
@@ -38,7 +39,7 @@ class SharedUpdate(wiring.Component):
     state_bits : int
     score_bits : int
     name : str
-        Prefix of the memory image `<name>_neurons<lane>`: a word per row, `threshold` below `bias`; the rows of a
+        Prefix of the memory image `<name>_neurons<lane>`: a word per row, see `LayerImage.constants`; the rows of a
         layer begin at `SharedCore.row_bases`.
 
     Members
@@ -57,19 +58,10 @@ class SharedUpdate(wiring.Component):
         self._score_bits = score_bits
         self._specs = [image.spec for image in core.layers]
         capacity = core.engine.capacity
-        threshold_bits = [capacity.threshold_bits] if capacity else [image.threshold_bits for image in core.layers]
-        bias_bits = [capacity.bias_bits] if capacity else [image.bias_bits for image in core.layers]
-        self._neuron = data.StructLayout(
-            {"threshold": max(1, *threshold_bits), "bias": signed(max(bias_bits))},
-        )
+        self._neuron = word_layout(core.layers, capacity, threshold=1)
         words = [0] * core.engine_rows
         for base, image in zip(core.row_bases, core.layers, strict=True):
-            spec = image.spec
-            # A position without a neuron has no synapses and no bias: a threshold of 1 keeps it silent.
-            threshold = spec.bias * 0 + 1 if spec.threshold is None else spec.threshold
-            columns = (image.by_position(threshold, 1)[:, lane], image.by_position(spec.bias, 0)[:, lane])
-            for row, (of_row, bias) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-                words[base + row] = self._neuron.const({"threshold": of_row, "bias": bias}).as_bits()
+            words[base : base + image.rows] = stored_words(self._neuron, image, lane)
         self.rom = Rom(
             name=f"{name}_neurons{lane}",
             width=self._neuron.size,
@@ -111,6 +103,9 @@ class SharedUpdate(wiring.Component):
         fired = of_layer(layers[2], rules, lambda rule: rule.fires(state, neuron.threshold))
         after_spike = of_layer(layers[2], rules, lambda rule: rule.after_spike(state, neuron.threshold))
         at_rest = of_layer(layers[2], [*rules, INTEGRATOR], lambda rule: rule.at_rest(state, neuron.threshold))
+        floors = [int(spec.floor is not None) for spec in self._specs]
+        if any(floors):
+            at_rest = Mux(by_layer(layers[2], floors), clipped(at_rest, floor_of(neuron)), at_rest)
         stored = neuron.bias  # one object, so that rules are seen to add the same
         added = Value.cast(
             of_layer(layers[2], rules, lambda rule: rule.added(fires & ~lasts[2], neuron.threshold, stored))

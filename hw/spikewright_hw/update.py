@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import LayerImage
 
 from .arithmetic import leak
+from .constants import clipped, floor_of, stored_words, word_layout
 from .layouts import delayed
 from .neuron import neuron_logic
 from .rom import Rom
@@ -39,7 +40,7 @@ class NeuronUpdate(wiring.Component):
     one sweep both ends a step and begins the next::
 
         spike = state >= threshold                         # and what is left of it, by the `Neuron` of the layer
-        v = after_spike(state) where spike, else at_rest(state)
+        v = after_spike(state) where spike, else at_rest(state), or the floor if that is higher
         state = ((v * multiplier) >> shift) + bias         # bias alone after the last step of a sample
 
     Parameters
@@ -48,7 +49,7 @@ class NeuronUpdate(wiring.Component):
     lane : int
     state_bits : int
     name : str
-        Prefix of the memory image `<name>_neurons<lane>`: a word per row, `threshold` below `bias`.
+        Prefix of the memory image `<name>_neurons<lane>`: a word per row, see `LayerImage.constants`.
 
     Members
     -------
@@ -64,22 +65,13 @@ class NeuronUpdate(wiring.Component):
     """
 
     def __init__(self, image: LayerImage, *, lane: int, state_bits: int, name: str) -> None:
-        spec = image.spec
-        assert spec.threshold is not None
-        self._spec = spec
+        self._spec = image.spec
         self._state_bits = state_bits
-        self._neuron = data.StructLayout({"threshold": image.threshold_bits, "bias": signed(image.bias_bits)})
-        # A position without a neuron has no synapses and no bias: a threshold of 1 keeps it silent.
-        thresholds = image.by_position(spec.threshold, 1)[:, lane].tolist()
-        biases = image.by_position(spec.bias, 0)[:, lane].tolist()
-        words = [
-            self._neuron.const({"threshold": threshold, "bias": bias}).as_bits()
-            for threshold, bias in zip(thresholds, biases, strict=True)
-        ]
+        self._neuron = word_layout([image])
         self.rom = Rom(
             name=f"{name}_neurons{lane}",
             width=self._neuron.size,
-            words=words,
+            words=stored_words(self._neuron, image, lane),
             capacity=image.rows if image.capacity else None,
         )
         super().__init__({**update_ports(image, state_bits), "spike": Out(1)})
@@ -103,6 +95,8 @@ class NeuronUpdate(wiring.Component):
         logic = neuron_logic(self._spec.neuron)
         after_spike = logic.after_spike(state, neuron.threshold)
         at_rest = logic.at_rest(state, neuron.threshold)
+        if self._spec.floor is not None:
+            at_rest = clipped(at_rest, floor_of(neuron))
         added = Value.cast(logic.added(fires & ~lasts[2], neuron.threshold, neuron.bias))
         bias = Signal(added.shape())
         m.d.comb += fires.eq(logic.fires(state, neuron.threshold))

@@ -18,10 +18,14 @@ from spikewright_hw.update import NeuronUpdate
 BITS = 16
 
 
-def image(seed: int, neurons: int, lanes: int, *, decay: Decay = TAU_1_05, neuron: Neuron = HARD) -> LayerImage:
+def image(
+    seed: int, neurons: int, lanes: int, *, decay: Decay = TAU_1_05, neuron: Neuron = HARD, floor: str = ""
+) -> LayerImage:
     network = random_network(seed, (3, neurons, 2), decay=decay, neuron=neuron)
     rng = np.random.default_rng(seed)
-    layer = replace(network.layers[0], bias=rng.integers(-40, 41, neurons), threshold=rng.integers(1, 120, neurons))
+    threshold = rng.integers(1, 120, neurons)
+    floors = {"": None, "threshold": -threshold, "own": rng.integers(-100, 1, neurons)}[floor]
+    layer = replace(network.layers[0], bias=rng.integers(-40, 41, neurons), threshold=threshold, floor=floors)
     return pack(NetworkSpec(layers=(layer, network.layers[1]), timesteps=20), lanes).layers[0]
 
 
@@ -118,17 +122,22 @@ def test_image_has_a_word_per_row_threshold_below_bias() -> None:
 def test_sweeps_equal_the_equations(seed: int) -> None:
     rng = random.Random(seed)
     lanes = (1, 2, 4, 8, 16, 4, 2, 1)[seed]
-    decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0), Decay(15, 4)])
+    decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0), Decay(15, 4), Decay(1, 0)])
     neuron: Any = all_neurons()[seed]
-    layer = image(seed, rng.randint(lanes, 4 * lanes), lanes, decay=decay, neuron=neuron)
+    floor = ("", "own", "threshold")[seed % 3]
+    layer = image(seed, rng.randint(lanes, 4 * lanes), lanes, decay=decay, neuron=neuron, floor=floor)
+    assert (layer.floor_bits > 0) == (floor == "own")
     lane = rng.randrange(layer.lanes)
     thresholds, biases = lane_values(layer, lane)
+    lowest = np.full(layer.spec.neurons, -1000) if layer.spec.floor is None else layer.spec.floor
+    floors = layer.by_position(lowest, -1000 if layer.spec.floor is None else 0)[:, lane].tolist()
     last = rng.randrange(2)
     reads = [(rng.randrange(layer.rows), rng.randint(-200, 300), last) for _ in range(60)]
     done, written = sweep(NeuronUpdate(layer, lane=lane, state_bits=BITS, name="layer0"), reads)
     for k, (row, state, _) in enumerate(reads):
         spike = state >= thresholds[row] + neuron.strict
         v = {"hard": 0, "soft": state - thresholds[row]}.get(neuron.reset * spike, state)
+        v = v if spike else max(v, floors[row])
         late = thresholds[row] * (spike and neuron.reset == "late")
         assert done[k] == (k + 3, row, int(spike), v), f"seed {seed}, read {k}"
         assert written[k] == (k + 4, row, biases[row] + (0 if last else decay(v) - late)), f"seed {seed}, read {k}"

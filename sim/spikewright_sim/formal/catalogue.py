@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from spikewright.contract.neuron import all_neurons
+from spikewright.contract.neuron import all_neurons, usual_neuron
 from spikewright_sim.formal.delays import delay_buffer
 from spikewright_sim.formal.lanes import lane, row_fetch, update
 from spikewright_sim.formal.membranes import step_bounds, update_bounds
@@ -36,6 +36,11 @@ PROOFS = (
         for neuron in all_neurons()
     ),
     *(Proof(f"NeuronUpdate, {neuron.label}", partial(update, neuron), "induction", 6, 10) for neuron in all_neurons()),
+    *(
+        Proof(f"NeuronUpdate{part}, floor of {where}", partial(stage, usual_neuron(), floor), "induction", 6, depth)
+        for where, floor in (("the threshold", (-5, -3)), ("its own", (-2, -9)))
+        for part, stage, depth in ((", bounds", update_bounds, 9), ("", update, 10))
+    ),
     Proof("StepJoin, 2 rows, 2 lanes", partial(step_join, 2, 2), "induction", 4, 30, quick=True),
     Proof("StepJoin, 1 row, 4 lanes", partial(step_join, 1, 4), "induction", 4, 30),
     Proof("BitSerializer, 2 rows of 4", partial(serializer, 2, 4), "induction", 2, 14),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +39,9 @@ class AnyWords(wiring.Component):
         return m
 
 
-def small_core(*, neuron: Neuron | None = None, lanes: int = 1, encoding: str = "absolute") -> CoreSpec:
+def small_core(
+    *, neuron: Neuron | None = None, lanes: int = 1, encoding: str = "absolute", floor: Sequence[int] | None = None
+) -> CoreSpec:
     """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4."""
     # The second axon has no synapse with the first neuron: that is a distance of one bit.
     layer = LayerSpec(
@@ -52,6 +55,7 @@ def small_core(*, neuron: Neuron | None = None, lanes: int = 1, encoding: str = 
         neuron=neuron or usual_neuron(),
         weight_bits=3,
         value_bits=2,
+        floor=None if floor is None else np.array(floor),
     )
     readout = LayerSpec(
         inputs=2,
@@ -220,9 +224,9 @@ def row_fetch() -> Stage:
     return stage
 
 
-def update(neuron: Neuron) -> Stage:
+def update(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
     """`NeuronUpdate`: spike, reset, leak and bias by the equations, for every membrane in its bounds; no overflow."""
-    core = small_core(neuron=neuron)
+    core = small_core(neuron=neuron, floor=floor)
     image = core.layers[0]
     spec = image.spec
     assert spec.threshold is not None
@@ -244,7 +248,11 @@ def update(neuron: Neuron) -> Stage:
     threshold = Array(Const(int(spec.threshold[position]), signed(WIDE)) for position in order)[row]
     bias = Array(Const(int(spec.bias[position]), signed(WIDE)) for position in order)[stage.past(row)]
     fires = state >= neuron.fires_from(threshold)
-    m.d.comb += v.eq(Mux(fires, neuron.after_spike(state, threshold), neuron.at_rest(state, threshold)))
+    at_rest = neuron.at_rest(state, threshold)
+    if spec.floor is not None:
+        lowest = Array(Const(int(spec.floor[position]), signed(WIDE)) for position in order)[row]
+        at_rest = Mux(at_rest > lowest, at_rest, lowest)
+    m.d.comb += v.eq(Mux(fires, neuron.after_spike(state, threshold), at_rest))
     stage.claim(dut.done == asked, "a neuron is done three cycles after it was read")
     with m.If(asked):
         stage.claim(dut.done_row == row, "of the row that was read")

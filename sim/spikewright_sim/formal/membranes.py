@@ -6,6 +6,7 @@ a membrane within them, the update makes one from which a step may start. The wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +27,8 @@ FOR_EVER = 1000
 """Steps after which the bounds of a leaky neuron do not grow any more."""
 
 
-def endless_core(neuron: Neuron) -> CoreSpec:
-    return pack(replace(small_core(neuron=neuron).network, timesteps=FOR_EVER), 1, encoding="absolute")
+def endless_core(neuron: Neuron, floor: Sequence[int] | None = None) -> CoreSpec:
+    return pack(replace(small_core(neuron=neuron, floor=floor).network, timesteps=FOR_EVER), 1, encoding="absolute")
 
 
 def starts(core: CoreSpec) -> tuple[IntArray, IntArray]:
@@ -140,9 +141,9 @@ def step_bounds() -> Stage:
     return stage
 
 
-def update_bounds(neuron: Neuron) -> Stage:
+def update_bounds(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
     """`NeuronUpdate`: from a membrane within its bounds, the next step starts within those that its bounds rest on."""
-    core = endless_core(neuron)
+    core = endless_core(neuron, floor)
     image = core.layers[0]
     bits = image.spec.bounds(FOR_EVER).state_bits
     dut = NeuronUpdate(image, lane=0, state_bits=bits, name="proof")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +50,12 @@ def nearest_decay(tau: float, tolerance: float = TOLERANCE) -> Decay:
     Parameters
     ----------
     tau : float
-        Steps, at least 1.
+        Steps, at least 1; infinite without leak.
     tolerance : float
         2**-15 .. 1.
     """
+    if math.isinf(tau):
+        return Decay(multiplier=1, shift=0)
     target = 1.0 - 1.0 / tau
     candidates = []
     for shift in range(11 if tolerance >= TOLERANCE else 17):

@@ -5,7 +5,7 @@ Plain NumPy, like `spec`: `spikewright_hw` builds a core from this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -60,6 +60,8 @@ class LayerCapacity:
     bias_bits, state_bits : int
     offset_bits : int
         See `LayerImage.offset_bits`. Runs are placed so that it suffices.
+    floor_bits : int
+        See `LayerImage.floor_bits`.
     """
 
     lanes: int
@@ -71,6 +73,35 @@ class LayerCapacity:
     bias_bits: int
     state_bits: int
     offset_bits: int
+    floor_bits: int = 0
+
+    @classmethod
+    def later(cls) -> dict[str, int]:
+        """What capacities did not have at first, and what such a one means."""
+        return {each.name: each.default for each in fields(cls) if each.default is not MISSING}
+
+    def as_dict(self) -> dict[str, int]:
+        """JSON-ready, as at first where nothing else is needed."""
+        later = self.later()
+        return {name: value for name, value in asdict(self).items() if value != later.get(name)}
+
+
+class Constant(NamedTuple):
+    """A field of the word that is stored for every neuron; one of no bits is left out.
+
+    Parameters
+    ----------
+    bits : int
+    signed : bool
+    values : (neurons,) integers
+    fill : int
+        Of a position without a neuron.
+    """
+
+    bits: int
+    signed: bool
+    values: IntArray
+    fill: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -197,6 +228,39 @@ class LayerImage:
         if self.capacity:
             return self.capacity.bias_bits
         return signed_bits(int(self.spec.bias.min()), int(self.spec.bias.max()))
+
+    @property
+    def floor_bits(self) -> int:
+        """Width of a floor, which is stored negated; 0 where there is none, or each is its threshold, negated."""
+        floor, threshold = self.spec.floor, self.spec.threshold
+        if floor is None or threshold is None:
+            return 0
+        if self.capacity:
+            return self.capacity.floor_bits
+        return 0 if np.array_equal(floor, -threshold) else unsigned_bits(self.deepest)
+
+    @property
+    def deepest(self) -> int:
+        """The lowest floor, negated; 0 without floors."""
+        return 0 if self.spec.floor is None else -int(self.spec.floor.min())
+
+    @property
+    def constants(self) -> dict[str, Constant]:
+        """The word of every neuron by its fields, those in the lowest bits first."""
+        spec = self.spec
+        found = {}
+        if spec.threshold is not None:
+            # A position without a neuron has no synapses and no bias: a threshold of 1 keeps it silent.
+            found["threshold"] = Constant(self.threshold_bits, False, spec.threshold, 1)
+        found["bias"] = Constant(self.bias_bits, True, spec.bias, 0)
+        if spec.floor is not None:
+            found["floor"] = Constant(self.floor_bits, False, -spec.floor, 0)
+        return found
+
+    @property
+    def word_bits(self) -> int:
+        """Width of the word of a neuron."""
+        return sum(constant.bits for constant in self.constants.values())
 
     @property
     def pointer_bits(self) -> int:

@@ -7,6 +7,7 @@ never changes after it was validated.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ class LayerSpec(Shown):
         v = neuron.carried(v, s, threshold, decay)                  # (v * decay.multiplier) >> decay.shift
         v = v + bias + sum(weight << weight_shift) * value          # events of the step
         s = v >= neuron.fires_from(threshold)
-        v = neuron.after_spike(v, threshold) where s, else neuron.at_rest(v, threshold)
+        v = neuron.after_spike(v, threshold) where s, else max(neuron.at_rest(v, threshold), floor)
 
     A read-out layer (`threshold` None) never fires; its scores come of its membranes, see `Decision`.
 
@@ -100,6 +101,8 @@ class LayerSpec(Shown):
         0 .. 16: fractional bits of the membrane below the weights.
     value_bits : int
         1 .. 16: width of the (unsigned) values of feed-forward events; 1 for spikes.
+    floor : (neurons,) integers of at most 0, optional
+        Lowest membranes that a step leaves; there is none if left out, nor of a read-out.
     rates : (axons,) integers of 0 .. RATE_UNIT, optional
         Mean number of events of each axon in a step of some recordings (`spikewright.integer.rates`), times RATE_UNIT.
         Changes nothing that is computed: lanes are given equally much to do by them.
@@ -123,6 +126,7 @@ class LayerSpec(Shown):
     weight_bits: int = 8
     weight_shift: int = 0
     value_bits: int = 1
+    floor: IntArray | None = None
     rates: IntArray | None = None
 
     def __post_init__(self) -> None:
@@ -152,6 +156,11 @@ class LayerSpec(Shown):
         if self.threshold is not None:
             object.__setattr__(self, "threshold", frozen(self.threshold, "threshold", shape))
             check_range("threshold", self.threshold, 1, _LIMIT - 1)
+        if self.floor is not None:
+            if self.readout:
+                raise ValueError("a read-out layer must have no floor: it keeps every membrane")
+            object.__setattr__(self, "floor", frozen(self.floor, "floor", shape))
+            check_range("floor", self.floor, 1 - _LIMIT, 0)
         if self.delays is not None:
             object.__setattr__(self, "delays", frozen(self.delays, "delays", shape))
             check_range("delays", self.delays, 0, MAX_DELAY)
@@ -189,6 +198,10 @@ class LayerSpec(Shown):
         parts.append(f"leak {self.decay.multiplier}/{1 << self.decay.shift}")
         zeros = percent(1 - self.synapses / self.weights.size)
         return ", ".join([*parts, f"{self.weight_bits}-bit weights, {zeros} zero"])
+
+    def clipped(self, v: Any) -> Any:
+        """Membranes (neurons,) of neurons that do not fire, none below its floor."""
+        return v if self.floor is None else np.maximum(v, self.floor)
 
     def step_input(self) -> tuple[IntArray, IntArray]:
         """Lowest and highest weighted sum of one step, bias excluded: two arrays (neurons,)."""
@@ -246,7 +259,7 @@ class LayerSpec(Shown):
             return (low, high), (self.decay(low), self.decay(high))
         neuron, threshold = self.neuron, self.threshold
         first = neuron.fires_from(threshold)
-        silent = [neuron.at_rest(np.minimum(end, first - 1), threshold) for end in (low, high)]
+        silent = [self.clipped(neuron.at_rest(np.minimum(end, first - 1), threshold)) for end in (low, high)]
         fired = [neuron.after_spike(np.maximum(end, first), threshold) for end in (low, high)]
         # Of a neuron that always fires, what a silent one would keep is nothing that can be; likewise of one that never
         # does.

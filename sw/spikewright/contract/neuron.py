@@ -24,7 +24,7 @@ class Neuron(ABC):
     A step adds the bias and all weighted events to what the step before has carried over. Their sum `u` decides::
 
         fired = u >= fires_from(threshold)
-        v = after_spike(u, threshold) where fired, else at_rest(u, threshold)
+        v = after_spike(u, threshold) where fired, else at_rest(u, threshold), or the floor if that is higher
         carried = carried(v, fired, threshold, decay), by default decay(v)
 
     A subclass is a frozen dataclass, the only neuron of its module in `spikewright.contract.neurons`, and the module
@@ -35,7 +35,8 @@ class Neuron(ABC):
     The methods below are written with `+`, `-`, `*`, `>>` and comparisons alone: the same text computes with NumPy
     arrays, with tensors, and with the signals of a proof. Of two membranes that fire, the higher one must not be left
     with less, nor carry less over, and neither of two others: so the ends of a range tell the ends of what becomes of
-    it. With a threshold of 1 a neuron whose `u` is 0 must stay at 0 and silent, as positions without a neuron do.
+    it. What a spike leaves must be at least 0, so that no floor is above it. With a threshold of 1 a neuron whose `u`
+    is 0 must stay at 0 and silent, as positions without a neuron do.
     """
 
     @property

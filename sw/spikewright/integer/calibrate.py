@@ -199,9 +199,9 @@ def _filtered(x: Tensor, decay: float) -> Tensor:
 
 def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
-    neuron, u = layer.neuron, current.clone()
+    neuron, u = layer.own_neuron(columns=False), current.clone()
     for t in range(1, len(u)):
-        u[t] = neuron.charge(u[t], neuron.after(u[t - 1], spikes[t - 1]), spikes[t - 1])
+        u[t] = neuron.charge(u[t], neuron.left(u[t - 1], spikes[t - 1]), spikes[t - 1])
     return u
 
 

@@ -42,6 +42,8 @@ def fold_network(network: SpikingNetwork) -> SpikingNetwork:
             if new.config.recurrent:
                 new.recurrent_weight.copy_(values.weights[:, inputs:])
                 new.delays.copy_(old.delays.round())
+            for name in new.config.own:
+                getattr(new, name).copy_(getattr(old, name))
         folded.readout.load_state_dict(network.readout.state_dict())
     return folded.eval()
 
@@ -94,7 +96,8 @@ class QuantizedNetwork(nn.Module):
 
 
 def _tau(layer: LayerSpec) -> float:
-    return 1.0 / (1.0 - layer.decay.multiplier / (1 << layer.decay.shift))
+    share = 1.0 - layer.decay.multiplier / (1 << layer.decay.shift)
+    return 1.0 / share if share else math.inf
 
 
 @torch.no_grad()

@@ -50,6 +50,7 @@ class IntegerLayer(nn.Module):
     bias: Tensor
     threshold: Tensor
     fires_from: Tensor
+    floor: Tensor
     delays: Tensor
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -60,6 +61,8 @@ class IntegerLayer(nn.Module):
         if spec.threshold is not None:
             self.register_buffer("threshold", torch.tensor(spec.threshold))
             self.register_buffer("fires_from", torch.tensor(spec.neuron.fires_from(spec.threshold)))
+        if spec.floor is not None:
+            self.register_buffer("floor", torch.tensor(spec.floor))
         if spec.delays is not None:
             self.register_buffer("delays", torch.tensor(spec.delays))
 
@@ -96,7 +99,10 @@ class IntegerLayer(nn.Module):
             if spec.threshold is not None:
                 fired = v >= self.fires_from
                 after_spike = spec.neuron.after_spike(v, self.threshold)
-                v = torch.where(fired, after_spike, spec.neuron.at_rest(v, self.threshold))
+                at_rest = spec.neuron.at_rest(v, self.threshold)
+                if spec.floor is not None:
+                    at_rest = torch.maximum(at_rest, self.floor)
+                v = torch.where(fired, after_spike, at_rest)
                 spikes[t] = fired
                 if spec.delays is not None:
                     arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)

@@ -31,12 +31,14 @@ _LARGEST_SCALE = 1 << 12  # threshold over the largest weight, in units of the w
 class FoldedLayer:
     """A layer with its batch norm folded in: float64, `I = weights @ events + bias`.
 
-    `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out.
+    `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out. `floor`, if there is
+    one, is (neurons,).
     """
 
     weights: Tensor
     bias: Tensor
     threshold: float | None
+    floor: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def quantize(
                     weights=rounded.weights.long().numpy(),
                     bias=torch.round(rounded.bias * unit).long().numpy(),
                     threshold=threshold,
+                    floor=None if folded.floor is None else torch.round(folded.floor * unit).long().numpy(),
                     delays=delays,
                     decay=nearest_decay(tau, network.config.leak_tolerance),
                     neuron=neuron,
@@ -198,7 +201,8 @@ def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
     weights, bias = layer.folded(input_scale)
     if layer.config.recurrent:
         weights = torch.cat([weights, layer.recurrent_weight.detach().double()], dim=1)
-    return FoldedLayer(weights, bias, layer.config.threshold)
+    floor = layer.own_neuron(columns=False).floor
+    return FoldedLayer(weights, bias, layer.config.threshold, None if floor is None else floor.double())
 
 
 def largest_weight(weight_bits: int) -> float:

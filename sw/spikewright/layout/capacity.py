@@ -25,6 +25,7 @@ _THINGS = {
     "threshold_bits": "bits of a threshold",
     "bias_bits": "bits of a bias",
     "state_bits": "bits of a membrane",
+    "floor_bits": "bits of a floor",
 }
 
 
@@ -59,8 +60,8 @@ class Capacity:
         return [limit.offset_bits for limit in (self.common.values() or self.layers)]
 
     def as_dict(self) -> dict[str, Any]:
-        common = {name: asdict(limit) for name, limit in self.common.items()}
-        return {"layers": [asdict(layer) for layer in self.layers], "score_bits": self.score_bits, **common}
+        common = {name: limit.as_dict() for name, limit in self.common.items()}
+        return {"layers": [layer.as_dict() for layer in self.layers], "score_bits": self.score_bits, **common}
 
     @classmethod
     def from_dict(cls, value: Any) -> Capacity:
@@ -87,6 +88,7 @@ class Capacity:
 
 
 def _checked(where: str, values: dict[str, Any]) -> LayerCapacity:
+    values = {**LayerCapacity.later(), **values}
     names = [each.name for each in fields(LayerCapacity)]
     for name in names:
         _check(f"capacity of {where}: {name}", values.get(name), _MOST.get(name, _MOST_BITS))
@@ -167,6 +169,7 @@ class _Growth:
             bias_bits=self.bits(int(spec.bias.min()), int(spec.bias.max())),
             state_bits=self.bits(*spec.bounds(self.network.timesteps).membrane),
             offset_bits=offset,
+            floor_bits=unsigned_bits(ceil(image.deepest * self.factor)) if image.floor_bits else 0,
         )
 
 
@@ -188,7 +191,7 @@ def _shared(core: SharedCore, growth: _Growth, offset_bits: Sequence[int]) -> _C
         delay=0,
         offset_bits=offset_bits[0],
     )
-    of_engine = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0}
+    of_engine = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0, **LayerCapacity.later()}
     return [replace(layer, **of_engine) for layer in layers], {"engine": engine}
 
 
@@ -235,7 +238,7 @@ def _wired(layer: LayerSpec) -> dict[str, Any]:
     """What is wired of a layer, but for its sizes."""
     names = ("recurrent", "decay", "weight_bits", "weight_shift", "value_bits")
     neuron = {} if layer.readout else {"neuron": layer.neuron.name, **asdict(layer.neuron)}
-    return {**{name: getattr(layer, name) for name in names}, **neuron}
+    return {**{name: getattr(layer, name) for name in names}, "floor": layer.floor is not None, **neuron}
 
 
 def _sizes(network: NetworkSpec) -> str:

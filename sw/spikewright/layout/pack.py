@@ -82,6 +82,7 @@ def _without(layers: tuple[LayerSpec, ...], kept: list[npt.NDArray[np.bool_]]) -
                 bias=layer.bias[own],
                 threshold=None if layer.threshold is None else layer.threshold[own],
                 delays=None if layer.delays is None else layer.delays[own],
+                floor=None if layer.floor is None else layer.floor[own],
                 rates=None if layer.rates is None else layer.rates[axons],
             )
         )

@@ -84,6 +84,9 @@ def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
         layer = config.network.layers[int(name.split(".")[1])]
         if name.endswith(".delays") and not bool(((delays >= 0) & (delays <= layer.max_delay)).all()):
             raise InputError(f"{path}: tensor {name!r} must be 0 .. {layer.max_delay} steps, not {_worst(delays)}")
+    for name, tensor in tensors.items():
+        if name.endswith(".floor") and bool((tensor > 0).any()):
+            raise InputError(f"{path}: tensor {name!r} must be at most 0, not {float(tensor.max())}")
     if isinstance(network, SpikingNetwork):
         network.recipe = config
     return network.eval(), config, fields["info"]

@@ -45,6 +45,8 @@ __all__ = [
     "shipped",
 ]
 
+_NEVER = "inf"
+"""What is infinite, in JSON and as in TOML."""
 _LARGEST = 1 << 20
 """Bytes of a configuration file."""
 
@@ -77,7 +79,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain, JSON-ready values; `from_dict` is the inverse."""
-        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)), parse_constant=lambda _: _NEVER)
         return plain
 
 
@@ -132,8 +134,8 @@ def _convert(value: object, kind: Any, name: str) -> Any:
         return value
     if isinstance(kind, types.UnionType):
         raise TypeError(f"{name}: unions are not supported")
-    if kind is float and type(value) is int:
-        return float(value)
+    if kind is float and (type(value) is int or value == _NEVER):
+        return float(typing.cast(str, value))
     if type(value) is not kind:
         raise InputError(f"{name} must be {_KINDS[kind]}, not {value!r:.60}")
     return value
@@ -283,7 +285,7 @@ def _assign(values: dict[str, Any], full: str, text: str, name: str) -> None:
     if not isinstance(node, dict) or last not in node or isinstance(node[last], dict):
         raise _no_setting(name, full, values)
     present = node[last]
-    if isinstance(present, str):
+    if isinstance(present, str) and present != _NEVER:
         node[last] = text
         return
     try:

@@ -11,6 +11,7 @@ from spikewright.contract.neurons.lif import Reset
 from spikewright.support.checks import require, require_finite
 
 _MOST_WEIGHTS = 1 << 28
+Own = Literal["floor"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class LayerConfig:
         Whether the layer's own spikes come back after learned axonal delays; the other settings of delays are for
         such layers.
     tau, threshold : float
-        Membrane time constant in steps, at least 1; threshold of the membrane, above 0.
+        Membrane time constant in steps, at least 1 and perhaps infinite; threshold of the membrane, above 0.
     others
         Names, ranges and defaults: `docs/reference/settings.md`, and `spikewright configs NAME` for examples.
 
@@ -40,7 +41,7 @@ class LayerConfig:
     recurrent: bool = False
     """Whether the layer's own spikes come back after learned axonal delays."""
     tau: float = 1.05
-    """Membrane time constant in steps, at least 1."""
+    """Membrane time constant in steps, at least 1; `inf` without leak."""
     threshold: float = 1.0
     """Above 0."""
     neuron: str = "lif"
@@ -67,9 +68,11 @@ class LayerConfig:
     """Delays never exceed this many steps, in training and so in hardware; 0 .. 4095."""
     learned_spread: bool = False
     """Whether each neuron learns the width of its triangle, 1 + 2 * sigma * sigmoid(p)."""
+    own: tuple[Own, ...] = ()
+    """What each neuron has a constant of its own for, as imported ones may: `floor`, its lowest membrane."""
 
     def __post_init__(self) -> None:
-        for name in ("tau", "threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
+        for name in ("threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
             require_finite(getattr(self, name), name)
         require(1 <= self.neurons <= 1 << 16, "neurons", "1 .. 65536", self.neurons)
         neurons = found.names("spikewright.learn.neurons")
@@ -113,7 +116,7 @@ class NetworkConfig:
     """Decision: the highest sum of membranes, the highest one of any step (max) or of the last, or the highest sum of
     their softmax (float only)."""
     readout_tau: float = 1.05
-    """Time constant of the read-out's leaky integrator in steps; 1 is a linear read-out."""
+    """Time constant of the read-out's leaky integrator in steps; 1 is a linear read-out, `inf` is one without leak."""
     leak_tolerance: float = 2.0**-9
     """Largest error of a leak when quantized, 2**-15 .. 1: each addition that hardware is spared makes it larger."""
     surrogate: Literal["atan", "triangle"] = "atan"
@@ -125,7 +128,7 @@ class NetworkConfig:
     """Share of the outputs silenced in training, before and after the convolutions in time."""
 
     def __post_init__(self) -> None:
-        for name in ("timestep", "input_scale", "readout_tau", "leak_tolerance", "alpha"):
+        for name in ("timestep", "input_scale", "leak_tolerance", "alpha"):
             require_finite(getattr(self, name), name)
         if self.convolutions:
             require(not self.layers, "layers", "none in a convolutional network", len(self.layers))

@@ -154,7 +154,7 @@ class _Neurons(torch.autograd.Function):
                     drive = torch.addcmul(drive, torch.mm(weight, arrived), drop)
             neuron.charge(drive, v, spikes[t - 1] if t else None, out=u[t])
             neuron.fires(u[t], out=spikes[t])
-            neuron.after(u[t], spikes[t], out=v)
+            neuron.left(u[t], spikes[t], out=v)
         ctx.neuron = neuron
         ctx.save_for_backward(u, spikes, delayed, weight, kernel, drop)
         return spikes
@@ -167,7 +167,7 @@ class _Neurons(torch.autograd.Function):
         steps = grad.shape[0]
         # Starts as d s / d u; u is needed for nothing after these two.
         grad_current = surrogate_gradient(u, neuron)
-        keep = neuron.kept(u, spikes)
+        keep = neuron.passed(u, spikes)
         # The delayed gradient runs backwards in time, so its history is stored in reverse.
         reverse = torch.zeros_like(grad_current) if weight is not None else None
         line = None if kernel is None or reverse is None else _DelayLine(kernel, reverse)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,13 @@ class SpikingLayer(nn.Module):
             if config.learned_spread:
                 self.spread = nn.Parameter(torch.zeros(config.neurons))
             self.limit_delays()
+        if "floor" in config.own:
+            self.register_buffer("floor", torch.full((config.neurons,), -config.threshold))
+
+    def own_neuron(self, *, columns: bool = True) -> Neuron:
+        """The neuron with the constants that each has of its own: for tensors (N, B), or (B, N) without `columns`."""
+        own = {name: getattr(self, name) for name in self.config.own}
+        return replace(self.neuron, **{name: of.unsqueeze(1) if columns else of for name, of in own.items()})
 
     def limit_delays(self) -> None:
         """Keep the delays within 0 .. `max_delay`; the training calls it after every update."""
@@ -96,11 +103,11 @@ class SpikingLayer(nn.Module):
         if self.norm is not None:
             current = self.norm(current)
         if not self.config.recurrent:
-            return neurons(current, self.neuron)
+            return neurons(current, self.own_neuron())
         drop = None
         if self.training and self.config.recurrent_dropout:
             drop = _dropout_mask(current[0], self.config.recurrent_dropout)
-        return recurrent_neurons(current, self.recurrent_weight, self.kernel(x.shape[0]), self.neuron, drop)
+        return recurrent_neurons(current, self.recurrent_weight, self.kernel(x.shape[0]), self.own_neuron(), drop)
 
     def folded(self, input_scale: float = 1.0) -> tuple[Tensor, Tensor]:
         """Feed-forward weights (N, inputs) and bias (N,), float64, with batch norm and scale of the input in them.

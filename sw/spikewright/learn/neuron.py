@@ -5,7 +5,7 @@ step t::
 
     u[t] = v[t-1] * (1 - 1/tau) + I[t]
     s[t] = u[t] >= threshold, or >
-    v[t] = what is left of u[t] after s[t]
+    v[t] = what is left of u[t] after s[t], and not below the floor of the neuron, if it has one
 
 The input is not scaled by 1/tau. No gradient flows through the reset (the reference networks detach it).
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -39,13 +39,15 @@ class Neuron(ABC):
     Parameters
     ----------
     tau : float
-        Membrane time constant in steps, at least 1 (1 forgets at once).
+        Membrane time constant in steps, at least 1 (1 forgets at once); infinite without leak.
     threshold : float
         Above 0.
     surrogate : "atan" or "triangle"
         Shape of the derivative that replaces that of the spike.
     alpha : float
         Steepness of the surrogate.
+    floor : tensor, optional
+        (N, 1): lowest membranes that a step leaves, at most 0.
 
     Raises
     ------
@@ -57,9 +59,10 @@ class Neuron(ABC):
     threshold: float = 1.0
     surrogate: Surrogate = "atan"
     alpha: float = 5.0
+    floor: Tensor | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.tau) and self.tau >= 1):
+        if not self.tau >= 1:
             raise ValueError(f"tau must be at least 1 step, not {self.tau}")
         if not (math.isfinite(self.threshold) and self.threshold > 0):
             raise ValueError(f"threshold must be above 0, not {self.threshold}")
@@ -92,6 +95,19 @@ class Neuron(ABC):
     def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
         """Derivative of a membrane by `u` of the step before, whose spikes were `s`; None if it is always `decay`."""
 
+    def left(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
+        """`after`, and not below the floor."""
+        v = self.after(u, s, out)
+        return v if self.floor is None else torch.maximum(v, self.floor, out=v)
+
+    def passed(self, u: Tensor, s: Tensor) -> Tensor | None:
+        """`kept`, and nothing of what is below the floor."""
+        kept = self.kept(u, s)
+        if self.floor is None:
+            return kept
+        above = (u >= self.floor).to(u.dtype)
+        return above.mul_(self.decay) if kept is None else above.mul_(kept)
+
     @abstractmethod
     def in_integers(self) -> IntegerNeuron:
         """Its integer rule; threshold and decay, which every neuron has, are no part of it."""
@@ -100,7 +116,7 @@ class Neuron(ABC):
 def neuron_of(layer: LayerConfig, surrogate: Surrogate, alpha: float) -> Neuron:
     """The neuron of a layer: what a neuron has beside the surrogate are settings of the layer."""
     of: type[Neuron] = found.class_in("spikewright.learn.neurons", layer.neuron, Neuron)
-    constants = {field.name: getattr(layer, field.name) for field in fields(of) if hasattr(layer, field.name)}
+    constants = {item.name: getattr(layer, item.name) for item in fields(of) if hasattr(layer, item.name)}
     return of(**constants, surrogate=surrogate, alpha=alpha)
 
 
@@ -124,7 +140,7 @@ def neuron_step(
     """
     u = neuron.charge(current, v, before)
     s = neuron.fires(u).to(u.dtype)
-    return u, s, neuron.after(u, s)
+    return u, s, neuron.left(u, s)
 
 
 def surrogate_gradient(u: Tensor, neuron: Neuron) -> Tensor:

@@ -4,6 +4,7 @@ Our neuron is `u[t] = leak * v[t-1] + I[t]`, fires at `u >= threshold` or above 
 threshold, at once, a step later or not at all. The rest is brought into these terms without a change of any spike:
 
 - gains and thresholds of single neurons scale the weights of these neurons, and leak potentials are a bias;
+- membranes are counted from what a reset to a potential leaves, which is not below the lowest membrane;
 - convolutions, pools and scales are unrolled to weights;
 - counting the spikes of the last layer is a read-out without leak and with a weight of 1 for each.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -21,11 +22,12 @@ from torch import Tensor
 from spikewright.contract.errors import InputError
 from spikewright.contract.neurons.lif import Reset
 from spikewright.learn.config import LayerConfig, NetworkConfig
+from spikewright.learn.config_sections import Own
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.graph import named
 from spikewright.nir.network import ForeignLayer, ForeignNetwork
 from spikewright.nir.ops import Op, as_matrix
-from spikewright.nir.rules import Constants, Rule
+from spikewright.nir.rules import Constants, Floats, Rule
 
 MOST_WEIGHTS = 1 << 26
 """Of a layer when unrolled, zeros included."""
@@ -45,7 +47,10 @@ LEAK_TOLERANCE = 2.0**-15
 
 @dataclass(frozen=True)
 class _Unrolled:
-    """A layer with a threshold of 1: weights (N, inputs) and (N, N) or None, bias (N,), delays (N,) of the spikes."""
+    """A layer with a threshold of 1: weights (N, inputs) and (N, N) or None, bias (N,), delays (N,) of the spikes.
+
+    `own` are constants (N,) that each neuron has, by the names of `LayerConfig.own`.
+    """
 
     name: str
     leak: float
@@ -55,6 +60,7 @@ class _Unrolled:
     bias: Tensor
     recurrent: Tensor | None
     delays: Tensor
+    own: dict[str, Tensor]
 
 
 def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None) -> SpikingNetwork:
@@ -70,7 +76,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     -------
     SpikingNetwork
         Of as many spiking layers as the foreign one has, in evaluation mode. Its membranes are counted in thresholds,
-        from where a sample starts.
+        from what a reset leaves.
 
     Raises
     ------
@@ -97,6 +103,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
                 max_delay=int(layer.delays.max()),
                 delay_low=0.0,
                 delay_high=0.0,
+                own=cast(tuple[Own, ...], tuple(layer.own)),
             )
             for layer in layers
         ),
@@ -114,6 +121,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     tensors = {"readout.weight": weight, "readout.bias": bias}
     for index, layer in enumerate(layers):
         tensors |= {f"layers.{index}.weight": layer.weight, f"layers.{index}.bias": layer.bias}
+        tensors |= {f"layers.{index}.{name}": constant for name, constant in layer.own.items()}
         if layer.recurrent is not None:
             tensors |= {
                 f"layers.{index}.recurrent_weight": layer.recurrent,
@@ -125,7 +133,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
 
 def _tau(leak: float) -> float:
     """Steps of a leak: to 12 digits, so that what was written as a leak is read back as the tau that it came from."""
-    return float(f"{1.0 / (1.0 - leak):.12g}")
+    return math.inf if leak == 1.0 else float(f"{1.0 / (1.0 - leak):.12g}")
 
 
 def _refuse(layer: ForeignLayer, what: str, expected: str, found: object) -> InputError:
@@ -141,17 +149,17 @@ def _unrolled(layer: ForeignLayer) -> _Unrolled:
     size = int(np.prod(layer.layer.shape))
     leak = _leak(layer, constants)
     _check_rule(layer, rule)
-    to_zero = rule.reset.startswith("zero")
-    # The membrane is counted from where it starts.
-    start = np.broadcast_to(constants.start, (size,))
-    threshold = np.broadcast_to(constants.threshold, (size,)) - start
+    origin = _origin(layer, rule, constants, size)
+    threshold = np.broadcast_to(constants.threshold, (size,)) - origin
     if (threshold <= 0).any():
-        raise _refuse(layer, "start", "below the threshold", f"{start.max():g}")
-    if to_zero and (constants.v_reset != start).any():
-        raise _refuse(layer, "v_reset", "where a sample starts", f"{np.abs(constants.v_reset).max():g}")
-    if not to_zero and start.any():
-        raise _refuse(layer, "start", "0", f"{np.abs(start).max():g}")
-    constant = constants.rest - (1.0 - leak) * start
+        raise _refuse(layer, "v_min", "below the threshold", f"{rule.v_min:g}")
+    start = constants.start - origin
+    if start.any():
+        raise _refuse(layer, "start", "what a reset leaves", f"{start[np.argmax(np.abs(start))]:g} from there")
+    own = {}
+    if rule.v_min is not None:
+        own["floor"] = torch.from_numpy((rule.v_min - origin) / threshold)
+    constant = constants.rest - (1.0 - leak) * origin
     scale = torch.from_numpy(np.broadcast_to(constants.gain, (size,)) / threshold)
     weight, bias = _matrix(layer, layer.forward, math.prod(_given(layer)))
     bias = bias * scale + torch.from_numpy(constant / threshold)
@@ -164,7 +172,17 @@ def _unrolled(layer: ForeignLayer) -> _Unrolled:
         recurrent, back = _matrix(layer, ops, size)
         recurrent, bias = recurrent * scale.unsqueeze(1), bias + back * scale
     reset, strict = RESETS[rule.reset], rule.cmp == ">"
-    return _Unrolled(layer.name, leak, reset, strict, weight * scale.unsqueeze(1), bias, recurrent, delays)
+    return _Unrolled(layer.name, leak, reset, strict, weight * scale.unsqueeze(1), bias, recurrent, delays, own)
+
+
+def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) -> Floats:
+    """(N,) where membranes are counted from: what a reset leaves, so that it needs no constant."""
+    least = -math.inf if rule.v_min is None else rule.v_min
+    if rule.reset.startswith("zero"):
+        return np.maximum(np.broadcast_to(constants.v_reset, (size,)), least)
+    if least > 0:
+        raise _refuse(layer, "v_min", "at most 0 where spikes take the threshold away", f"{least:g}")
+    return np.zeros(size)
 
 
 def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, Tensor, float]:
@@ -205,17 +223,15 @@ def _leak(layer: ForeignLayer, constants: Constants) -> float:
     low, high = float(constants.leak.min()), float(constants.leak.max())
     if high - low > 1e-6:
         raise _refuse(layer, "leak", "the same for all neurons", f"{low:g} .. {high:g}")
-    if high >= 1.0:
-        raise _refuse(layer, "leak", "below 1", f"{high:g}")
     return float(constants.leak.mean())
 
 
 def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
     if rule.reset not in RESETS:
         raise _refuse(layer, "reset", f"one of {', '.join(RESETS)}", rule.reset)
-    for key, usual in (("multispike", False), ("v_min", None), ("latency", 0)):
+    for key, usual in (("multispike", False), ("latency", 0)):
         if getattr(rule, key) != usual:
-            raise _refuse(layer, key, "null" if usual is None else str(usual).lower(), getattr(rule, key))
+            raise _refuse(layer, key, str(usual).lower(), getattr(rule, key))
 
 
 def _matrix(layer: ForeignLayer, ops: list[Op], inputs: int) -> tuple[Tensor, Tensor]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec, LayerImage
+from spikewright.contract.network import LayerSpec
 from spikewright.layout.price import Memory
 
 
 def widths_of(core: CoreSpec, index: int) -> tuple[int, int, int]:
-    """Bits of a membrane, of the threshold and bias of a neuron, and of a score (0 where there is none)."""
+    """Bits of a membrane, of the constants of a neuron, and of a score (0 where there is none)."""
     image = core.layers[index]
-    return core.state_bits(index), image.bias_bits + image.threshold_bits, core.score_bits if image.spec.readout else 0
+    return core.state_bits(index), image.word_bits, core.score_bits if image.spec.readout else 0
 
 
 def run_bits(image: LayerImage) -> int:
@@ -41,6 +42,11 @@ def delay_memories(name: str, image: LayerImage) -> list[Memory]:
     ]
 
 
+def update_luts_per_bit(spec: LayerSpec) -> int:
+    """LUTs for each bit of a membrane that fires, of what is left of it after a step."""
+    return spec.neuron.luts_per_bit + (0 if spec.floor is None else 2)  # compare with the floor, choose
+
+
 def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int]) -> tuple[float, float]:
     """LUTs and flip-flops of the lanes of a layer, with `widths` as by `widths_of`."""
     spec = image.spec
@@ -67,7 +73,7 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
         lane_luts += 2 * score + row
     else:
         lane_ffs += constants // 2 + state
-        lane_luts += state * spec.neuron.luts_per_bit
+        lane_luts += state * update_luts_per_bit(spec)
     walk_luts, walk_ffs = encoding_named(image.encoding).walk_cost(image.rows, length, image.index_bits)
     lane_luts += walk_luts
     lane_ffs += walk_ffs

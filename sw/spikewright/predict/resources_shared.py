@@ -5,17 +5,29 @@ from __future__ import annotations
 from spikewright.contract.integers import signed_bits, unsigned_bits
 from spikewright.contract.layout import SharedCore
 from spikewright.layout.price import Memory
-from spikewright.predict.logic import delay_logic, delay_memories, lanes_logic, run_bits, serializer_logic, widths_of
+from spikewright.predict.logic import (
+    delay_logic,
+    delay_memories,
+    lanes_logic,
+    run_bits,
+    serializer_logic,
+    update_luts_per_bit,
+    widths_of,
+)
 
 
 def _engine_widths(core: SharedCore) -> tuple[int, int, int]:
-    """Bits of a membrane, of the threshold and bias of a neuron, and of a score: enough for all layers."""
+    """Bits of a membrane, of the constants of a neuron, and of a score: enough for all layers."""
     specs = [image.spec for image in core.layers]
+    widths = [widths_of(core, index) for index in range(len(specs))]
     biases = [int(bound) for spec in specs for bound in (spec.bias.min(), spec.bias.max())]
     thresholds = [int(spec.threshold.max()) for spec in specs if spec.threshold is not None]
-    widths = [widths_of(core, index) for index in range(len(specs))]
-    constants = signed_bits(min(biases), max(biases)) + unsigned_bits(max(thresholds, default=1))
-    return max(state for state, _, _ in widths), constants, widths[-1][2]
+    fields = {"bias": signed_bits(min(biases), max(biases)), "threshold": unsigned_bits(max(thresholds, default=1))}
+    for image in core.layers:
+        for name, constant in image.constants.items():
+            if name not in ("bias", "threshold"):
+                fields[name] = max(fields.get(name, 0), constant.bits)
+    return max(state for state, _, _ in widths), sum(fields.values()), widths[-1][2]
 
 
 def engine_memories(core: SharedCore) -> list[Memory]:
@@ -50,7 +62,7 @@ def engine(core: SharedCore) -> list[tuple[float, float]]:
     layer = unsigned_bits(len(specs) - 1)
     decays = {spec.decay for spec in specs}
     adders = sum(decay.additions for decay in decays)
-    update = max((spec.neuron.luts_per_bit for spec in specs[:-1]), default=1)
+    update = max((update_luts_per_bit(spec) for spec in specs[:-1]), default=1)
     shifts = {spec.weight_shift for spec in specs}
     lane_luts = state * (adders + len(decays) - 1 + len(shifts) - 1 + update) + 2 * image.row_bits + 8
     lane_ffs = constants // 2 + state + 7 * layer

@@ -56,6 +56,32 @@ def test_thresholds_gains_and_leak_potentials_of_single_neurons(tmp_path: Path) 
     check(made(tmp_path, nodes, edges, reset="zero", v0="v_reset"), counts(5))
 
 
+@pytest.mark.parametrize("reset", ["zero", "sub", "sub_delayed"])
+@pytest.mark.parametrize("v_min", ["null", "-0.7"])
+def test_no_leak_and_a_lowest_membrane(tmp_path: Path, reset: str, v_min: str) -> None:
+    nodes, edges = recurrent()
+    draw = np.random.default_rng(3)
+    nodes["lif"] = {"type": "IF", "r": np.full(6, 1e4), "v_threshold": draw.uniform(1, 3, 6), "v_reset": np.zeros(6)}
+    network = made(tmp_path, nodes, edges, reset=reset, **{"lif.v_min": v_min})
+    check(network, counts(5))
+    layer = as_spiking_network(network).layers[0]
+    assert layer.config.tau == float("inf")
+    assert tuple(layer.config.own) == (() if v_min == "null" else ("floor",))
+    x = counts(5)
+    with torch.no_grad():
+        trace = IntegerNetwork(quantize(as_spiking_network(network), weight_bits=16)).run(x)
+    assert int((trace.spikes[0] != network.run(x).spikes["lif"]).sum()) <= 0.005 * trace.spikes[0].numel()
+
+
+def test_resets_to_a_potential(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    nodes["lif"]["v_reset"] = np.linspace(-0.5, 0.3, 6)
+    check(made(tmp_path, nodes, edges, reset="zero", v0="v_reset"), counts(5))
+    # The lowest membrane is above them.
+    nodes["lif"]["v_reset"] = np.full(6, -0.3)
+    check(made(tmp_path, nodes, edges, reset="zero", **{"lif.v_min": "-0.1", "lif.v0": "-0.1"}), counts(5))
+
+
 def test_a_threshold_that_is_only_reached_is_not_exceeded(tmp_path: Path) -> None:
     nodes = {**ports((2,), (2,)), "w": affine(np.eye(2)), "n": lif(2, tau=2e-4, r=2.0)}
     edges = path_of("input", "w", "n", "output")
@@ -107,10 +133,11 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "snn_sub_nodelay": ({"reset": "snn_sub_nodelay"}, "reset must be one of zero, zero_before, sub, sub_delayed, none"),
     "zero_after": ({"reset": "zero_after"}, "reset must be one of zero, zero_before, sub, sub_delayed, none"),
     "multispike": ({"reset": "sub", "multispike": "true"}, "multispike must be false"),
-    "v_min": ({"reset": "sub", "v_min": "-1"}, "v_min must be null"),
+    "v_min": ({"reset": "sub", "v_min": "0.5"}, "v_min must be at most 0 where spikes take the threshold away"),
+    "v_min too high": ({"reset": "zero", "v_min": "1.5"}, "v_min must be below the threshold"),
     "latency": ({"reset": "sub", "latency": "1"}, "latency must be 0"),
-    "start": ({"reset": "sub", "v0": "0.5"}, "start must be 0"),
-    "v_reset": ({"reset": "zero", "v0": "0.5"}, "v_reset must be where a sample starts"),
+    "start": ({"reset": "sub", "v0": "0.5"}, "start must be what a reset leaves"),
+    "v_reset": ({"reset": "zero", "v0": "0.5"}, "start must be what a reset leaves"),
 }
 
 
@@ -125,9 +152,6 @@ def test_leaks_and_shapes_that_hardware_does_not_have_are_refused(tmp_path: Path
     nodes, edges = recurrent()
     nodes["lif"]["tau"] = np.linspace(1e-3, 2e-3, 6)
     with pytest.raises(InputError, match="node 'lif': leak must be the same for all neurons .*, not 0.9 .. 0.95"):
-        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
-    nodes["lif"] = {"type": "IF", **{name: np.ones(6) for name in ("r", "v_threshold", "v_reset")}}
-    with pytest.raises(InputError, match="node 'lif': leak must be below 1"):
         as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
     network = import_nir(write(tmp_path / "net.nir", *recurrent()), "snntorch", {"reset": "sub"})
     with pytest.raises(InputError, match="timesteps must be given to `spikewright import`, by --timesteps"):

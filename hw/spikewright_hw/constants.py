@@ -1,0 +1,64 @@
+"""The words that a lane stores of its neurons: threshold, bias, and what else a layer has of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Mux, signed
+from amaranth.lib import data
+
+from spikewright.contract.layout import Constant, LayerCapacity, LayerImage
+
+_LACKED = {"threshold": 1}
+"""Constants of a layer that lacks them, if not 0: a threshold of a read-out among layers that fire."""
+
+
+def word_layout(
+    images: Sequence[LayerImage], capacity: LayerCapacity | None = None, threshold: int = 0
+) -> data.StructLayout:
+    """Fields of a word that holds the constants of any neuron of several layers; those of no bits are left out.
+
+    Parameters
+    ----------
+    images : sequence of LayerImage
+    capacity : LayerCapacity, optional
+        Of a memory that belongs to no single layer and is loaded at run time: widths in place of those of the layers.
+    threshold : int
+        Least bits of a threshold.
+    """
+    fields: dict[str, Constant] = {}
+    if threshold:
+        fields["threshold"] = Constant(threshold, False, np.ones(0, dtype=np.int64), 1)
+    for image in images:
+        for name, constant in image.constants.items():
+            bits = getattr(capacity, f"{name}_bits") if capacity else constant.bits
+            widest = max(bits, fields[name].bits) if name in fields else bits
+            fields[name] = constant._replace(bits=widest)
+    return data.StructLayout(
+        {name: signed(of.bits) if of.signed else of.bits for name, of in fields.items() if of.bits}
+    )
+
+
+def stored_words(layout: data.StructLayout, image: LayerImage, lane: int) -> list[int]:
+    """The words of a lane, by row."""
+    held = image.constants
+    fields = [name for name, _ in layout]
+    columns = [
+        image.by_position(held[name].values, held[name].fill)[:, lane].tolist()
+        if name in held
+        else [_LACKED.get(name, 0)] * image.rows
+        for name in fields
+    ]
+    return [layout.const(dict(zip(fields, row, strict=True))).as_bits() for row in zip(*columns, strict=True)]
+
+
+def floor_of(neuron: Any) -> Any:
+    """Lowest membrane that a step leaves, of a word: where it is not stored, the negative of the threshold."""
+    return -(neuron.floor if "floor" in dict(neuron.shape()) else neuron.threshold)
+
+
+def clipped(v: Any, floor: Any) -> Any:
+    """A membrane, or its floor if that is higher."""
+    return Mux(v < floor, floor, v)

@@ -33,6 +33,7 @@ def random_network(
     timesteps: int = 20,
     readout: str = "sum",
     floor: str = "",
+    most_onward: int | None = None,
 ) -> NetworkSpec:
     """A network of `sizes` (inputs, hidden layers, classes) that fires at rates worth comparing.
 
@@ -69,6 +70,7 @@ def random_network(
                 weight_shift=weight_shift,
                 value_bits=value_bits if index == 0 else 1,
                 floor=floors,
+                onward=None if last or most_onward is None else rng.integers(0, most_onward + 1, neurons),
             )
         )
     return NetworkSpec(layers=tuple(layers), timesteps=timesteps, readout=readout)
@@ -79,7 +81,7 @@ def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:
     rng = np.random.default_rng([seed, 2])
     layers = []
     for layer in spec.layers:
-        learned = {"threshold": layer.threshold, "delays": layer.delays}
+        learned = {"threshold": layer.threshold, "delays": layer.delays, "onward": layer.onward}
         own = {}
         if layer.floor is not None:
             # Together with the threshold, which it may be made of.

@@ -112,6 +112,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         timesteps=draw(st.integers(1, 24)),
         readout=draw(st.sampled_from(sorted(DECISIONS))),
         floor=draw(st.sampled_from(["", "", "threshold", "own"])),
+        most_onward=draw(st.sampled_from([None, None, 0, 1, 5, 20])),
     )
     spec = replace(spec, layers=tuple(_with_odd_rows(draw, layer) for layer in spec.layers))
     counts = random_counts(seed, spec, samples, rate=draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))
@@ -141,10 +142,12 @@ def _with_odd_rows(draw: st.DrawFn, layer: Any) -> Any:
         weights[:, axon] = draw(st.sampled_from([0, 0, 1, -1, limit, -limit]))
     for neuron in draw(st.sets(st.integers(0, layer.neurons - 1), max_size=2)):
         weights[neuron] = 0
-    delays = layer.delays
-    if delays is not None and draw(st.integers(0, 3)) == 0:
-        delays = np.full_like(delays, draw(st.sampled_from([0, int(delays.max())])))
-    return replace(layer, weights=weights, delays=delays)
+    odd: dict[str, Any] = {"weights": weights}
+    for name in ("delays", "onward"):
+        delays = getattr(layer, name)
+        if delays is not None and draw(st.integers(0, 3)) == 0:
+            odd[name] = np.full_like(delays, draw(st.sampled_from([0, int(delays.max())])))
+    return replace(layer, **odd)
 
 
 def stimulus(case: Case, sample: int, stream: dict[str, int]) -> list[tuple[int, int]]:
@@ -205,7 +208,7 @@ def _equal(one: NetworkSpec, other: NetworkSpec) -> bool:
     return all(
         np.array_equal(getattr(a, name), getattr(b, name))
         for a, b in zip(one.layers, other.layers, strict=True)
-        for name in ("weights", "bias", "threshold", "floor", "delays")
+        for name in ("weights", "bias", "threshold", "floor", "delays", "onward")
         if getattr(a, name) is not None
     )
 
@@ -213,8 +216,8 @@ def _equal(one: NetworkSpec, other: NetworkSpec) -> bool:
 def describe(case: Case) -> str:
     """A case in a line."""
     layers = [
-        f"{layer.inputs}-{layer.neurons}{' recurrent' if layer.recurrent else ''}, {layer.synapses} synapses of "
-        f"{layer.weight_bits} bits"
+        f"{layer.inputs}-{layer.neurons}{' recurrent' if layer.recurrent else ''}"
+        f"{'' if layer.onward is None else ' delayed'}, {layer.synapses} synapses of {layer.weight_bits} bits"
         for layer in case.spec.layers
     ]
     return f"{json.dumps(case.options)}, T {case.counts.shape[1]}, {'; '.join(layers)}"

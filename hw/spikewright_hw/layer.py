@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import CoreSpec, LayerImage
 
-from .delay import DelayBuffer
+from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin
 from .lane import Lane
 from .layouts import assign_fields, event
@@ -27,6 +27,17 @@ def trace_ports(image: LayerImage, state_bits: int) -> wiring.Signature:
     `valid`."""
     ports = {"valid": Out(1), "row": Out(image.row_bits), "v": Out(image.lanes * state_bits)}
     return wiring.Signature(ports if image.spec.readout else {**ports, "spikes": Out(image.lanes)})
+
+
+def store_step(onward: OnwardBuffer, trace: Any, join: Any, *, turn: Any = 1) -> list[Any]:
+    """Statements that give the rows of a step to an `OnwardBuffer`: those of `trace`, then what ends them in `join`."""
+    return [
+        onward.valid.eq(trace.valid),
+        onward.bits.eq(trace.spikes),
+        onward.mark.eq(join.mark & turn),
+        onward.last.eq(join.last),
+        onward.error.eq(join.error),
+    ]
 
 
 class ScoreHold(wiring.Component):
@@ -156,7 +167,7 @@ class SynapsePath(wiring.Component):
 
 
 class SpikingLayer(wiring.Component):
-    """A layer of neurons that fire, with its delayed recurrence if it has one.
+    """A layer of neurons that fire, with its delayed recurrence, and delays on the way onward, if it has any.
 
     Parameters
     ----------
@@ -182,12 +193,17 @@ class SpikingLayer(wiring.Component):
         state_bits = core.state_bits(index)
         self._image = image
         self.synapses = SynapsePath(core, index, state_bits=state_bits)
-        self.serializer = BitSerializer(rows=image.rows, width=image.lanes, depth=2 * image.rows + 2)
+        self.serializer: BitSerializer | OnwardBuffer
         self.delay = None
         self.targets = list(self.synapses.targets)
-        if spec.recurrent:
+        if image.onward is None:
+            self.serializer = BitSerializer(rows=image.rows, width=image.lanes, depth=2 * image.rows + 2)
+        else:
+            self.serializer = OnwardBuffer(image.onward, name=f"layer{index}")
+            self.targets += [self.serializer.rom, self.serializer.final]
+        if image.loop is not None:
             # Marks wait in the queues of the lanes, and a few are on their way there or being swept.
-            self.delay = DelayBuffer(image, name=f"layer{index}", ahead=core.queue_depth + RowFetch.LATENCY + 3)
+            self.delay = DelayBuffer(image.loop, name=f"layer{index}", ahead=core.queue_depth + RowFetch.LATENCY + 3)
             self.merge = EventMerge(spec)
             self.targets += [self.delay.rom, self.delay.final]
         super().__init__(
@@ -212,17 +228,28 @@ class SpikingLayer(wiring.Component):
         m.d.comb += [
             synapses.reset.eq(self.reset),
             # Two steps fit.
-            synapses.room.eq(serializer.level <= self._image.rows + 1),
+            synapses.room.eq(
+                serializer.room if isinstance(serializer, OnwardBuffer) else serializer.level <= self._image.rows + 1
+            ),
             synapses.clear.eq(synapses.begin),
-            serializer.rows.valid.eq((trace.valid & trace.spikes.any()) | synapses.mark),
-            serializer.rows.payload.index.eq(trace.row),
-            serializer.rows.payload.bits.eq(trace.spikes),
-            serializer.rows.payload.mark.eq(synapses.mark),
-            serializer.rows.payload.last.eq(synapses.last),
-            serializer.rows.payload.error.eq(synapses.error),
-            self.spikes.valid.eq(serializer.o.valid),
-            serializer.o.ready.eq(self.spikes.ready),
-            *assign_fields(self.spikes.payload, serializer.o.payload),
+        ]
+        if isinstance(serializer, OnwardBuffer):
+            m.d.comb += store_step(serializer, trace, synapses)
+            sent = serializer.events
+        else:
+            m.d.comb += [
+                serializer.rows.valid.eq((trace.valid & trace.spikes.any()) | synapses.mark),
+                serializer.rows.payload.index.eq(trace.row),
+                serializer.rows.payload.bits.eq(trace.spikes),
+                serializer.rows.payload.mark.eq(synapses.mark),
+                serializer.rows.payload.last.eq(synapses.last),
+                serializer.rows.payload.error.eq(synapses.error),
+            ]
+            sent = serializer.o
+        m.d.comb += [
+            self.spikes.valid.eq(sent.valid),
+            sent.ready.eq(self.spikes.ready),
+            *assign_fields(self.spikes.payload, sent.payload),
         ]
         if self.delay is None:
             wiring.connect(m, wiring.flipped(self.events), synapses.events)

@@ -10,7 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.layout import DelayPlan, LayerImage
 
 MARK = data.StructLayout({"last": 1, "error": 1})
 """End of a step: `last` ends the sample too, `error` says that something in the sample so far was out of range."""
@@ -54,31 +54,31 @@ def run(image: LayerImage) -> data.StructLayout:
     return data.StructLayout({"what": what, "value": value, "mark": 1})
 
 
-def delay_entry(image: LayerImage) -> data.StructLayout:
+def delay_entry(plan: DelayPlan) -> data.StructLayout:
     """A word of the program of delays, see `DelayBuffer`."""
     return data.StructLayout(
         {
-            "offset": unsigned_bits(image.ring_words - 1),
-            "delay": unsigned_bits(image.slots - 1),
-            "row": image.row_bits,
-            "mask": image.lanes,
+            "offset": unsigned_bits(plan.ring_words - 1),
+            "delay": unsigned_bits(plan.slots - 1),
+            "row": plan.row_bits,
+            "mask": plan.lanes,
         }
     )
 
 
-def delay_program(image: LayerImage) -> list[int]:
-    """The words of the program of delays of a layer."""
-    entry = delay_entry(image)
+def delay_program(plan: DelayPlan) -> list[int]:
+    """The words of a program of delays."""
+    entry = delay_entry(plan)
     return [
         entry.const(
             {
-                "offset": ((item.delay + 1) * image.rows - item.row) % image.ring_words,
+                "offset": ((item.delay + 1) * plan.rows - item.row) % plan.ring_words,
                 "delay": item.delay,
                 "row": item.row,
                 "mask": sum(1 << lane for lane in item.lanes),
             }
         ).as_bits()
-        for item in image.program
+        for item in plan.program
     ]
 
 

@@ -41,6 +41,7 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
                 "inputs": image.spec.inputs,
                 "neurons": image.spec.neurons,
                 "recurrent": image.spec.recurrent,
+                **({} if image.spec.onward is None else {"onward": True}),
                 "decay": asdict(image.spec.decay),
                 **image.spec.neuron.as_dict(),
                 **({} if image.spec.floor is None else {"floor": True}),

@@ -10,10 +10,10 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import SharedCore
 
-from .delay import DelayBuffer
+from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin
 from .lane import Lane
-from .layer import ScoreHold, trace_ports
+from .layer import ScoreHold, store_step, trace_ports
 from .layouts import assign_fields, by_layer, event, offer
 from .readout import ScoreSender, result
 from .reset import add_parts
@@ -97,6 +97,8 @@ class TurnMerge(wiring.Component):
         Events of the other layers: spikes of the layer before.
     delayed : In(stream.Signature(event(...))).array(layers)
         Used of layers with recurrence.
+    onward : In(stream.Signature(event(...))).array(layers)
+        Only where a layer delays its spikes on the way to the next: those of such layers, in place of `loop`.
     o : Out(offer(event(axons of all layers, value_bits)))
     mark : Out(1)
         A step of `layer` ends; `last` belongs to it.
@@ -110,11 +112,13 @@ class TurnMerge(wiring.Component):
         most = max(image.rows * image.lanes for image in core.layers)
         self._spikes = event(most)
         self._feed = event(max(network.inputs, most), network.value_bits)
+        self._late = [index for index, image in enumerate(core.layers) if image.onward is not None]
         super().__init__(
             {
                 "i": In(stream.Signature(event(network.inputs, network.value_bits))),
                 "loop": In(stream.Signature(self._spikes)),
                 "delayed": In(stream.Signature(self._spikes)).array(layers),
+                **({"onward": In(stream.Signature(self._spikes)).array(layers)} if self._late else {}),
                 "o": Out(offer(event(core.engine.spec.axons, core.engine.spec.value_bits))),
                 "mark": Out(1),
                 "last": Out(1),
@@ -137,6 +141,14 @@ class TurnMerge(wiring.Component):
                 *assign_fields(feed.payload, self.i.payload),
                 self.i.ready.eq(feed.ready),
             ]
+        for index in self._late:
+            with m.Elif(layer == index + 1):
+                source = self.onward[index]
+                m.d.comb += [
+                    feed.valid.eq(source.valid),
+                    *assign_fields(feed.payload, source.payload),
+                    source.ready.eq(feed.ready),
+                ]
         with m.Else():
             m.d.comb += [
                 feed.valid.eq(self.loop.valid),
@@ -229,12 +241,19 @@ class SharedEngine(wiring.Component):
         rows = max(image.rows for image in core.layers)
         self.serializer = BitSerializer(rows=rows, width=core.engine.lanes, depth=rows + 1) if core.layers[1:] else None
         self.delays = {
-            index: DelayBuffer(image, name=f"layer{index}", ahead=1)
+            index: DelayBuffer(image.loop, name=f"layer{index}", ahead=1)
             for index, image in enumerate(core.layers)
-            if image.spec.recurrent
+            if image.loop is not None
+        }
+        # A step is sent before the next one begins.
+        self.onward = {
+            index: OnwardBuffer(image.onward, name=f"layer{index}", steps=1)
+            for index, image in enumerate(core.layers)
+            if image.onward is not None
         }
         of_lanes = [target for lane in self.lanes for target in (lane.rom, lane.update.rom)]
-        of_delays = [target for delay in self.delays.values() for target in (delay.rom, delay.final)]
+        delays = [*self.delays.values(), *self.onward.values()]
+        of_delays = [target for delay in delays for target in (delay.rom, delay.final)]
         self.targets: list[LoadTarget] = [self.fetch.rom, *of_lanes, *of_delays]
         self.sender = ScoreSender(core.layers[-1], score_bits=score_bits)
         self.hold = ScoreHold()
@@ -258,6 +277,7 @@ class SharedEngine(wiring.Component):
         if self.serializer is not None:
             parts["serializer"] = self.serializer
         parts |= {f"delay{index}": delay for index, delay in self.delays.items()}
+        parts |= {f"onward{index}": onward for index, onward in self.onward.items()}
         add_parts(m, self.reset, **parts)
         wiring.connect(m, wiring.flipped(self.events), merge.i)
         wiring.connect(m, merge.o, fetch.events)
@@ -285,9 +305,12 @@ class SharedEngine(wiring.Component):
 
         if self.serializer is not None:
             serializer = self.serializer
+            sends = layer != readout
+            for index in self.onward:
+                sends = sends & (layer != index)
             wiring.connect(m, serializer.o, merge.loop)
             m.d.comb += [
-                serializer.rows.valid.eq((layer != readout) & ((join.valid & spikes.any()) | join.mark)),
+                serializer.rows.valid.eq(sends & ((join.valid & spikes.any()) | join.mark)),
                 serializer.rows.payload.index.eq(join.index),
                 serializer.rows.payload.bits.eq(spikes),
                 serializer.rows.payload.mark.eq(join.mark),
@@ -314,4 +337,12 @@ class SharedEngine(wiring.Component):
             ]
             if index != readout:
                 m.d.comb += trace.spikes.eq(spikes)
+            if index in self.onward:
+                onward, source = self.onward[index], merge.onward[index]
+                m.d.comb += [
+                    *store_step(onward, trace, join, turn=layer == index),
+                    source.valid.eq(onward.events.valid),
+                    *assign_fields(source.payload, onward.events.payload),
+                    onward.events.ready.eq(source.ready),
+                ]
         return m

@@ -8,10 +8,10 @@ import pytest
 from component_bench import play
 
 from random_networks import random_network
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.layout import DelayPlan, LayerImage
 from spikewright.contract.network import NetworkSpec
 from spikewright.layout.pack import pack
-from spikewright_hw.delay import DelayBuffer
+from spikewright_hw.delay import DelayBuffer, OnwardBuffer
 
 
 def image(delays: list[int], lanes: int) -> LayerImage:
@@ -43,7 +43,8 @@ def run(
     cycles: int = 3000,
 ) -> Steps:
     """Pass the mark of a step `wait` cycles after that of its delayed spikes; its rows come `ahead` cycles later."""
-    dut = DelayBuffer(layer, name="layer0", ahead=64)
+    assert layer.loop is not None
+    dut = DelayBuffer(layer.loop, name="layer0", ahead=64)
     seen = Steps()
     rows: dict[int, int] = {}  # by cycle, what is written
     complete: set[int] = set()
@@ -93,12 +94,13 @@ def reference(spikes: list[list[int]], delays: list[int], last: Callable[[int], 
 
 
 def test_program_groups_neurons_of_a_row_by_delay_long_delays_first() -> None:
-    layer = image([3, 1, 3, 3, 0, 1], 2)
-    assert [tuple(entry) for entry in layer.program] == [
+    plan = image([3, 1, 3, 3, 0, 1], 2).loop
+    assert plan is not None
+    assert [tuple(entry) for entry in plan.program] == [
         (3, 0, (0,)), (3, 1, (0, 1)), (1, 0, (1,)), (1, 2, (1,)), (0, 2, (0,)),
     ]  # fmt: skip
-    dut = DelayBuffer(layer, name="layer0", ahead=4)
-    assert dut.depth == layer.ring_words == 4 * 3
+    dut = DelayBuffer(plan, name="layer0", ahead=4)
+    assert dut.depth == plan.ring_words == 4 * 3
     # offset, delay, row, mask
     assert dut.rom.words[0] == 0 | 3 << 4 | 0 << 6 | 0b01 << 8
     assert dut.rom.words[1] == 4 * 3 - 1 | 3 << 4 | 1 << 6 | 0b11 << 8
@@ -162,3 +164,91 @@ def test_every_spike_arrives_once_in_its_step(seed: int) -> None:
         ready=lambda cycle: rng.random() >= stall,
     )
     assert [sorted(step) for step in seen.delayed[:25]] == reference(spikes, delays, lambda step: step in ends)
+
+
+def onward_plan(delays: list[int], lanes: int) -> DelayPlan:
+    return DelayPlan(np.array(delays), lanes)
+
+
+def send_onward(
+    plan: DelayPlan,
+    spikes: list[list[int]],
+    last: Callable[[int], bool],
+    *,
+    steps: int = 2,
+    ready: Callable[[int], bool] = lambda cycle: True,
+) -> tuple[list[list[int]], list[tuple[int, int]], list[int], list[int]]:
+    """Spikes by step as they are sent, flags of the marks, cycles of all events, cycles of the marks that were given.
+
+    A step begins as soon as there is room, and its rows come from two cycles later on.
+    """
+    dut = OnwardBuffer(plan, name="layer0", steps=steps)
+    sent: list[list[int]] = [[]]
+    flags: list[tuple[int, int]] = []
+    events: list[int] = []
+    marks: list[int] = []
+    nothing = -1 << 20
+    begun = [nothing]
+
+    def each(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        step, row = len(marks), cycle - begun[0] - 2
+        if step < len(spikes) and begun[0] == nothing and get(dut.room):
+            begun[0] = cycle
+        members = range(row * plan.lanes, (row + 1) * plan.lanes)
+        valid = 0 <= row < plan.rows
+        put(dut.valid, valid)
+        put(dut.bits, sum(1 << lane for lane, n in enumerate(members) if n in spikes[step]) if valid else 0)
+        ends = row == plan.rows
+        put(dut.mark, ends)
+        put(dut.last, ends and last(step))
+        put(dut.error, ends and step % 3 == 1)
+        if ends:
+            marks.append(cycle)
+            begun[0] = nothing
+        takes = ready(cycle)
+        put(dut.events.ready, takes)
+        if takes and get(dut.events.valid):
+            events.append(cycle)
+            if get(dut.events.payload.mark):
+                sent.append([])
+                flags.append((get(dut.events.payload.last), get(dut.events.payload.error)))
+            else:
+                sent[-1].append(get(dut.events.payload.axon))
+
+    play(dut, 2500, each=each)
+    assert len(marks) == len(spikes)
+    assert sent.pop() == []
+    return sent, flags, events, marks
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("seed", range(3))
+def test_spikes_reach_the_next_layer_in_their_step(seed: int, steps: int) -> None:
+    rng = random.Random(seed)
+    lanes, neurons = rng.choice([1, 2, 16]), rng.randint(3, 20)
+    delays = [rng.randint(0, 4) for _ in range(neurons)]
+    spikes = [[n for n in range(neurons) if rng.random() < 0.4] for _ in range(25)]
+    ends = {4, 5, 14, 24}
+    stalls = random.Random(seed + 9)
+    sent, flags, _, _ = send_onward(
+        onward_plan(delays, lanes), spikes, ends.__contains__, steps=steps, ready=lambda cycle: stalls.random() < 0.6
+    )
+    expected: list[list[int]] = [[] for _ in spikes]
+    for t, fired in enumerate(spikes):
+        for neuron in fired:
+            at = t + delays[neuron]
+            if at < len(spikes) and not ends & set(range(t, at)):
+                expected[at].append(neuron)
+    assert [sorted(step) for step in sent] == [sorted(step) for step in expected]
+    assert flags == [(int(t in ends), int(t % 3 == 1)) for t in range(len(spikes))]
+
+
+@pytest.mark.parametrize("lanes", [2, 16])
+def test_onward_spikes_are_offered_eight_cycles_after_the_mark(lanes: int) -> None:
+    plan = onward_plan([0] * 20, lanes)
+    sent, _, events, marks = send_onward(plan, [[0, 1], []], lambda step: step == 1)
+    assert sent == [[0, 1], []]
+    latency = 8 + (lanes > 8)
+    assert events[0] == marks[0] + latency
+    # The mark follows the last entry, one cycle behind.
+    assert events[2] == max(events[1] + 1, marks[0] + latency + len(plan.program))

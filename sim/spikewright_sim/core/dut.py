@@ -94,7 +94,7 @@ class Dut:
         longest = 0
         for index, layer in enumerate(self.core.layers):
             _, swept, _ = self.core.membranes(index)
-            longest = max(longest, swept + len(layer.program))
+            longest = max(longest, swept + sum(plan.entries for plan in layer.plans.values()))
         return longest + 64
 
     @property

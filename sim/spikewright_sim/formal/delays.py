@@ -9,7 +9,7 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value
 from amaranth.lib import data
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.layout import DelayPlan
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer
@@ -20,8 +20,8 @@ AHEAD = 2
 """Steps that are passed and not complete, at most."""
 
 
-def recurrent_layer(delays: tuple[int, ...], lanes: int) -> LayerImage:
-    """A layer with a neuron for each of these delays."""
+def recurrent_layer(delays: tuple[int, ...], lanes: int) -> DelayPlan:
+    """The plan of a recurrent layer with a neuron for each of these delays."""
     neurons = len(delays)
     layer = LayerSpec(
         inputs=1,
@@ -41,7 +41,9 @@ def recurrent_layer(delays: tuple[int, ...], lanes: int) -> LayerImage:
         delays=None,
         decay=Decay(1, 1),
     )
-    return pack(NetworkSpec(layers=(layer, readout), timesteps=9), lanes).layers[0]
+    plan = pack(NetworkSpec(layers=(layer, readout), timesteps=9), lanes).layers[0].loop
+    assert plan is not None
+    return plan
 
 
 def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
@@ -50,11 +52,11 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
     The rows of a step may come long after the step was passed, when later steps already ask for older ones, and
     samples may have any number of steps.
     """
-    image = recurrent_layer(delays, lanes)
-    dut = DelayBuffer(image, name="proof", ahead=AHEAD)
+    plan = recurrent_layer(delays, lanes)
+    dut = DelayBuffer(plan, name="proof", ahead=AHEAD)
     stage = Stage(dut)
-    steps = _Steps(stage, dut, image)
-    own = _Followed(stage, dut, image, steps)
+    steps = _Steps(stage, dut, plan)
+    own = _Followed(stage, dut, plan, steps)
     delay, late, seen, arrives, marks = own.delay, own.late, own.seen, own.arrives, steps.marks
     delivered, longest = steps.delivered, max(delays)
     stage.claim(~arrives | (late <= delay), "a row that was not fired yet is waited for")
@@ -64,15 +66,15 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
     stage.claim(~marks | ~own.asked | (late <= delay), "a step is marked when all rows it asks for were there")
     stage.claim(~marks | ~delivered, "a step is marked once")
     stage.claim(~steps.offered | steps.given.mark | (steps.given.bits != 0), "no row without spikes is sent")
-    entries = len(image.program)
+    entries = len(plan.program)
     slow = "with all rows there, a step takes a cycle for each entry of the program and five"
     lasted = stage.within(~delivered & (steps.incomplete == 0), entries + 5, slow)
-    _ring(stage, dut, image, steps, own)
-    _program(stage, dut, image, steps, own, lasted)
+    _ring(stage, dut, plan, steps, own)
+    _program(stage, dut, plan, steps, own, lasted)
     passed = Signal(range(longest + 4), name="steps_in_all")
     with stage.m.If(dut.mark & (passed <= longest + 2)):
         stage.m.d.sync += passed.eq(passed + 1)
-    stage.reachable(arrives & (delay == longest) & (passed == image.slots), "a spike from the first slot, used again")
+    stage.reachable(arrives & (delay == longest) & (passed == plan.slots), "a spike from the first slot, used again")
     stage.reachable(arrives & (late != 0), "a spike before the last step is complete")
     stage.reachable(marks & ~own.asked & stage.ever(arrives), "a second sample")
     return stage
@@ -81,16 +83,16 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
 class _Steps:
     """What the layer around a buffer promises: rows of a step follow its mark, and the next mark what was delivered."""
 
-    def __init__(self, stage: Stage, dut: DelayBuffer, image: LayerImage) -> None:
+    def __init__(self, stage: Stage, dut: DelayBuffer, plan: DelayPlan) -> None:
         m = stage.m
         for port in (dut.valid, dut.bits, dut.mark, dut.last):
             m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
         # The serializer has a proof of its own: what counts is what it is given.
-        self.given = data.View(bit_row(image.rows, image.lanes), stage.inner("serializer", "rows__payload"))
+        self.given = data.View(bit_row(plan.rows, plan.lanes), stage.inner("serializer", "rows__payload"))
         self.offered = stage.inner("serializer", "rows__valid")
         self.marks = self.offered & self.given.mark
-        self.row = row = Signal(range(image.rows + 1), name="fired_rows")
-        self.at_end = at_end = dut.valid & (row == image.rows - 1)
+        self.row = row = Signal(range(plan.rows + 1), name="fired_rows")
+        self.at_end = at_end = dut.valid & (row == plan.rows - 1)
         self.owed = owed = Signal(range(AHEAD + 2), name="steps_owed")
         self.delivered = delivered = Signal(name="delivered")
         complete = stage.past(at_end)
@@ -106,16 +108,15 @@ class _Steps:
 class _Followed:
     """Any one neuron, by its place: what it fired, newest first, and how many of its steps are not there yet."""
 
-    def __init__(self, stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps) -> None:
+    def __init__(self, stage: Stage, dut: DelayBuffer, plan: DelayPlan, steps: _Steps) -> None:
         m, given = stage.m, steps.given
-        assert image.spec.delays is not None
-        delays = image.spec.delays[image.order].tolist()
+        delays = plan.delays.tolist()
         longest = max(delays)
-        self.place = place = stage.constant(range(image.rows * image.lanes))
-        stage.assume(place < image.spec.neurons)
+        self.place = place = stage.constant(range(plan.rows * plan.lanes))
+        stage.assume(place < plan.neurons)
         self.delay = delay = Signal(range(longest + 1), name="own_delay")
         m.d.comb += delay.eq(Array(Const(value, len(delay)) for value in delays)[place])
-        self.row, self.lane = place // image.lanes, place % image.lanes
+        self.row, self.lane = place // plan.lanes, place % plan.lanes
         fires = dut.valid & (steps.row == self.row)
         self.history = history = Signal(longest + AHEAD + 2, name="own_spikes")
         self.late = late = Signal(range(AHEAD + 2), name="own_late")
@@ -133,9 +134,9 @@ class _Followed:
         m.d.sync += seen.eq(~steps.marks & (seen | self.arrives))
 
 
-def _ring(stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps, own: _Followed) -> None:
+def _ring(stage: Stage, dut: DelayBuffer, plan: DelayPlan, steps: _Steps, own: _Followed) -> None:
     """What registers hold, for the induction: the slots of the ring, and the steps."""
-    m, rows, slots = stage.m, image.rows, image.slots
+    m, rows, slots = stage.m, plan.rows, plan.slots
     row, owed = steps.row, steps.owed
     now, written = Signal(range(slots), name="slot_passed"), Signal(range(slots), name="slot_written")
     with m.If(dut.mark):
@@ -158,12 +159,12 @@ def _ring(stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps, own:
     stage.claim((stage.inner("age") == own.passed) & (own.passed <= slots), "invariant: steps of the sample")
 
 
-def _program(stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps, own: _Followed, lasted: Any) -> None:
+def _program(stage: Stage, dut: DelayBuffer, plan: DelayPlan, steps: _Steps, own: _Followed, lasted: Any) -> None:
     """The program, for the induction, and what became of the neuron that is followed; `lasted` as by `Stage.within`."""
-    entries, delivered = len(image.program), steps.delivered
+    entries, delivered = len(plan.program), steps.delivered
     running, index, end = stage.inner("running"), stage.inner("index"), stage.inner("end")
     filled, fetched, entry = stage.inner("filled"), stage.inner("fetched"), stage.inner("entry")
-    program = Array(Const(word, delay_entry(image).size) for word in delay_program(image))
+    program = Array(Const(word, delay_entry(plan).size) for word in delay_program(plan))
     ready = filled == 3
     there = (entry == program[index]) & (dut.rom.data == program[(index + 1) % entries])
     stage.claim(~ready | (there & (fetched == (index + 2) % entries)), "invariant: entries are fetched ahead")
@@ -175,8 +176,8 @@ def _program(stage: Stage, dut: DelayBuffer, image: LayerImage, steps: _Steps, o
     for k in range(4):
         stage.claim(~end[k] | (lasted <= entries + k), "invariant: the end of the program is on its way")
     stage.claim(~running | (lasted <= index), "invariant: an entry a cycle")
-    of_place = [divmod(place, image.lanes) for place in range(image.spec.neurons)]
-    numbers = {(item.row, lane): number for number, item in enumerate(image.program) for lane in item.lanes}
+    of_place = [divmod(place, plan.lanes) for place in range(plan.neurons)]
+    numbers = {(item.row, lane): number for number, item in enumerate(plan.program) for lane in item.lanes}
     own_entry = Array(numbers[place] for place in of_place)[own.place]
     asks = stage.inner("passes") & (index == own_entry)
     under_way = stage.past(asks) | stage.past(asks, 2) | stage.past(asks, 3)

@@ -241,8 +241,8 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
     for index, layer in enumerate(core.layers):
         name, words, width = core.membranes(index)
         bits[name] = words * width * layer.lanes
-        if layer.spec.delays is not None:
-            bits[f"layer{index}_ring"] = layer.ring_words * layer.lanes
+        for kind, plan in layer.plans.items():
+            bits[f"layer{index}_{kind}ring"] = plan.ring_words * plan.lanes
     return bits
 
 

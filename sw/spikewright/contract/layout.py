@@ -40,6 +40,64 @@ class DelayEntry(NamedTuple):
     lanes: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class DelayPlan:
+    """What a layer keeps of its spikes, and when it asks for them, so that they arrive after delays.
+
+    Parameters
+    ----------
+    delays : (neurons,) integers
+        Steps, by hardware position.
+    lanes : int
+    most : (int, int), optional
+        Entries and delay that memories which are loaded at run time can hold; without it, those of the contents.
+    """
+
+    delays: IntArray
+    lanes: int
+    most: tuple[int, int] | None = None
+
+    @property
+    def neurons(self) -> int:
+        return len(self.delays)
+
+    @property
+    def rows(self) -> int:
+        """Neurons per lane, the last row perhaps not full."""
+        return -(-self.neurons // self.lanes)
+
+    @property
+    def row_bits(self) -> int:
+        return unsigned_bits(self.rows - 1)
+
+    @property
+    def program(self) -> list[DelayEntry]:
+        """What a step asks of the steps before, long delays first."""
+        members: dict[tuple[int, int], list[int]] = {}
+        for position, delay in enumerate(self.delays.tolist()):
+            members.setdefault((-delay, position // self.lanes), []).append(position % self.lanes)
+        return [DelayEntry(-delay, row, tuple(lanes)) for (delay, row), lanes in sorted(members.items())]
+
+    @property
+    def loadable(self) -> bool:
+        return self.most is not None
+
+    @property
+    def entries(self) -> int:
+        """Most entries of the program."""
+        return self.most[0] if self.most else len(self.program)
+
+    @property
+    def slots(self) -> int:
+        """Steps whose spikes are kept."""
+        return 1 + (self.most[1] if self.most else int(self.delays.max()))
+
+    @property
+    def ring_words(self) -> int:
+        """Rows of spikes that are kept: a slot for every step that may be asked for."""
+        return self.slots * self.rows
+
+
 @dataclass(frozen=True)
 class LayerCapacity:
     """What the memories of a layer can hold where they are loaded at run time, see `capacity.Capacity`.
@@ -62,6 +120,8 @@ class LayerCapacity:
         See `LayerImage.offset_bits`. Runs are placed so that it suffices.
     floor_bits : int
         See `LayerImage.floor_bits`.
+    onward_entries, onward_delay : int
+        As `entries` and `delay`, for the way to the next layer; 0 without delays there.
     """
 
     lanes: int
@@ -74,6 +134,8 @@ class LayerCapacity:
     state_bits: int
     offset_bits: int
     floor_bits: int = 0
+    onward_entries: int = 0
+    onward_delay: int = 0
 
     @classmethod
     def later(cls) -> dict[str, int]:
@@ -268,31 +330,22 @@ class LayerImage:
         return self.start_bits + self.lanes * (self.offset_bits + self.extent_bits)
 
     @property
-    def program(self) -> list[DelayEntry]:
-        """What a step of a recurrent layer asks of the steps before, long delays first."""
-        if self.spec.delays is None:
-            return []
-        members: dict[tuple[int, int], list[int]] = {}
-        for position, delay in enumerate(self.spec.delays[self.order].tolist()):
-            members.setdefault((-delay, position // self.lanes), []).append(position % self.lanes)
-        return [DelayEntry(-delay, row, tuple(lanes)) for (delay, row), lanes in sorted(members.items())]
+    def loop(self) -> DelayPlan | None:
+        """Of the spikes that come back to the layer, if it is recurrent."""
+        most = None if self.capacity is None else (self.capacity.entries, self.capacity.delay)
+        return None if self.spec.delays is None else DelayPlan(self.spec.delays[self.order], self.lanes, most)
 
     @property
-    def entries(self) -> int:
-        """Most entries of the program."""
-        return self.capacity.entries if self.capacity else len(self.program)
+    def onward(self) -> DelayPlan | None:
+        """Of the spikes on their way to the next layer, if there are delays."""
+        most = None if self.capacity is None else (self.capacity.onward_entries, self.capacity.onward_delay)
+        return None if self.spec.onward is None else DelayPlan(self.spec.onward[self.order], self.lanes, most)
 
     @property
-    def slots(self) -> int:
-        """Steps whose spikes are kept for the delays."""
-        if self.spec.delays is None:
-            return 0
-        return 1 + (self.capacity.delay if self.capacity else int(self.spec.delays.max()))
-
-    @property
-    def ring_words(self) -> int:
-        """Rows of spikes that are kept for the delays: a slot for every step that may be asked for."""
-        return self.slots * self.rows
+    def plans(self) -> dict[str, DelayPlan]:
+        """Both, as far as there are any, by what the names of their memories begin with."""
+        named = {"": self.loop, "onward_": self.onward}
+        return {name: plan for name, plan in named.items() if plan is not None}
 
     def by_position(self, per_neuron: IntArray, fill: int) -> IntArray:
         """(rows, lanes) from (neurons,), positions without a neuron filled."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.decision import DECISIONS, Decision
@@ -92,6 +93,9 @@ class LayerSpec(Shown):
     threshold : (neurons,) integers of at least 1, or None for a read-out
     delays : (neurons,) integers of at least 0, or None without recurrence
         A spike of neuron j at step t arrives at step t + 1 + delays[j].
+    onward : (neurons,) integers of at least 0, optional
+        Steps that spikes take to the next layer: one of neuron j at step t counts there in step t + onward[j]; without
+        it, all in step t. A read-out has none.
     decay : Decay
     neuron : Neuron
         Leaky integrate-and-fire with a reset to 0 by default. Ignored by a read-out.
@@ -128,6 +132,7 @@ class LayerSpec(Shown):
     value_bits: int = 1
     floor: IntArray | None = None
     rates: IntArray | None = None
+    onward: IntArray | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -141,6 +146,8 @@ class LayerSpec(Shown):
                 raise ValueError(f"{name} must be {low} .. {high}, not {getattr(self, name)}")
         if self.threshold is None and self.delays is not None:
             raise ValueError("a read-out layer must have no delays: it never fires")
+        if self.threshold is None and self.onward is not None:
+            raise ValueError("a read-out layer must have no onward delays: no layer follows")
         shape = (self.neurons,)
         object.__setattr__(self, "weights", frozen(self.weights, "weights", (self.neurons, self.axons)))
         object.__setattr__(self, "bias", frozen(self.bias, "bias", shape))
@@ -164,6 +171,9 @@ class LayerSpec(Shown):
         if self.delays is not None:
             object.__setattr__(self, "delays", frozen(self.delays, "delays", shape))
             check_range("delays", self.delays, 0, MAX_DELAY)
+        if self.onward is not None:
+            object.__setattr__(self, "onward", frozen(self.onward, "onward", shape))
+            check_range("onward", self.onward, 0, MAX_DELAY)
         if self.rates is not None:
             object.__setattr__(self, "rates", frozen(self.rates, "rates", (self.axons,)))
             check_range("rates", self.rates, 0, RATE_UNIT)
@@ -194,6 +204,8 @@ class LayerSpec(Shown):
         parts = [f"{self.neurons} neurons", f"{self.inputs} inputs"]
         if self.delays is not None:
             parts.append(f"recurrent with delays {self.delays.min()} .. {self.delays.max()}")
+        if self.onward is not None:
+            parts.append(f"onward delays {self.onward.min()} .. {self.onward.max()}")
         parts.append("read-out" if self.readout else self.neuron.label)
         parts.append(f"leak {self.decay.multiplier}/{1 << self.decay.shift}")
         zeros = percent(1 - self.synapses / self.weights.size)
@@ -202,6 +214,15 @@ class LayerSpec(Shown):
     def clipped(self, v: Any) -> Any:
         """Membranes (neurons,) of neurons that do not fire, none below its floor."""
         return v if self.floor is None else np.maximum(v, self.floor)
+
+    def sent(self, fired: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Spikes (..., T, neurons) in the steps in which they reach the next layer; of the same sample alone."""
+        if self.onward is None:
+            return fired
+        late = np.zeros_like(fired)
+        for neuron, delay in enumerate(self.onward.tolist()):
+            late[..., delay:, neuron] = fired[..., : max(0, fired.shape[-2] - delay), neuron]
+        return late
 
     def step_input(self) -> tuple[IntArray, IntArray]:
         """Lowest and highest weighted sum of one step, bias excluded: two arrays (neurons,)."""

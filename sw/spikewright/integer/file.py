@@ -20,7 +20,7 @@ from spikewright.support.files import atomic_path, check_file, check_format, par
 FORMAT = "spikewright-integer-network-1"
 _MOST_LAYERS = 64
 _SCALARS = ("inputs", "neurons", "weight_bits", "weight_shift", "value_bits")
-_ARRAYS = ("weights", "bias", "threshold", "floor", "delays", "rates")
+_ARRAYS = ("weights", "bias", "threshold", "floor", "delays", "rates", "onward")
 
 
 def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None) -> None:

@@ -45,7 +45,7 @@ def measured(network: NetworkSpec, counts: npt.NDArray[np.integer]) -> NetworkSp
     for index, layer in enumerate(network.layers):
         rates = rate(events)
         if index < len(spikes):
-            events = np.count_nonzero(spikes[index], axis=(0, 1))
+            events = np.count_nonzero(layer.sent(spikes[index]), axis=(0, 1))
         if layer.delays is not None:
             # What would arrive after the last step never does.
             steps = np.maximum(0, timesteps - 1 - layer.delays).tolist()

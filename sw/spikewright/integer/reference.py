@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from spikewright.contract.errors import InputError
+from spikewright.contract.integers import IntArray
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.shown import Facts, Shown
-from spikewright.support.tensors import check_values, first_argmax, trace_facts
+from spikewright.support.tensors import check_values, delayed, first_argmax, trace_facts
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +38,13 @@ class Trace(Shown):
 
     def facts(self) -> Facts:
         return trace_facts(self.spikes, self.scores)
+
+
+def sent(spikes: Tensor, onward: IntArray | None) -> Tensor:
+    """Spikes (B, T, neurons) in the steps in which they reach the next layer, see `LayerSpec.onward`."""
+    if onward is None:
+        return spikes
+    return delayed(spikes.permute(1, 2, 0), torch.tensor(onward, device=spikes.device)).permute(2, 0, 1)
 
 
 class IntegerLayer(nn.Module):
@@ -152,11 +160,11 @@ class IntegerNetwork(Shown, nn.Module):
         if values.is_floating_point() and not bool((fraction := values.frac()).eq(0).all()):
             raise InputError(f"values must be whole numbers, not {float(values[fraction != 0][0]):g}")
         all_spikes, all_membranes = [], []
-        for layer in self.layers:
+        for layer, of_spec in zip(self.layers, spec.layers, strict=True):
             spikes, membranes = layer(values)
             all_spikes.append(spikes)
             all_membranes.append(membranes)
-            values = spikes
+            values = sent(spikes, of_spec.onward)
         return Trace(tuple(all_spikes[:-1]), tuple(all_membranes), self.scores(all_membranes[-1])[-1])
 
     def scores(self, membranes: Tensor) -> list[Tensor]:

@@ -15,6 +15,7 @@ from spikewright.contract.network import MAX_DELAY, LayerSpec, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
+_MOST |= {f"onward_{name}": _MOST[name] for name in ("entries", "delay")}
 _MOST_BITS = 64
 _COMMON = tuple(dict.fromkeys(name for core in CORES.values() for name in core.shares))
 _THINGS = {
@@ -22,6 +23,8 @@ _THINGS = {
     "run": "synapses of an axon in a lane",
     "entries": "entries of the program of delays",
     "delay": "longest delay",
+    "onward_entries": "entries of the program of onward delays",
+    "onward_delay": "longest onward delay",
     "threshold_bits": "bits of a threshold",
     "bias_bits": "bits of a bias",
     "state_bits": "bits of a membrane",
@@ -158,13 +161,15 @@ class _Growth:
 
     def layer(self, image: LayerImage, offset: int) -> LayerCapacity:
         spec = image.spec
+        plans = dict.fromkeys(("", "onward_"), (0, 0))
+        plans |= {name: (len(plan.program), plan.slots - 1) for name, plan in image.plans.items()}
         threshold = None if spec.threshold is None else ceil(int(spec.threshold.max()) * self.factor)
         return LayerCapacity(
             lanes=image.lanes,
             synapses=self.number(max(map(len, image.data)), image.rows * spec.axons),
             run=self.number(int(image.lengths.max(initial=0)), image.rows),
-            entries=self.number(len(image.program), spec.neurons),
-            delay=self.number(0 if spec.delays is None else int(spec.delays.max()), MAX_DELAY),
+            **{f"{name}entries": self.number(entries, spec.neurons) for name, (entries, _) in plans.items()},
+            **{f"{name}delay": self.number(delay, MAX_DELAY) for name, (_, delay) in plans.items()},
             threshold_bits=0 if threshold is None else unsigned_bits(threshold),
             bias_bits=self.bits(int(spec.bias.min()), int(spec.bias.max())),
             state_bits=self.bits(*spec.bounds(self.network.timesteps).membrane),
@@ -187,11 +192,10 @@ def _shared(core: SharedCore, growth: _Growth, offset_bits: Sequence[int]) -> _C
         _largest(layers),
         synapses=growth.number(max(map(len, core.engine.data)), most),
         run=growth.number(int(core.engine.lengths.max(initial=0)), core.engine.rows),
-        entries=0,
-        delay=0,
+        **dict.fromkeys(("entries", "delay", "onward_entries", "onward_delay"), 0),
         offset_bits=offset_bits[0],
     )
-    of_engine = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0, **LayerCapacity.later()}
+    of_engine = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0, "floor_bits": 0}
     return [replace(layer, **of_engine) for layer in layers], {"engine": engine}
 
 
@@ -238,7 +242,8 @@ def _wired(layer: LayerSpec) -> dict[str, Any]:
     """What is wired of a layer, but for its sizes."""
     names = ("recurrent", "decay", "weight_bits", "weight_shift", "value_bits")
     neuron = {} if layer.readout else {"neuron": layer.neuron.name, **asdict(layer.neuron)}
-    return {**{name: getattr(layer, name) for name in names}, "floor": layer.floor is not None, **neuron}
+    optional = {name: getattr(layer, name) is not None for name in ("floor", "onward")}
+    return {**{name: getattr(layer, name) for name in names}, **optional, **neuron}
 
 
 def _sizes(network: NetworkSpec) -> str:

@@ -16,9 +16,10 @@ _STORED = 5
 def balanced_order(spec: LayerSpec, lanes: int) -> IntArray:
     """Neuron at each hardware position, so that the lanes hold equally much, and have equally much to do at any time.
 
-    The neurons of a row should have the same delay, as they are then looked up at once: rows are filled by rising
-    delay. Within rows, neurons are exchanged as long as the sum of squares of the loads of all lanes gets smaller. A
-    read-out keeps the order of its classes, as its scores are sent in that order.
+    The neurons of a row should have the same delays, as they are then looked up at once: rows are filled by rising
+    delay, and among equals by that of the way onward. Within rows, neurons are exchanged as long as the sum of squares
+    of the loads of all lanes gets smaller. A read-out keeps the order of its classes, as its scores are sent in that
+    order.
 
     Parameters
     ----------
@@ -28,8 +29,9 @@ def balanced_order(spec: LayerSpec, lanes: int) -> IntArray:
     """
     if spec.readout:
         return np.arange(spec.neurons)
-    delays = np.zeros(spec.neurons, dtype=np.int64) if spec.delays is None else spec.delays
-    by_delay = np.argsort(delays, kind="stable")
+    nothing = np.zeros(spec.neurons, dtype=np.int64)
+    delays, onward = (nothing if of is None else of for of in (spec.delays, spec.onward))
+    by_delay = np.lexsort((onward, delays))
     # Empty positions, all in one row, complete the grid.
     rows = -(-spec.neurons // lanes)
     positions = np.full(rows * lanes, -1, dtype=np.int64)

@@ -83,6 +83,7 @@ def _without(layers: tuple[LayerSpec, ...], kept: list[npt.NDArray[np.bool_]]) -
                 threshold=None if layer.threshold is None else layer.threshold[own],
                 delays=None if layer.delays is None else layer.delays[own],
                 floor=None if layer.floor is None else layer.floor[own],
+                onward=None if layer.onward is None else layer.onward[own],
                 rates=None if layer.rates is None else layer.rates[axons],
             )
         )

@@ -86,17 +86,18 @@ class CycleModel:
         self._run = ENGINES[core.kind].run
         self._wiring = _wiring(core)
         count = len(core.layers)
-        most = max(image.rows for image in core.layers)
+        most = int(self._wiring.layers.room.max())
         positions = max(image.rows * image.lanes for image in core.layers)
         lanes = int((self._wiring.layers.lane_base + self._wiring.layers.lanes).max())
         self._state = State(
             gate=records(GATE, 1),
             pipelines=records(PIPELINE, count, first=NEVER),
             marked=np.full(count, LONG_AGO, dtype=np.int64),
-            serializers=records(SERIALIZER, count, rows=0),
+            sent=np.full(count, LONG_AGO, dtype=np.int64),
+            serializers=records(SERIALIZER, 2 * count, rows=0),
             delays=records(SERIALIZER, count),
             lanes=records(LANE, lanes, given=0),
-            rows_left=np.zeros((count, 2 * most + 4), dtype=np.int64),
+            rows_left=np.zeros((2 * count, 2 * most + 4), dtype=np.int64),
             tokens=records(TOKEN, positions + 1),
             delayed=records(TOKEN, positions + 1),
         )
@@ -158,7 +159,7 @@ class CycleModel:
 
 
 def _wiring(core: CoreSpec) -> Wiring:
-    layers = records(LAYER, len(core.layers))
+    layers = records(LAYER, len(core.layers), program_base=0, entries=0, onward_base=0, onward_entries=0)
     first_runs, runs = [np.zeros(1, dtype=np.int64)], []
     program: list[tuple[int, int, int]] = []
     members: list[int] = []
@@ -174,13 +175,22 @@ def _wiring(core: CoreSpec) -> Wiring:
         layer = layers[index]
         layer.lanes, layer.rows, layer.inputs, layer.classes = image.lanes, image.rows, spec.inputs, spec.neurons
         layer.spiking, layer.recurrent = not spec.readout, spec.recurrent
-        layer.pipeline, layer.feed = core.pipelines[index], core.pipelines[max(0, index - 1)]
+        layer.pipeline, layer.feed = core.pipelines[index], core.pipelines[0]
         layer.lane_base = lane_bases.setdefault(core.pipelines[index], lane_base)
         layer.axon_base, layer.spike_base = axon_base, spike_base
-        layer.program_base, layer.entries = len(program), len(image.program)
-        for entry in image.program:
-            program.append((entry.delay, entry.row, len(members)))
-            members += entry.lanes
+        layer.out, layer.room = core.pipelines[index], image.rows
+        for kind, plan in image.plans.items():
+            base = len(program)
+            for entry in plan.program:
+                program.append((entry.delay, entry.row, len(members)))
+                members += entry.lanes
+            if kind:
+                layer.onward_base, layer.onward_entries = base, len(program) - base
+                layer.out, layer.room = len(core.layers) + index, plan.entries
+            else:
+                layer.program_base, layer.entries = base, len(program) - base
+        if index:
+            layer.feed = layers[index - 1].out
         axon_base += spec.axons
         lane_base += image.lanes
         spike_base += core.network.timesteps * image.rows * image.lanes

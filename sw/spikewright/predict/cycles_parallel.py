@@ -29,10 +29,11 @@ def run_parallel(wiring: Wiring, state: State, sample: Sample) -> int:
                 spent += loaded - pipeline.first - t * sweep
             if layer.spiking:
                 # The rows of a step and its mark must find room beside those of another step.
-                rows_left = state.rows_left[k]
-                row = state.serializers[k].rows - layer.rows - 2
+                rows_left = state.rows_left[layer.out]
+                row = state.serializers[layer.out].rows - layer.room - 2
                 if row >= 0:
                     begin = max(begin, rows_left[row % len(rows_left)] + 1)
+                begin = max(begin, state.sent[k] + 1)
             sample.began[k, t] = pipeline.began = pipeline.cleared = begin
             if t == steps - 1:
                 sample.integrating[k] = spent if pipeline.first < NEVER else 0

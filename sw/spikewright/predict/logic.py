@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import CoreSpec, LayerImage
+from spikewright.contract.layout import CoreSpec, DelayPlan, LayerImage
 from spikewright.contract.network import LayerSpec
 from spikewright.layout.price import Memory
 
@@ -25,21 +25,24 @@ def lane_value_bits(image: LayerImage) -> int:
     return image.spec.value_bits if image.spec.value_bits > 1 else 0
 
 
-def ring_entry_bits(image: LayerImage) -> int:
-    """Width of an entry of the program of delays."""
-    return unsigned_bits(image.ring_words - 1) + unsigned_bits(image.slots - 1) + image.row_bits + image.lanes
+def ring_entry_bits(plan: DelayPlan) -> int:
+    """Width of an entry of a program of delays."""
+    return unsigned_bits(plan.ring_words - 1) + unsigned_bits(plan.slots - 1) + plan.row_bits + plan.lanes
 
 
-def delay_memories(name: str, image: LayerImage) -> list[Memory]:
-    """The memories of the delays of a layer, if it has any."""
-    if not image.spec.recurrent:
-        return []
-    entries = len(image.program)
-    return [
-        Memory(f"{name}_delays", entries, ring_entry_bits(image), False),
-        Memory(f"{name}_ring", image.ring_words, image.lanes, True),
-        Memory(f"{name}_delayed", entries + 1, image.row_bits + image.lanes + 1, True),
-    ]
+def delay_memories(name: str, image: LayerImage, onward_steps: int) -> list[Memory]:
+    """The memories of the delays of a layer, if it has any; of so many steps that wait on their way onward."""
+    found = []
+    for kind, plan in image.plans.items():
+        entries = len(plan.program)
+        # Marks on the way onward have flags.
+        width, rows = (1, entries + 1) if not kind else (3, onward_steps * (entries + 1))
+        found += [
+            Memory(f"{name}_{kind}delays", entries, ring_entry_bits(plan), False),
+            Memory(f"{name}_{kind}ring", plan.ring_words, plan.lanes, True),
+            Memory(f"{name}_{kind}delayed", rows, plan.row_bits + plan.lanes + width, True),
+        ]
+    return found
 
 
 def update_luts_per_bit(spec: LayerSpec) -> int:
@@ -92,24 +95,25 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
         ffs += 3 * unsigned_bits(spec.neurons - 1) + 2 * score + 9
         luts += score * (2 + image.lanes / 2) + 30
         return luts, ffs
-    serializer_luts, serializer_ffs = serializer_logic(image, 2 * image.rows + 2)
-    luts, ffs = luts + serializer_luts, ffs + serializer_ffs
-    if spec.recurrent:
-        delay_luts, delay_ffs = delay_logic(image, event)
+    if image.onward is None:
+        serializer_luts, serializer_ffs = serializer_logic(image, 2 * image.rows + 2)
+        luts, ffs = luts + serializer_luts, ffs + serializer_ffs
+    for plan in image.plans.values():
+        delay_luts, delay_ffs = delay_logic(plan, event)
         luts, ffs = luts + delay_luts, ffs + delay_ffs
     return luts, ffs
 
 
-def delay_logic(image: LayerImage, event: int) -> tuple[float, float]:
-    """LUTs and flip-flops of the delays of a layer with events of so many bits, memories left out."""
-    luts, ffs = serializer_logic(image, len(image.program) + 1)
-    ring = unsigned_bits(image.ring_words - 1)
-    luts += 5 * ring + 2 * image.lanes + 3 * unsigned_bits(len(image.program)) + 60 + 2 * event
-    ffs += 3 * ring + ring_entry_bits(image) + 3 * image.lanes + 4 * image.row_bits + 40
+def delay_logic(plan: DelayPlan, event: int) -> tuple[float, float]:
+    """LUTs and flip-flops of delays in a layer with events of so many bits, memories left out."""
+    luts, ffs = serializer_logic(plan, len(plan.program) + 1)
+    ring = unsigned_bits(plan.ring_words - 1)
+    luts += 5 * ring + 2 * plan.lanes + 3 * unsigned_bits(len(plan.program)) + 60 + 2 * event
+    ffs += 3 * ring + ring_entry_bits(plan) + 3 * plan.lanes + 4 * plan.row_bits + 40
     return luts, ffs
 
 
-def serializer_logic(image: LayerImage, depth: int) -> tuple[float, float]:
+def serializer_logic(image: LayerImage | DelayPlan, depth: int) -> tuple[float, float]:
     """LUTs and flip-flops of a serializer of rows of spikes, memory left out."""
     width = min(image.lanes, 8)
     event = unsigned_bits(image.rows * image.lanes - 1) + 4

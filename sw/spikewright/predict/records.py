@@ -27,8 +27,10 @@ def record(*names: str) -> np.dtype[np.void]:
 LAYER = record(
     "lanes", "rows", "inputs", "spiking", "recurrent", "classes",
     "axon_base", "lane_base", "spike_base", "program_base", "entries", "pipeline", "feed",
+    "onward_base", "onward_entries", "out", "room",
 )  # fmt: skip
-"""A layer: what it is; where its part of the arrays of all layers begins; which pipeline and serializer serve it."""
+"""A layer: what it is; where its part of the arrays of all layers begins; which pipeline and serializer serve it; the
+program of its way onward, the serializer of its spikes, and rows that a step of them may take there."""
 PIPELINE = record("taken", "began", "cleared", "first")
 """Cycles of what takes events: one was last taken; the last step began; the lanes were cleared; the first run of the
 sample left its queue."""
@@ -67,13 +69,14 @@ class Wiring(NamedTuple):
 class State(NamedTuple):
     """What a core is at, from sample to sample.
 
-    `marked` is when a layer last took a mark, `rows_left` when rows left a serializer; `tokens` and `delayed` are only
-    used within a step.
+    `marked` is when a layer last took a mark, `sent` when it last ended the program of its way onward, `rows_left` when
+    rows left a serializer; `tokens` and `delayed` are only used within a step.
     """
 
     gate: Records
     pipelines: Records
     marked: IntArray
+    sent: IntArray
     serializers: Records
     delays: Records
     lanes: Records

@@ -25,8 +25,9 @@ def layer_memories(core: CoreSpec) -> list[Memory]:
             found.append(Memory(f"{name}_scores", image.rows, score, True, image.lanes))
         else:
             found.append(Memory(f"{name}_spikes", image.rows, 1, True, image.lanes))
-            found.append(Memory(f"{name}_serializer", 2 * image.rows + 2, row, True))
-        found += delay_memories(name, image)
+            if image.onward is None:
+                found.append(Memory(f"{name}_serializer", 2 * image.rows + 2, row, True))
+        found += delay_memories(name, image, 2)
     return found
 
 

@@ -48,7 +48,7 @@ def engine_memories(core: SharedCore) -> list[Memory]:
         found.append(Memory("engine_spikes", image.rows, 1, True, lanes))
         found.append(Memory("engine_serializer", image.rows + 1, image.row_bits + lanes + 3, True))
     for index, layer in enumerate(core.layers):
-        found += delay_memories(f"layer{index}", layer)
+        found += delay_memories(f"layer{index}", layer, 1)
     return found
 
 
@@ -75,7 +75,7 @@ def engine(core: SharedCore) -> list[tuple[float, float]]:
     event = unsigned_bits(image.spec.axons - 1) + image.spec.value_bits + 3
     luts += 3 * event
     for of_layer in core.layers:
-        if of_layer.spec.recurrent:
-            delay_luts, delay_ffs = delay_logic(of_layer, event)
+        for plan in of_layer.plans.values():
+            delay_luts, delay_ffs = delay_logic(plan, event)
             luts, ffs = luts + delay_luts, ffs + delay_ffs
     return [(luts, ffs)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from spikewright.predict.records import KEPT, LONG_AGO, NEVER, Record, Sample, State, Wiring
+from spikewright.predict.records import KEPT, LONG_AGO, NEVER, Record, Records, Sample, State, Wiring
 from spikewright.support.compiled import compiled
 
 # Latencies of `spikewright_hw`.
@@ -126,19 +126,24 @@ def write_spikes(wiring: Wiring, state: State, sample: Sample, t: int, k: int) -
 
 
 @compiled
-def write_delayed(wiring: Wiring, state: State, sample: Sample, t: int, k: int) -> None:
-    """Write the tokens of the delayed spikes of step t of layer k, and their mark."""
+def write_program(
+    wiring: Wiring, tokens: Records, sample: Sample, k: int, first: int, entries: int, newest: int, passed: int
+) -> int:
+    """Write the tokens of spikes of layer k that a program finds, and their mark; returns when it is given.
+
+    The program has so many `entries` from the `first` on, begins after cycle `passed`, and counts delays from the
+    `newest` step; before the first there is none to run.
+    """
     layer = wiring.layers[k]
     lanes, rows = layer.lanes, layer.rows
     count = group = 0
-    passed = state.marked[k]
-    if t > 0:
-        for number in range(layer.program_base, layer.program_base + layer.entries):
+    if newest >= 0:
+        for number in range(first, first + entries):
             entry = wiring.program[number]
             passed += 1
-            if entry.delay >= t:
+            if entry.delay > newest:
                 continue
-            step = t - 1 - entry.delay
+            step = newest - entry.delay
             passed = max(passed, sample.began[k, step] + rows + 3)
             kind = 2
             for member in range(entry.member, wiring.program[number + 1].member):
@@ -147,17 +152,38 @@ def write_delayed(wiring: Wiring, state: State, sample: Sample, t: int, k: int) 
                 if kind == 0 and lane // GROUP != group:
                     kind = 1
                 if sample.spikes[layer.spike_base + step * lanes * rows + position]:
-                    token = state.delayed[count]
+                    token = tokens[count]
                     token.axon = position
                     token.kind = kind
                     token.pushed = passed + 3
                     count += 1
                     kind = 0
                     group = lane // GROUP
-    token = state.delayed[count]
+    token = tokens[count]
     token.axon = -1
     token.kind = 2
     token.pushed = passed + 4
+    return int(passed + 4)
+
+
+@compiled
+def write_delayed(wiring: Wiring, state: State, sample: Sample, t: int, k: int) -> None:
+    """Write the tokens of the delayed spikes of step t of layer k, and their mark."""
+    layer = wiring.layers[k]
+    write_program(wiring, state.delayed, sample, k, layer.program_base, layer.entries, t - 1, state.marked[k])
+
+
+@compiled
+def write_feed(wiring: Wiring, state: State, sample: Sample, t: int, k: int) -> None:
+    """Write the tokens of what layer k gets in step t from the layer before, and the mark."""
+    layer = wiring.layers[k - 1]
+    if layer.onward_entries == 0:
+        write_spikes(wiring, state, sample, t, k)
+        return
+    marked = sample.began[k - 1, t] + 2 + layer.rows
+    state.sent[k - 1] = write_program(
+        wiring, state.tokens, sample, k - 1, layer.onward_base, layer.onward_entries, t, marked
+    )
 
 
 @compiled
@@ -188,7 +214,7 @@ def take_step(wiring: Wiring, state: State, sample: Sample, t: int, k: int, turn
     grouped = layer.lanes > GROUP
     feed_grouped = k > 0 and wiring.layers[k - 1].lanes > GROUP
     if k > 0:
-        write_spikes(wiring, state, sample, t, k)
+        write_feed(wiring, state, sample, t, k)
     before = sample.beats[t] if k == 0 else 0
     offered = due = NEVER
     waiting = -1

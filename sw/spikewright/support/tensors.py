@@ -20,6 +20,14 @@ def first_argmax(scores: Tensor) -> Tensor:
     return torch.where(best, index, scores.shape[-1]).min(dim=-1).values
 
 
+def delayed(x: Tensor, steps: Tensor) -> Tensor:
+    """What each neuron of (T, N, ...) had so many steps ago, of whole numbers `steps` (N,); zeros before the first."""
+    longest = int(steps.max())
+    padded = torch.cat([x.new_zeros(longest, *x.shape[1:]), x])
+    rows = torch.arange(len(x), device=x.device).unsqueeze(1) + longest - steps
+    return padded[rows, torch.arange(x.shape[1], device=x.device)]
+
+
 def check_values(values: Tensor, timesteps: int, inputs: int) -> None:
     """Raise an InputError unless `values` are event counts (B, timesteps, inputs) of any real type, at least 0.
 

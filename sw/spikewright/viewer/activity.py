@@ -136,6 +136,6 @@ def _loads(core: CoreSpec, counts: npt.NDArray[np.integer], spikes: list[npt.NDA
                 for position, delay in enumerate(image.spec.delays[image.order].tolist()):
                     late[1 + delay :, position] = fired[: max(0, len(fired) - 1 - delay), position]
                 load = load + late @ lengths[image.spec.inputs :]
-            arriving = fired
+            arriving = image.spec.sent(spikes[index])[:, image.order]
         loads.append(load)
     return loads

@@ -44,7 +44,8 @@ def test_a_sample_is_sent_in_the_fields_of_the_manifest(made: Path) -> None:
 
 def test_patience_is_longer_than_the_longest_step(made: Path) -> None:
     dut = Dut.open(made / "fixed")
-    sweep = max(image.rows + len(image.program) for image in dut.core.layers)
+    programs = [sum(plan.entries for plan in image.plans.values()) for image in dut.core.layers]
+    sweep = max(image.rows + program for image, program in zip(dut.core.layers, programs, strict=True))
     assert dut.settle == sweep + 64
     assert dut.patience > 4 * max(image.spec.synapses // 2 + 8 * image.spec.axons for image in dut.core.layers)
 

@@ -56,15 +56,16 @@ def test_synapses_are_the_same_in_every_encoding(encoding: str, index_bits: int,
 
 
 def test_long_delays_come_first_in_the_program() -> None:
-    image = small_image()
-    assert image.program == [
+    plan = small_image().loop
+    assert plan is not None
+    assert plan.program == [
         DelayEntry(7, 0, (0,)),
         DelayEntry(2, 0, (1,)),
         DelayEntry(2, 1, (0,)),
         DelayEntry(2, 2, (0,)),
         DelayEntry(0, 1, (1,)),
     ]
-    assert (image.entries, image.slots, image.ring_words) == (5, 8, 24)
+    assert (plan.entries, plan.slots, plan.ring_words) == (5, 8, 24)
 
 
 def test_positions_without_a_neuron_are_filled() -> None:

@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-PARTS = ("reset", "ram", "rom")
-"""Modules that are written by hand, in `spikewright_<part>.v`."""
+MEMORIES = ("ram", "rom")
+"""Modules that are written by hand, in `spikewright_<memory>.v`: one for each kind of memory, a file of its own."""
+PARTS = ("reset", *MEMORIES)
+"""All that are written by hand, in `spikewright_<part>.v`."""
 ROM = "spikewright_rom"
 KEYWORDS = """
 alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins

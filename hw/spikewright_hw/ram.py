@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Shape, Signal
+from amaranth.hdl import Array, ClockSignal, Instance, Module, Mux, Shape, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,9 +23,14 @@ class Ram(wiring.Component):
     written hands it over himself. Block RAM is declared so, and needs no emulation logic. What would waste a memory
     is made of registers, on purpose rather than by the synthesis' discretion.
 
+    With an `ImagePlatform` (see `rom`) it becomes an instance of `spikewright_ram`, one module for whoever has memories
+    of his own.
+
     Parameters
     ----------
     width, depth : int
+    loaded : bool
+        Nothing is read in a cycle of a write: a single port would do.
 
     Members
     -------
@@ -38,9 +43,10 @@ class Ram(wiring.Component):
     write_data : In(width)
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
+    def __init__(self, *, width: int, depth: int, loaded: bool = False) -> None:
         self._width = width
         self._depth = depth
+        self._loaded = loaded
         addr = unsigned_bits(depth - 1)
         super().__init__(
             {
@@ -69,6 +75,21 @@ class Ram(wiring.Component):
                 m.d.sync += self.read_data.eq(words[self.read_addr])
             with m.If(self.write_en):
                 m.d.sync += words[self.write_addr].eq(self.write_data)
+        elif hasattr(platform, "add_image"):
+            m.submodules.memory = Instance(
+                "spikewright_ram",
+                p_WIDTH=self._width,
+                p_DEPTH=self._depth,
+                p_ADDRESS_BITS=len(self.read_addr),
+                p_LOADED=int(self._loaded),
+                i_clk=ClockSignal(),
+                i_read_en=self.read_en,
+                i_read_addr=self.read_addr,
+                o_read_data=self.read_data,
+                i_write_en=self.write_en,
+                i_write_addr=self.write_addr,
+                i_write_data=self.write_data,
+            )
         else:
             m.submodules.memory = words = memory.Memory(
                 shape=self._width, depth=self._depth, init=[], attrs=_NO_COLLISIONS

@@ -10,7 +10,6 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import in_registers
 
 from .ram import Ram
 
@@ -52,8 +51,7 @@ class Rom(wiring.Component):
     of large memories make slow netlists; without one, in simulation, an Amaranth memory of the same contents. Where the
     platform splits it, each part has an image of its own, named for its lowest bit: `<name>_bits0`, `<name>_bits9`.
 
-    With a `capacity` it is undefined until it is loaded: an instance of `spikewright_ram`, or registers where a memory
-    would be wasted. The read port is the same.
+    With a `capacity` it is undefined until it is loaded: a `Ram`, whose read port is the same.
 
     Parameters
     ----------
@@ -100,7 +98,15 @@ class Rom(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         if self._capacity is not None:
-            self._loadable(m, platform)
+            m.submodules.memory = ram = Ram(width=self.width, depth=self.depth, loaded=True)
+            m.d.comb += [
+                ram.read_en.eq(self.en),
+                ram.read_addr.eq(self.addr),
+                self.data.eq(ram.read_data),
+                ram.write_en.eq(self.load_en),
+                ram.write_addr.eq(self.load_addr),
+                ram.write_data.eq(self.load_data),
+            ]
         elif hasattr(platform, "add_image"):
             widths = platform.split(self.depth, self.width)
             low = 0
@@ -125,32 +131,6 @@ class Rom(wiring.Component):
             port = contents.read_port()
             m.d.comb += [port.addr.eq(self.addr), port.en.eq(self.en), self.data.eq(port.data)]
         return m
-
-    def _loadable(self, m: Module, platform: Any) -> None:
-        if hasattr(platform, "add_image") and not in_registers(self.depth, self.width):
-            m.submodules.memory = Instance(
-                "spikewright_ram",
-                p_WIDTH=self.width,
-                p_DEPTH=self.depth,
-                p_ADDRESS_BITS=len(self.addr),
-                i_clk=ClockSignal(),
-                i_en=self.en,
-                i_addr=self.addr,
-                o_data=self.data,
-                i_load_en=self.load_en,
-                i_load_addr=self.load_addr,
-                i_load_data=self.load_data,
-            )
-        else:
-            m.submodules.memory = ram = Ram(width=self.width, depth=self.depth)
-            m.d.comb += [
-                ram.read_en.eq(self.en),
-                ram.read_addr.eq(self.addr),
-                self.data.eq(ram.read_data),
-                ram.write_en.eq(self.load_en),
-                ram.write_addr.eq(self.load_addr),
-                ram.write_data.eq(self.load_data),
-            ]
 
 
 class Setting(wiring.Component):

@@ -17,7 +17,7 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import CORE_NAME
 
 from .core import AxiCore
-from .modules import IMAGES, Tidied, part_prefix, tidy
+from .modules import IMAGES, MEMORIES, Tidied, part_prefix, tidy
 
 LOAD_IMAGE = "weights.bin"
 Split = Callable[[int, int], Sequence[int]]
@@ -155,16 +155,17 @@ def generate(
         See `Images`.
     name : str
         Of the core and of its file. The names of all modules begin with it (less a final "_core"), and those of memory
-        images too where it is not `CORE_NAME`, so that cores of several names can be in one design.
+        images too where it is not `CORE_NAME`, so that cores of several names can be in one design. Each kind of
+        memory that the core has is a module in a file of its own.
     init : bool
         Write the initial values of registers. Without them, a core must be reset before it is used.
 
     Returns
     -------
     dict
-        For the manifest: `top`, `verilog`, `images` (by name: `words`, `width`), `stream` (what a host must know of
-        the beats), `state_bits` (by layer) and `score_bits`; where memories are loaded at run time, `load`: `image` and
-        its `bytes`, `fingerprint`, `memories` (as `images`).
+        For the manifest: `top`, `verilog` (its files, that of `top` first), `images` (by name: `words`, `width`),
+        `stream` (what a host must know of the beats), `state_bits` (by layer) and `score_bits`; where memories are
+        loaded at run time, `load`: `image` and its `bytes`, `fingerprint`, `memories` (as `images`).
     """
     core = AxiCore(spec)
     images = Images() if split is None else Images(split)
@@ -176,9 +177,14 @@ def generate(
         emit_src=False,
         missing_domain=lambda name: ClockDomain(name, reset_less=True),
     )
-    parts = [_part(name, part) for part in ("reset", "ram" if spec.loadable else "rom")]
-    text = "\n".join([header(spec, name), verilog_of(tidy(netlist, name, init=init)), *parts])
-    (folder / f"{name}.v").write_text(text)
+    text = "\n".join([header(spec, name), verilog_of(tidy(netlist, name, init=init)), _part(name, "reset")])
+    files = {f"{name}.v": text}
+    for memory in MEMORIES:
+        module = f"{part_prefix(name)}_{memory}"
+        if re.search(rf"^\s*{module} ", text, re.MULTILINE):
+            files[f"{module}.v"] = _part(name, memory)
+    for file, content in files.items():
+        (folder / file).write_text(content)
     images.write(folder)
     load: dict[str, Any] = {}
     if core.loader is not None:
@@ -193,7 +199,7 @@ def generate(
     network = spec.network
     return {
         "top": name,
-        "verilog": f"{name}.v",
+        "verilog": list(files),
         "images": {name: {"words": len(words), "width": width} for name, (width, words) in images.images.items()},
         "stream": {
             **core.format.widths(),

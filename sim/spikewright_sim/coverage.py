@@ -7,7 +7,7 @@ import re
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,8 +33,8 @@ class Coverage:
     def percent(self, kind: str) -> float:
         return 100 * self.reached[kind] / max(1, self.points[kind])
 
-    def add(self, data: str, source: list[str]) -> None:
-        """Count the points of a file by Verilator."""
+    def add(self, data: str, sources: Mapping[str, list[str]]) -> None:
+        """Count the points of a file by Verilator, which is of the lines of these files of Verilog."""
         for fields, count in points(data):
             kind = fields["page"].partition("/")[0].removeprefix("v_")
             kind = "line" if kind == "branch" else kind
@@ -45,7 +45,8 @@ class Coverage:
                 self.reached[kind] += 1
                 continue
             module = fields["page"].partition("/")[2]
-            what = fields["o"] if kind == "toggle" else source[int(fields["l"]) - 1].strip()
+            line = sources[Path(fields["f"]).name][int(fields["l"]) - 1]
+            what = fields["o"] if kind == "toggle" else line.strip()
             self.missed[kind].add(f"{module}: {what}")
 
 
@@ -68,14 +69,14 @@ def measure(seeds: range, lanes: tuple[int, ...], folder: Path) -> Coverage:
             build(work / "model.safetensors", work / "build", lanes=number)
             manifest, core = open_build(work / "build")
             executable = compile_model(
-                [work / "build" / f"{CORE_NAME}.v"], CORE_NAME, work / "model",
+                [work / "build" / name for name in manifest["verilog"]], CORE_NAME, work / "model",
                 Program(MAIN, {"layers.h": header(core)}, ("COVERAGE",), coverage=True),
                 arguments=["--coverage-line", "--coverage-toggle"],
             )  # fmt: skip
             (work / "build" / "stimulus").write_bytes(stimulus(network, manifest["stream"], seed))
             subprocess.run([str(executable), "stimulus", "0"], cwd=work / "build", check=True, capture_output=True)
-            source = (work / "build" / f"{CORE_NAME}.v").read_text().splitlines()
-            total.add((work / "build" / "coverage.dat").read_text(), source)
+            sources = {name: (work / "build" / name).read_text().splitlines() for name in manifest["verilog"]}
+            total.add((work / "build" / "coverage.dat").read_text(), sources)
     return total
 
 

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,7 +162,7 @@ def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Muta
     save_model(folder / "model.safetensors", network)
     build(folder / "model.safetensors", folder / "build", lanes=lanes)
     manifest, core = open_build(folder / "build")
-    changes = _mutate(folder / "build", count, seed)
+    changes = _mutate(folder / "build", manifest["verilog"], count, seed)
     executable = compile_model(
         [folder / "build" / "mutated.v"], CORE_NAME, folder / "model",
         Program(MAIN, {"layers.h": header(core)}, ("MUTANTS",)),
@@ -176,14 +176,14 @@ def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Muta
     return [Mutant(k, change, seen[str(k)].replace("equal", "")) for k, change in enumerate(changes, 1)]
 
 
-def _mutate(build_dir: Path, count: int, seed: int) -> list[str]:
-    """Write `mutated.v`; returns the commands of yosys that mutate."""
+def _mutate(build_dir: Path, verilog: Sequence[str], count: int, seed: int) -> list[str]:
+    """Write `mutated.v`, of these files; returns the commands of yosys that mutate."""
     # Bits without a meaning go first: upper bits of sums and comparisons, registers that never change, unread bits.
     # Contents of memories are mutated by the tests that flip bits of images; a broken clock would be no fault of ours.
     _yosys(
         build_dir,
         f"""
-        read_verilog {CORE_NAME}.v
+        read_verilog {" ".join(verilog)}
         hierarchy -top {CORE_NAME}
         proc
         flatten

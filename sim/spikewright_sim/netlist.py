@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib import metadata, util
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 from spikewright.build.generate import MODEL, open_build
 from spikewright.contract.devices import FAMILIES, Family
 from spikewright.contract.errors import InputError, ToolTrouble
-from spikewright.contract.names import core_name
+from spikewright.contract.names import core_name, verilog_files
 from spikewright.support.caches import place_beside
 from spikewright.support.environment import tool_environment
-from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json
+from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json, write_manifest
 from spikewright_sim.core.dut import NETLIST, Progress
 from spikewright_sim.core.toolchain import DesignError, run_logged
 
@@ -54,7 +55,8 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
         raise InputError(f"yosys must be installed (pip install {PACKAGE}): Python finds no such package")
     manifest, _ = open_build(build_dir)
     top = core_name(manifest, build_dir / MANIFEST)
-    sources = [build_dir / f"{top}.v", *(build_dir / f"{name}.hex" for name in manifest["images"])]
+    verilog = verilog_files(manifest, build_dir / MANIFEST)
+    sources = [build_dir / name for name in (*verilog, *(f"{name}.hex" for name in manifest["images"]))]
     stamp = _stamp(sources, of)
     folder = build_dir / f"netlist-{family}"
     if not _is_made(folder, stamp):
@@ -63,12 +65,13 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
         return folder
     progress(f"synthesizing the core for {family}")
     with atomic_dir(folder) as part:
-        for file in [*sources, build_dir / MODEL, build_dir / MANIFEST]:
+        for file in [*sources, build_dir / MODEL]:
             shutil.copyfile(file, part / file.name)
+        write_manifest(part, {**manifest, "verilog": [f"{top}.v"]})
         models = _block_rams(of)
         (part / BLOCK_RAMS).write_text(models)
         try:
-            _run_yosys(of, part, top)
+            _run_yosys(of, part, top, verilog)
         except DesignError as error:
             raise InputError(f"{build_dir / f'{top}.v'} must be the core of its manifest: {error}") from error
         except ToolTrouble:
@@ -84,7 +87,7 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
         write_json(
             part / NETLIST, {"family": family, "memories": of.netlist.memories, "cells": _cells(part), "stamp": stamp}
         )
-        for name in (STATISTICS, BLOCK_RAMS, "netlist.ys"):
+        for name in (STATISTICS, BLOCK_RAMS, "netlist.ys", *verilog[1:]):
             (part / name).unlink(missing_ok=True)
     return folder
 
@@ -122,9 +125,9 @@ def _block_rams(of: Family) -> str:
     return definitions + begin + model + end
 
 
-def _run_yosys(of: Family, folder: Path, top: str) -> None:
+def _run_yosys(of: Family, folder: Path, top: str, verilog: Sequence[str]) -> None:
     script = f"""
-        read_verilog -defer {top}.v
+        read_verilog -defer {" ".join(verilog)}
         {of.synth} {of.netlist.options} -top {top}
         tee -q -o {STATISTICS} stat -json -top {top}
         write_verilog -noattr netlist.v

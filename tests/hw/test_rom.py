@@ -7,6 +7,7 @@ from amaranth.back import verilog
 from amaranth.hdl import ResetInserter, Signal
 from component_bench import play
 
+from spikewright_hw.ram import Ram
 from spikewright_hw.rom import Rom, Setting
 from spikewright_hw.verilog import Images
 
@@ -96,6 +97,11 @@ def test_a_loadable_memory_is_a_module_without_contents() -> None:
     # A block RAM would be wasted on a few bits.
     small = verilog.convert(Rom(name="rows", width=9, words=[511], capacity=4), name="top", platform=images)
     assert "spikewright_ram" not in small
+
+
+def test_only_what_is_loaded_may_have_a_single_port() -> None:
+    for ram, loaded in ((Ram(width=9, depth=40), 0), (Rom(name="rows", width=9, words=[], capacity=40), 1)):
+        assert f".LOADED(32'd{loaded})" in verilog.convert(ram, name="top", platform=Images())
 
 
 def test_a_setting_is_a_constant_or_a_register_that_outlives_a_reset() -> None:

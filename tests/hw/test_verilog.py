@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from verilog_text import instances
 
 from random_networks import random_network
 from spikewright.contract.layout import CoreSpec
@@ -40,7 +41,7 @@ def test_image_text_is_a_comment_then_a_word_per_line() -> None:
 def test_returned_shapes(core: CoreSpec, built: tuple[Path, dict]) -> None:
     _, manifest = built
     assert manifest["top"] == "spikewright_core"
-    assert manifest["verilog"] == "spikewright_core.v"
+    assert manifest["verilog"] == ["spikewright_core.v", "spikewright_ram.v", "spikewright_rom.v"]
     assert manifest["stream"] == {
         "input_bytes": 1,
         "axon_bits": 3,
@@ -89,17 +90,17 @@ def test_a_file_per_image_with_the_announced_words(core: CoreSpec, built: tuple[
 
 def test_verilog_is_complete_and_plain(built: tuple[Path, dict]) -> None:
     folder, manifest = built
+    assert {path.name for path in folder.glob("*.v")} == set(manifest["verilog"])
+    assert (folder / "spikewright_rom.v").read_text().count("module spikewright_rom #(") == 1
     text = (folder / "spikewright_core.v").read_text()
     assert text.count("module spikewright_core #(") == 1
-    assert text.count("module spikewright_rom #(") == 1
     for name in manifest["images"]:
         assert text.count(f'"{name}.hex"') == 1
     assert "src =" not in text
     # Plain identifiers, no vectors without bits, and no initial value but the contents of read-only memories.
     assert "\\" not in text
     assert "[-1:0]" not in text
-    assert re.findall(r"^\s*(?:initial (?!\$readmemh)|reg [^;]*=).*$", text, re.MULTILINE) == []
-    assert len(re.findall(r"\binitial\b", text)) == 1
+    assert re.findall(r"^\s*(?:initial\b|reg [^;]*=).*$", text, re.MULTILINE) == []
     header = text[text.index("module spikewright_core #(") :].split(";")[0]
     for side in ("s_axis", "m_axis"):
         for signal in ("tdata", "tvalid", "tready", "tlast"):
@@ -130,6 +131,25 @@ def test_lanes_that_differ_in_contents_share_a_module(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loadable", [False, True])
+def test_every_memory_is_one_of_two_modules(loadable: bool, tmp_path: Path) -> None:
+    """Of a network whose membranes, ring, queues and scores are no registers any more."""
+    network = random_network(4, (40, 70, 70), recurrent=(True,), max_delay=9, timesteps=9)
+    core = pack_into(network, 1, capacity_for([network], 1)) if loadable else pack(network, 1)
+    manifest = generate(core, tmp_path)
+    kinds = ["ram"] if loadable else ["ram", "rom"]
+    assert manifest["verilog"] == ["spikewright_core.v", *(f"spikewright_{kind}.v" for kind in kinds)]
+    text = (tmp_path / "spikewright_core.v").read_text()
+    assert re.findall(r"^\s*reg .*\] \S+ \[", text, re.MULTILINE) == []
+    counts = instances(text, "spikewright_core")
+    # Membranes of a layer and its trace's, spikes' and scores' copies; ring; queues.
+    loaded = text.count(".LOADED(32'd1)")
+    assert counts["spikewright_ram"] - loaded >= 5
+    assert counts["spikewright_rom"] == len(manifest["images"])
+    # One address for both of the loaded ones alone.
+    assert (loaded > 0) is loadable
+
+
+@pytest.mark.parametrize("loadable", [False, True])
 def test_linters_are_content(loadable: bool, core: CoreSpec, tmp_path: Path) -> None:
     spec = pack_into(core.network, 2, capacity_for([core.network], 2)) if loadable else core
     generate(spec, tmp_path)
@@ -145,8 +165,11 @@ def test_two_names_share_no_module_and_no_image(core: CoreSpec, tmp_path: Path) 
         folder.mkdir()
         manifest = generate(core, folder, name=name)
         assert manifest["top"] == name
-        assert manifest["verilog"] == f"{name}.v"
-        text = (folder / f"{name}.v").read_text()
+        assert manifest["verilog"] == [
+            f"{name}.v",
+            *(f"{name.removesuffix('_core')}_{kind}.v" for kind in ("ram", "rom")),
+        ]
+        text = "".join((folder / file).read_text() for file in manifest["verilog"])
         modules = set(re.findall(r"^module (\w+)", text, re.MULTILINE))
         assert name in modules
         images = {path.name for path in folder.glob("*.hex")}
@@ -179,7 +202,7 @@ def test_a_loadable_core_has_every_memory_in_its_load_image(core: CoreSpec, tmp_
         loadable = pack_into(network, 2, capacity)
         manifest = generate(loadable, folder)
         assert manifest["images"] == {}
-        assert {path.name for path in folder.iterdir()} == {"spikewright_core.v", "weights.bin"}
+        assert {path.name for path in folder.iterdir()} == {*manifest["verilog"], "weights.bin"}
         image, fingerprint = load_image(loadable)
         assert (folder / "weights.bin").read_bytes() == image
         assert image[:12] == b"SPKW" + fingerprint

@@ -12,9 +12,8 @@ def test_points_have_their_fields_and_counts() -> None:
 
 def test_reached_points_are_counted_by_kind() -> None:
     coverage = Coverage()
-    coverage.add(
-        LINE + "12\n" + LINE + "0\n" + TOGGLE + "0\n" + LINE.replace("v_line", "v_user") + "0\n", ["a", "  b <= c;"]
-    )
+    data = LINE + "12\n" + LINE + "0\n" + TOGGLE + "0\n" + LINE.replace("v_line", "v_user") + "0\n"
+    coverage.add(data, {"core.v": ["a", "  b <= c;"], "ram.v": ["d", "e"]})
     assert (coverage.reached, coverage.points) == ({"line": 1, "toggle": 0}, {"line": 2, "toggle": 1})
     assert coverage.percent("line") == 50.0
     assert coverage.missed == {"line": {"lane: b <= c;"}, "toggle": {"lane: busy[3]:0->1"}}

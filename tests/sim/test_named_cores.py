@@ -25,7 +25,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_named_core_is_simulated(model: Path, tmp_path: Path) -> None:
     manifest = build(model, tmp_path / "left", 2, name="left_core")
-    assert manifest["verilog"] == "left_core.v"
+    assert manifest["verilog"] == ["left_core.v", "left_ram.v", "left_rom.v"]
     assert {path.suffix for path in (tmp_path / "left").iterdir()} == {".v", ".hex", ".json", ".safetensors"}
     counts = random_counts(7, NETWORK, 4)
     report = simulate(tmp_path / "left", counts, np.zeros(4, dtype=np.int64), engine="native")
@@ -70,7 +70,7 @@ def test_two_cores_in_one_design_answer_in_four_states_from_another_folder(model
         manifest = build(model, tmp_path / folder, lanes, name=name)
     mark = 1 << manifest["stream"]["mark_bit"]
     (tmp_path / "bench.v").write_text(BENCH.format(folder=tmp_path, mark=mark))
-    sources = ["bench.v", "left/left_core.v", "right/right.v"]
+    sources = ["bench.v", *sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*.v"))]
     command = ["iverilog", "-g2005", "-Wall", "-Wno-timescale", "-s", "bench", "-o", "bench.vvp", *sources]
     compiled = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (compiled.returncode, compiled.stdout + compiled.stderr) == (0, "")

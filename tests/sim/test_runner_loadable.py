@@ -39,7 +39,7 @@ def test_shared_lanes_are_loaded_with_several_networks(tmp_path: Path, engine: E
     made = make(tmp_path, (7, 6, 5, 3), lanes=lanes, layers="shared")
     if engine == "native":
         # As on devices whose large memories have one port.
-        core = made / "build" / "spikewright_core.v"
+        core = made / "build" / "spikewright_ram.v"
         text = core.read_text()
         assert text.count("`define SPIKEWRIGHT_SINGLE_PORT_BITS 0\n") == 1
         core.write_text(text.replace("SINGLE_PORT_BITS 0\n", "SINGLE_PORT_BITS 1\n"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spikewright.build.generate import check_images
 from spikewright.contract.errors import CheckFailed, InputError
-from spikewright.contract.names import core_name
+from spikewright.contract.names import verilog_files
 from spikewright.contract.stream import StreamFormat
 from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_manifest, sha256, write_json, write_manifest
@@ -89,8 +89,9 @@ def synthesize(
     flow = target.flow
     begin = time.monotonic()
     manifest = read_manifest(build_dir)
-    core = build_dir / f"{core_name(manifest, build_dir / MANIFEST)}.v"
-    sources = _sources(core, manifest)
+    verilog = [build_dir / name for name in verilog_files(manifest, build_dir / MANIFEST)]
+    core = verilog[0]
+    sources = _sources(verilog, manifest)
     check_images(build_dir, manifest.get("images"))
     try:
         stream = StreamFormat.from_manifest(manifest)
@@ -111,7 +112,7 @@ def synthesize(
             shutil.copyfile(source, work / source.name)
         _write_top(BoardTop(target, stream, clock, core.stem), target, work)
         large = single_port_bits(target.device.single_port, build_dir, manifest)
-        memories = run_yosys(target, work, progress, core, large)
+        memories = run_yosys(target, work, progress, verilog, large)
         run_nextpnr(target, work, seed, progress)
         report = {
             "board": board,
@@ -141,17 +142,16 @@ def synthesize(
     return report
 
 
-def _sources(core: Path, manifest: Mapping[str, Any]) -> list[Path]:
+def _sources(verilog: Sequence[Path], manifest: Mapping[str, Any]) -> list[Path]:
     """Files of the build folder that belong to the core, as its manifest lists them."""
+    folder = verilog[0].parent
     images = manifest.get("images")
     if not isinstance(images, Mapping) or not all(re.fullmatch(r"\w+", name, re.ASCII) for name in images):
-        raise InputError(f"{core.parent / MANIFEST}: images must be an object with names of memory images")
-    sources = [core, *(core.parent / f"{name}.hex" for name in images)]
+        raise InputError(f"{folder / MANIFEST}: images must be an object with names of memory images")
+    sources = [*verilog, *(folder / f"{name}.hex" for name in images)]
     for source in sources:
         if not source.is_file():
-            raise InputError(
-                f"{core.parent} must hold {source.name}: it is no complete folder by `spikewright generate`"
-            )
+            raise InputError(f"{folder} must hold {source.name}: it is no complete folder by `spikewright generate`")
     return sources
 
 

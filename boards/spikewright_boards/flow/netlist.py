@@ -108,7 +108,7 @@ def find_memories(before: Mapping[str, Any], after: Mapping[str, Any], top: str)
 def _name(cell: str) -> str:
     """Without the top level, the core's own name, and what is inside a memory but the part of one that is split."""
     name = re.sub(r"\.image_(bits\d+)\.words$", r".\1", cell.removeprefix("core.core."))
-    return re.sub(r"\.memory$|\.image\.words$|\.memory\.(single|double)\.words$", "", name)
+    return re.sub(r"(\.memory)+(\.(single|double)\.words)?$|\.image\.words$", "", name)
 
 
 def count_flip_flops(netlist: Mapping[str, Any], top: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -45,14 +45,14 @@ def single_port_bits(large: tuple[int, int, int], build_dir: Path, manifest: Map
     return threshold
 
 
-def run_yosys(board: FullBoard, work: Path, progress: Progress, core: Path, large: int) -> list[Memory]:
-    """Synthesize `core`, a copy of which is in `work`.
+def run_yosys(board: FullBoard, work: Path, progress: Progress, verilog: Sequence[Path], large: int) -> list[Memory]:
+    """Synthesize the core in these files, copies of which are in `work`.
 
     Memories of at least `large` bits that are loaded at run time go into those with a single port; none do if it is 0.
     """
     synth = " ".join(filter(None, (board.family.synth, board.device.synth_options, board.flow.options, f"-top {TOP}")))
     script = f"""
-        read_verilog -defer -DSPIKEWRIGHT_SINGLE_PORT_BITS={large} {core.name}
+        read_verilog -defer -DSPIKEWRIGHT_SINGLE_PORT_BITS={large} {" ".join(file.name for file in verilog)}
         read_verilog {TOP}.v
         {synth} -run begin:map_ram
         select t:$mem_v2
@@ -66,7 +66,7 @@ def run_yosys(board: FullBoard, work: Path, progress: Progress, core: Path, larg
     try:
         run_tool("yosys", ["yosys.ys"], work, progress)
     except ToolError as error:
-        raise InputError(f"{core} must be the core of its manifest, not what yosys rejects: {error}") from error
+        raise InputError(f"{verilog[0]} must be the core of its manifest, not what yosys rejects: {error}") from error
     netlist = read_json(work / f"{TOP}.json", "netlist", limit=1 << 30)
     memories = find_memories(read_json(work / "memories.json", "netlist", limit=1 << 30), netlist, TOP)
     if dissolved := [memory for memory in memories if memory.home == "flip-flops"]:

@@ -15,6 +15,7 @@ from amaranth.lib.wiring import Out
 
 from spikewright.contract.errors import CheckFailed
 from spikewright.support.environment import amaranth_environment
+from spikewright_hw.modules import PARTS
 from spikewright_hw.verilog import Images
 from spikewright_sim.bench.runner import run_bench
 from spikewright_sim.core.toolchain import Program, cocotb_main, compile_model
@@ -85,7 +86,7 @@ def compile_components(components: Mapping[str, Any], folder: Path) -> Compiled:
     text, _ = _convert(components, folder)
     main, libraries = cocotb_main()
     source = folder / f"{TOP}.v"
-    parts = [Path(spikewright_hw.verilog.__file__).with_name(f"spikewright_{part}.v") for part in ("reset", "rom")]
+    parts = [Path(spikewright_hw.verilog.__file__).with_name(f"spikewright_{part}.v") for part in PARTS]
     source.write_text(text)
     executable = compile_model(
         [source, *parts],

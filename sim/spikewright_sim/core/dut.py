@@ -14,7 +14,7 @@ from spikewright import __version__
 from spikewright.build.generate import image_of, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import CoreSpec
-from spikewright.contract.names import CORE_NAME, core_name
+from spikewright.contract.names import CORE_NAME, verilog_files
 from spikewright.support.caches import place_beside
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.support.locks import in_turn
@@ -58,6 +58,8 @@ class Dut:
         Load image; empty for a core that holds its network from the start.
     name : str
         Of the core's module.
+    verilog : tuple of str
+        Names of its files.
     """
 
     build_dir: Path
@@ -65,6 +67,7 @@ class Dut:
     stream: dict[str, int]
     weights: bytes = b""
     name: str = CORE_NAME
+    verilog: tuple[str, ...] = (f"{CORE_NAME}.v",)
 
     @classmethod
     def open(cls, build_dir: Path, model: Path | str | None = None, image: Path | str | None = None) -> Dut:
@@ -77,7 +80,8 @@ class Dut:
         """
         manifest, core = open_build(build_dir, model)
         weights = _weights(build_dir, manifest, core, model, image)
-        return cls(build_dir, core, manifest["stream"], weights, core_name(manifest, build_dir / MANIFEST))
+        verilog = verilog_files(manifest, build_dir / MANIFEST)
+        return cls(build_dir, core, manifest["stream"], weights, Path(verilog[0]).stem, tuple(verilog))
 
     @property
     def place(self) -> Path:
@@ -122,10 +126,10 @@ class Dut:
         """
         check_tools()  # tells what is missing before anything is written
         native = engine == "native"
-        verilog = self.build_dir / f"{self.name}.v"
+        verilog = [self.build_dir / name for name in self.verilog]
         name = f"simulation-{engine}{'-waves' if waves else ''}"
         headers = {"layers.h": header(self.core)} if native else {}
-        stamp = " ".join([__version__, sha256(verilog), *map(sha256, NATIVE_SOURCES), *headers.values()])
+        stamp = " ".join([__version__, *map(sha256, (*verilog, *NATIVE_SOURCES)), *headers.values()])
         quick = quick or waves or not native
         names = [name, f"{name}-quick"] if quick else [name]
         place = self.place
@@ -138,9 +142,9 @@ class Dut:
             program = Program(main, headers, libraries=libraries, vpi=not native, waves=waves)
             with atomic_dir(place / names[-1]) as part:
                 try:
-                    compile_model([verilog], self.name, part, program, ports=PORTS, quick=quick)
+                    compile_model(verilog, self.name, part, program, ports=PORTS, quick=quick)
                 except DesignError as error:
-                    raise InputError(f"{verilog} must be the core of its manifest: {error}") from error
+                    raise InputError(f"{verilog[0]} must be the core of its manifest: {error}") from error
                 write_manifest(part, {"stamp": stamp})
         return place / names[-1] / self.name
 

@@ -62,7 +62,7 @@ class Build(Result):
         loaded = {"capacity": manifest.get("capacity"), "load": manifest.get("load")}
         super().__init__({"build_dir": str(path), **facts, **loaded})
         self.path = path
-        self.verilog = path / manifest["verilog"]
+        self.verilog = path / manifest["verilog"][0]
 
     def __fspath__(self) -> str:
         return str(self.path)

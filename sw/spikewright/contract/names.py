@@ -43,6 +43,24 @@ def core_name(manifest: Mapping[str, Any], path: Path) -> str:
     return str(name)
 
 
+def verilog_files(manifest: Mapping[str, Any], path: Path) -> list[str]:
+    """Names of the files of Verilog that belong to a core, its own first, by a manifest that was read from `path`.
+
+    Raises
+    ------
+    InputError
+        If these are no names of files in the folder of the manifest.
+    """
+    top = f"{core_name(manifest, path)}.v"
+    names = manifest.get("verilog", top)
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not all(re.fullmatch(r"\w+\.v", str(name), re.ASCII) for name in names):
+        raise InputError(f"{path}: verilog must be a list of Verilog files, not {names!r:.60}")
+    if names[:1] != [top] or len(set(names)) != len(names):
+        raise InputError(f"{path}: verilog must be different files, {top} first, not {names!r:.60}")
+    return names
+
+
 def unusual(layers: str) -> list[str]:
     """The word for how layers work, as a list that is empty where it goes without saying."""
     return [layers] if layers != LAYERS[0] else []

@@ -15,6 +15,7 @@ from spikewright.contract import defaults
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import LANES, CoreSpec
+from spikewright.contract.names import verilog_files
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import is_model, load_info, load_model
 from spikewright.integer.recordings import binning_of
@@ -23,7 +24,7 @@ from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
 from spikewright.learn.checkpoint import read_checkpoint
 from spikewright.learn.networks import SpikingNetwork
-from spikewright.support.files import sha256
+from spikewright.support.files import MANIFEST, sha256
 from spikewright.support.shipped import checkpoint_path
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _of_build(path: Path) -> Subject:
     subject = _of_integers(path.resolve().name, core.network, load_info(model))
     target = str(manifest.get("target") or "ecp5")
     how = f"the core in this folder: {core.lanes} lanes, layers {core.kind}"
-    made = (("Verilog", str(manifest.get("verilog", ""))), *_made(model, manifest))
+    made = (("Verilog", ", ".join(verilog_files(manifest, path / MANIFEST))), *_made(model, manifest))
     return replace(subject, kind="build", core=core, how=how, target=target, made=made, path=model)
 
 

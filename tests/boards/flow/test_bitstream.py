@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from spikewright.support.files import write_json, write_manifest
 from spikewright_boards.catalog import find, icebreaker
 from spikewright_boards.flow import nextpnr, tools, yosys
 from spikewright_boards.flow.bitstream import TimingMissed, synthesize
-from spikewright_hw import rom
+from spikewright_hw import ram
 from spikewright_hw.verilog import generate
 
 BASELINE = json.loads(Path(__file__).with_name("baseline.json").read_text())
@@ -129,12 +130,12 @@ def test_a_core_that_is_loaded_at_run_time(tmp_path: Path, monkeypatch: pytest.M
         wire [15:0] extra;
         wire [7:0] small;
         reg ended;
-        spikewright_ram #(.WIDTH(16), .DEPTH(1024), .ADDRESS_BITS(10)) large (
-            .clk(clk), .en(1), .addr(word[9:0]), .data(extra),
-            .load_en(s_load_tvalid), .load_addr(place), .load_data({s_load_tdata, small}));
-        spikewright_ram #(.WIDTH(8), .DEPTH(512), .ADDRESS_BITS(9)) less (
-            .clk(clk), .en(1), .addr(place[8:0]), .data(small),
-            .load_en(s_load_tvalid), .load_addr(place[8:0]), .load_data(s_load_tdata));
+        spikewright_ram #(.WIDTH(16), .DEPTH(1024), .ADDRESS_BITS(10), .LOADED(1)) large (
+            .clk(clk), .read_en(1), .read_addr(word[9:0]), .read_data(extra),
+            .write_en(s_load_tvalid), .write_addr(place), .write_data({s_load_tdata, small}));
+        spikewright_ram #(.WIDTH(8), .DEPTH(512), .ADDRESS_BITS(9), .LOADED(1)) less (
+            .clk(clk), .read_en(1), .read_addr(place[8:0]), .read_data(small),
+            .write_en(s_load_tvalid), .write_addr(place[8:0]), .write_data(s_load_tdata));
         assign s_load_tready = 1;
         assign loaded = ended & ^place;
         assign load_error = ended & ~^place;
@@ -144,10 +145,9 @@ def test_a_core_that_is_loaded_at_run_time(tmp_path: Path, monkeypatch: pytest.M
         end
         """
     memories = {"large": {"words": 1024, "width": 16}, "less": {"words": 512, "width": 8}}
-    build = write_core(tmp_path / "build", extra, ports=LOAD_PORTS, load={"memories": memories})
-    ram = Path(rom.__file__).with_name("spikewright_ram.v").read_text()
-    with (build / "spikewright_core.v").open("a") as core:
-        core.write(ram)
+    verilog = ["spikewright_core.v", "spikewright_ram.v"]
+    build = write_core(tmp_path / "build", extra, ports=LOAD_PORTS, load={"memories": memories}, verilog=verilog)
+    shutil.copy(Path(ram.__file__).with_name("spikewright_ram.v"), build)
     # One large memory with a single port: what is left is not enough for the other, if that were larger.
     device = replace(icebreaker.BOARD.device, single_port=(1, 1 << 14, 16))
     monkeypatch.setattr(icebreaker, "BOARD", replace(icebreaker.BOARD, device=device))

@@ -46,7 +46,7 @@ def test_the_folder_holds_what_the_manifest_says(folder: Path, model: Path, spec
     manifest = json.loads((folder / "manifest.json").read_text())
     images = {f"{name}.hex" for name in manifest["images"]}
     files = {path.name for path in folder.iterdir()}
-    assert files == {"spikewright_core.v", "model.safetensors", "manifest.json", *images}
+    assert files == {*manifest["verilog"], "model.safetensors", "manifest.json", *images}
     for name, image in manifest["images"].items():
         words = [line for line in (folder / f"{name}.hex").read_text().splitlines() if not line.startswith("//")]
         assert len(words) == image["words"]
@@ -119,7 +119,7 @@ def test_garbage_is_collected_as_before(
 ) -> None:
     found = []
 
-    def generate(*_: object) -> None:
+    def generate(*_: object, **options: object) -> None:
         found.append(gc.isenabled())
         raise RuntimeError("stopped")
 
@@ -368,6 +368,7 @@ def test_a_loadable_folder_holds_the_load_image(loadable: Path, model: Path) -> 
     manifest, core = open_build(loadable)
     assert {path.name for path in loadable.iterdir()} == {
         "spikewright_core.v",
+        "spikewright_ram.v",
         "model.safetensors",
         "manifest.json",
         "weights.bin",

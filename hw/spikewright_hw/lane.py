@@ -12,7 +12,7 @@ from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.layout import LayerImage
 
 from .layouts import MARK, assign_fields, delayed, run
-from .ram import Ram, RamQueue
+from .ram import Ram, RamQueue, TraceRam
 from .readout import ReadoutUpdate
 from .rom import Rom
 from .rows import RowFetch
@@ -263,7 +263,7 @@ class Lane(wiring.Component):
     def _keep_results(self, m: Module) -> None:
         """Results wait for the other lanes."""
         update = self.update
-        m.submodules.trace = trace = Ram(width=self._state_bits, depth=self._rows)
+        m.submodules.trace = trace = TraceRam(width=self._state_bits, depth=self._rows)
         results = [(trace, update.v, self.v)]
         if self._scores:
             m.d.comb += [update.score_row.eq(self.score_row), self.score.eq(update.score)]

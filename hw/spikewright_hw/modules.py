@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 MEMORIES = ("ram", "rom")
 """Modules that are written by hand, in `spikewright_<memory>.v`: one for each kind of memory, a file of its own."""
-PARTS = ("reset", *MEMORIES)
-"""All that are written by hand, in `spikewright_<part>.v`."""
+IN_CORE = ("reset", "trace")
+"""Likewise, in the core's own file."""
+PARTS = (*IN_CORE, *MEMORIES)
 ROM = "spikewright_rom"
 KEYWORDS = """
 alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins

@@ -76,20 +76,7 @@ class Ram(wiring.Component):
             with m.If(self.write_en):
                 m.d.sync += words[self.write_addr].eq(self.write_data)
         elif hasattr(platform, "add_image"):
-            m.submodules.memory = Instance(
-                "spikewright_ram",
-                p_WIDTH=self._width,
-                p_DEPTH=self._depth,
-                p_ADDRESS_BITS=len(self.read_addr),
-                p_LOADED=int(self._loaded),
-                i_clk=ClockSignal(),
-                i_read_en=self.read_en,
-                i_read_addr=self.read_addr,
-                o_read_data=self.read_data,
-                i_write_en=self.write_en,
-                i_write_addr=self.write_addr,
-                i_write_data=self.write_data,
-            )
+            m.submodules.memory = self._instance("spikewright_ram", p_LOADED=int(self._loaded))
         else:
             m.submodules.memory = words = memory.Memory(
                 shape=self._width, depth=self._depth, init=[], attrs=_NO_COLLISIONS
@@ -104,6 +91,36 @@ class Ram(wiring.Component):
                 write.addr.eq(self.write_addr),
                 write.data.eq(self.write_data),
             ]
+        return m
+
+    def _instance(self, module: str, **parameters: int) -> Instance:
+        return Instance(
+            module,
+            p_WIDTH=self._width,
+            p_DEPTH=self._depth,
+            p_ADDRESS_BITS=len(self.read_addr),
+            i_clk=ClockSignal(),
+            i_read_en=self.read_en,
+            i_read_addr=self.read_addr,
+            o_read_data=self.read_data,
+            i_write_en=self.write_en,
+            i_write_addr=self.write_addr,
+            i_write_data=self.write_data,
+            **parameters,
+        )
+
+
+class TraceRam(Ram):
+    """A `Ram` that only a trace reads: with an `ImagePlatform` an instance of `spikewright_trace`.
+
+    Where no trace is wanted, that holds nothing, and `read_data` is 0.
+    """
+
+    def elaborate(self, platform: Any) -> Module:
+        if not hasattr(platform, "add_image"):
+            return super().elaborate(platform)
+        m = Module()
+        m.submodules.memory = self._instance("spikewright_trace")
         return m
 
 

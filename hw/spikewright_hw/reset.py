@@ -12,8 +12,9 @@ from amaranth.lib.wiring import In, Out
 class ResetRegister(wiring.Component):
     """Hands on a reset, one cycle later.
 
-    With an `ImagePlatform` it becomes an instance of `spikewright_reset`, whose hierarchy is kept: synthesis would make
-    one register of all that hold the same again, and one net across the whole device, which limits the clock.
+    With an `ImagePlatform` it becomes an instance of `spikewright_reset`, whose register is kept: synthesis would make
+    one of all that hold the same again, and one net across the whole device, which limits the clock. (To keep its
+    hierarchy instead breaks what yosys does for the ports of a Gowin device.)
 
     Members
     -------

@@ -14,10 +14,10 @@ from amaranth.hdl import ClockDomain, Fragment
 
 from spikewright import __version__
 from spikewright.contract.layout import CoreSpec
-from spikewright.contract.names import CORE_NAME
+from spikewright.contract.names import CORE_NAME, TRACE
 
 from .core import AxiCore
-from .modules import IMAGES, MEMORIES, Tidied, part_prefix, tidy
+from .modules import IMAGES, IN_CORE, MEMORIES, Tidied, part_prefix, tidy
 
 LOAD_IMAGE = "weights.bin"
 Split = Callable[[int, int], Sequence[int]]
@@ -63,7 +63,7 @@ def image_text(width: int, words: Sequence[int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def header(spec: CoreSpec, name: str) -> str:
+def header(spec: CoreSpec, name: str, trace: bool) -> str:
     """What a reader of the Verilog must know, as comments; and what linters need not tell of a generated file."""
     network = spec.network
     sizes = "-".join(map(str, (network.inputs, *(layer.neurons for layer in network.layers))))
@@ -75,7 +75,7 @@ def header(spec: CoreSpec, name: str) -> str:
         "",
         f"Network {sizes}, {network.timesteps} time steps, {sum(layer.synapses for layer in network.layers)} synapses.",
         *ports,
-        "  trace*    membranes and spikes, for simulation; may be left open",
+        f"  trace*    membranes and spikes, for simulation{'' if trace else f'; only where {TRACE} is defined'}",
         "Clock: `clk`, rising edge. Reset: `rst`, synchronous, active high; needed once, for a cycle or more.",
         f"Memory images are read from the folder that the parameter {IMAGES} names, with its slash at the end.",
         "Licence: this is output, made of your network; spikewright lays no claim to it.",
@@ -134,6 +134,25 @@ def _part(name: str, part: str) -> str:
     return source.replace("spikewright_", f"{part_prefix(name)}_")
 
 
+def _trace_on_demand(text: str, name: str) -> str:
+    """Make the trace ports of the core's module wires where `TRACE` is not defined: all else is the same."""
+    before, head, inner = re.split(rf"^(module {name}\b[^;]*;\n)", text, maxsplit=1, flags=re.MULTILINE)
+    inner, end, after = inner.partition("endmodule")
+    traced = re.findall(r"\btrace(?:_valid|\d+_\w+)\b", head)
+    names = "|".join(traced)
+    ports = rf"^  output (?:\[\d+:0\] )?(?:{names});\n"
+    declared = "".join(re.findall(ports, inner, re.MULTILINE))
+    inner = re.sub(ports, "", inner, flags=re.MULTILINE)
+    head = re.sub(rf",\s+(?:{names})\b", "", head).removesuffix(");\n")
+    head += f"\n`ifdef {TRACE}\n  , {', '.join(traced)}\n`endif\n);\n`ifdef {TRACE}\n{declared}`endif\n"
+    return "".join([before, head, inner, end, after])
+
+
+def _always_traced(text: str) -> str:
+    """As where `TRACE` is defined, without the macro."""
+    return re.sub(rf"^`ifdef {TRACE}\n(.*?)(?:^`else\n.*?)?^`endif\n", r"\1", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def load_image(spec: CoreSpec) -> tuple[bytes, bytes]:
     """The load image of a core whose memories are loaded at run time, and its fingerprint, see `Loader`."""
     core = AxiCore(spec)
@@ -143,7 +162,13 @@ def load_image(spec: CoreSpec) -> tuple[bytes, bytes]:
 
 
 def generate(
-    spec: CoreSpec, folder: Path, split: Split | None = None, *, name: str = CORE_NAME, init: bool = False
+    spec: CoreSpec,
+    folder: Path,
+    split: Split | None = None,
+    *,
+    name: str = CORE_NAME,
+    init: bool = False,
+    trace: bool = False,
 ) -> dict[str, Any]:
     """Write the Verilog and the memory images, or the load image, of `spec` into the existing `folder`.
 
@@ -159,6 +184,8 @@ def generate(
         memory that the core has is a module in a file of its own.
     init : bool
         Write the initial values of registers. Without them, a core must be reset before it is used.
+    trace : bool
+        The core has its trace ports in any case. Without, only where the macro `TRACE` is defined.
 
     Returns
     -------
@@ -177,7 +204,9 @@ def generate(
         emit_src=False,
         missing_domain=lambda name: ClockDomain(name, reset_less=True),
     )
-    text = "\n".join([header(spec, name), verilog_of(tidy(netlist, name, init=init)), _part(name, "reset")])
+    text = _trace_on_demand(verilog_of(tidy(netlist, name, init=init)), name)
+    text = "\n".join([header(spec, name, trace), text, *(_part(name, part) for part in IN_CORE)])
+    text = _always_traced(text) if trace else text
     files = {f"{name}.v": text}
     for memory in MEMORIES:
         module = f"{part_prefix(name)}_{memory}"

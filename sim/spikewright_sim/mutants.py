@@ -22,7 +22,7 @@ import numpy as np
 
 from spikewright.build.generate import build, open_build
 from spikewright.contract.decay import Decay
-from spikewright.contract.names import CORE_NAME
+from spikewright.contract.names import CORE_NAME, TRACE
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import save_model
@@ -183,7 +183,7 @@ def _mutate(build_dir: Path, verilog: Sequence[str], count: int, seed: int) -> l
     _yosys(
         build_dir,
         f"""
-        read_verilog {" ".join(verilog)}
+        read_verilog -D{TRACE} {" ".join(verilog)}
         hierarchy -top {CORE_NAME}
         proc
         flatten

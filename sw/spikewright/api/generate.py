@@ -104,6 +104,7 @@ def generate(
     room_for: Sequence[Model] = (),
     name: str = CORE_NAME,
     init: bool = False,
+    trace: bool = False,
 ) -> Build:
     """Write a core in plain Verilog with its memory images; zero weights are not stored.
 
@@ -133,6 +134,9 @@ def generate(
         Of the core, with which the names of all its modules begin: cores of different names can be in one design.
     init : bool
         Write the initial values of registers; without them, a core must be reset before it is used.
+    trace : bool
+        Give the core its trace ports: membranes and spikes. Without, it has them only where the macro
+        `SPIKEWRIGHT_TRACE` is defined, as it is in `simulate`.
 
     Raises
     ------
@@ -161,6 +165,7 @@ def generate(
             loadable=loadable,
             name=name,
             init=init,
+            trace=trace,
         )
     return Build(Path(out), manifest)
 

@@ -61,6 +61,7 @@ def build(
     loadable: Loadable | None = None,
     name: str = CORE_NAME,
     init: bool = False,
+    trace: bool = False,
 ) -> dict[str, Any]:
     """Write Verilog, memory images, the integer network and a manifest.
 
@@ -90,6 +91,8 @@ def build(
         Of the core, and what the names of its modules begin with: cores of different names can be in one design.
     init : bool
         Write the initial values of registers, which a core that is reset does not need.
+    trace : bool
+        Give the core its trace ports in any case, not only where `contract.names.TRACE` is defined.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def build(
         core = _loadable_core(whole, lanes, layers, loadable)
     with atomic_dir(out) as folder:
         with _without_collector(), amaranth_environment(folder):
-            generated = generate(core, folder, partial(split_widths, family=target), name=name, init=init)
+            generated = generate(core, folder, partial(split_widths, family=target), name=name, init=init, trace=trace)
         if network is whole:
             shutil.copyfile(model, folder / MODEL)
         else:

@@ -10,7 +10,7 @@ from spikewright.contract import defaults
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.names import CORE_NAME, LAYERS, LAYERS_HELP, unusual
+from spikewright.contract.names import CORE_NAME, LAYERS, LAYERS_HELP, TRACE, unusual
 from spikewright.support.progress import step
 
 LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.contract.layout`, which is not imported for `--help` alone.
@@ -77,6 +77,12 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="write the initial values of registers; without them, a core must be reset before it is used",
     )
     parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="give the core its trace ports (membranes and spikes); without them, simulators add them with "
+        f"-D{TRACE}, as `simulate` does",
+    )
+    parser.add_argument(
         "--without-idle",
         action="store_true",
         help="leave out neurons without effect on the scores, and those that can never fire, and tell how many",
@@ -117,6 +123,7 @@ def _check_options(args: argparse.Namespace) -> None:
         "without-idle": args.without_idle or None,
         "name": args.name,
         "init": args.init or None,
+        "trace": args.trace or None,
     }
     building["weights"] = args.weights
     for_loadable = {"margin": args.margin, "room-for": args.room_for}
@@ -160,5 +167,6 @@ def run(args: argparse.Namespace) -> Outcome:
         room_for=args.room_for or (),
         name=CORE_NAME if args.name is None else args.name,
         init=args.init,
+        trace=args.trace,
     )
     return Outcome(build.report, build.facts())

@@ -11,6 +11,8 @@ from spikewright.contract.errors import InputError
 
 CORE_NAME = "spikewright_core"
 """Of the Verilog module and its file, unless the user chooses another."""
+TRACE = "SPIKEWRIGHT_TRACE"
+"""Macro of Verilog that gives a core its trace ports."""
 Layers = Literal["parallel", "shared"]
 """How the layers of a core work: each with lanes of its own, or all taking turns on the same ones."""
 LAYERS: tuple[Layers, ...] = get_args(Layers)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spikewright.api.result import Result
 from spikewright.api.source import AnyNetwork, AnyPath, Data, opened
 from spikewright.contract.errors import InputError
@@ -101,8 +103,16 @@ def evaluate(
         report = run(source.network, samples)
         if spikes is not None:
             found = spikes_of(source.network, samples)
-            save_spikes(spikes, dict(zip(source.names or found, found.values(), strict=False)))
+            if source.names:
+                shown = zip(source.names, source.latencies, found.values(), strict=True)
+                found = {name: _later(of_layer, steps) for name, steps, of_layer in shown}
+            save_spikes(spikes, found)
         return Evaluation(report, "" if samples is data else split)
+
+
+def _later(spikes: np.ndarray[Any, Any], steps: int) -> np.ndarray[Any, Any]:
+    """Spikes (T, samples, neurons) so many steps later."""
+    return np.concatenate([np.zeros_like(spikes[:steps]), spikes[: len(spikes) - steps]])
 
 
 def _foreign(network: AnyNetwork) -> ForeignNetwork | None:

@@ -18,7 +18,7 @@ from spikewright.integer.recordings import binning_of, fitting, load
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.checkpoint import read_checkpoint
 from spikewright.learn.networks import SpikingNetwork
-from spikewright.nir.convert import as_spiking_network
+from spikewright.nir.convert import as_spiking_network, spiking_layers
 from spikewright.nir.file import is_foreign, load_foreign
 from spikewright.nir.network import ForeignNetwork
 from spikewright.support.shipped import checkpoints
@@ -37,6 +37,8 @@ Data = SpikeData | AnyPath
 
 NAMES = "names"
 """What recordings become an input by also has the names of spiking layers, where they have such."""
+LATENCIES = "latencies"
+"""Likewise, how many steps after a neuron fired the library of the network shows it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,14 @@ class Opened:
         if isinstance(names, list) and len(names) == len(layers) and all(isinstance(name, str) for name in names):
             return names
         return []
+
+    @property
+    def latencies(self) -> list[int]:
+        """Of the spiking layers with `names`: steps after which their spikes are shown."""
+        late = self.binning.get(LATENCIES)
+        if isinstance(late, list) and len(late) == len(self.names) and all(type(steps) is int for steps in late):
+            return [min(max(0, steps), self.shape.timesteps) for steps in late]
+        return [0] * len(self.names)
 
     def samples(
         self, data: Data | None, split: str, samples: int | None = None, at_most: int | None = None
@@ -135,8 +145,9 @@ def opened(network: AnyNetwork) -> Opened:
 
 def _converted(network: ForeignNetwork, path: Path | None = None) -> Opened:
     converted = as_spiking_network(network)
-    names = [layer.name for layer in network.layers if layer.fires]
-    return Opened(converted, {**binning_of(converted.config), NAMES: names}, path)
+    names, latencies = zip(*spiking_layers(network), strict=True)
+    late = {LATENCIES: list(latencies)} if any(latencies) else {}
+    return Opened(converted, {**binning_of(converted.config), NAMES: list(names), **late}, path)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_samples
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.lattice import Lattice
-from spikewright.integer.reference import IntegerLayer
+from spikewright.integer.reference import IntegerLayer, sent
 from spikewright.integer.rounding import (
     FoldedLayer,
     RoundedLayer,
@@ -133,9 +133,12 @@ class CalibratedRounding:
             limit = (1 << before[-1].value_bits) - 1
             previous = IntegerLayer(before[-1])
             self._integer = [
-                previous(x.long().clamp(max=limit).transpose(0, 1))[0].transpose(0, 1) for x in self._integer
+                sent(previous(x.long().clamp(max=limit).transpose(0, 1))[0], before[-1].onward).transpose(0, 1)
+                for x in self._integer
             ]
-            self._float = [spikes[index - 1] for spikes in self._spikes]
+            source = self._layers[index - 1]
+            assert source is not None
+            self._float = [source.sent(spikes[index - 1].transpose(1, 2)).transpose(1, 2) for spikes in self._spikes]
         steps = self._steps(self._layers[index], folded)
         self.rounded.append(_round_layer(folded, weight_bits, steps))
         return self.rounded[-1]

@@ -42,6 +42,8 @@ def fold_network(network: SpikingNetwork) -> SpikingNetwork:
             if new.config.recurrent:
                 new.recurrent_weight.copy_(values.weights[:, inputs:])
                 new.delays.copy_(old.delays.round())
+            if new.config.onward:
+                new.onward.copy_(old.onward)
             for name in new.config.own:
                 getattr(new, name).copy_(getattr(old, name))
         folded.readout.load_state_dict(network.readout.state_dict())

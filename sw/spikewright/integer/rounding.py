@@ -126,6 +126,9 @@ def quantize(
         delays = None
         if layer is not None and layer.config.recurrent:
             delays = layer.delays.detach().round().long().numpy()
+        onward = None
+        if layer is not None and layer.config.onward:
+            onward = layer.onward.long().numpy()
         if layer is None:
             tau, neuron = network.config.readout_tau, usual_neuron()
         else:
@@ -140,6 +143,7 @@ def quantize(
                     threshold=threshold,
                     floor=None if folded.floor is None else torch.round(folded.floor * unit).long().numpy(),
                     delays=delays,
+                    onward=onward,
                     decay=nearest_decay(tau, network.config.leak_tolerance),
                     neuron=neuron,
                     weight_bits=bits,

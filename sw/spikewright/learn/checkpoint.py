@@ -88,8 +88,16 @@ def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
         if name.endswith(".floor") and bool((tensor > 0).any()):
             raise InputError(f"{path}: tensor {name!r} must be at most 0, not {float(tensor.max())}")
     if isinstance(network, SpikingNetwork):
+        _check_onward(path, network)
         network.recipe = config
     return network.eval(), config, fields["info"]
+
+
+def _check_onward(path: Path, network: SpikingNetwork) -> None:
+    for index, layer in enumerate(network.spiking_layers()):
+        steps, most = layer.onward if layer.config.onward else torch.zeros(1), layer.config.onward
+        if not bool(((steps >= 0) & (steps <= most) & (steps == steps.round())).all()):
+            raise InputError(f"{path}: tensor 'layers.{index}.onward' must be whole steps, 0 .. {most}")
 
 
 def load_weights(network: Network, path: Path | str) -> str:

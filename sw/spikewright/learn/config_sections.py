@@ -66,6 +66,9 @@ class LayerConfig:
     """Highest first delay (uniform), or the standard deviation (half_normal)."""
     max_delay: int = 62
     """Delays never exceed this many steps, in training and so in hardware; 0 .. 4095."""
+    onward: int = 0
+    """Most steps that spikes take to the next layer, 0 .. 4095; as many for all neurons, unless a checkpoint says how
+    many for each. Not learned."""
     learned_spread: bool = False
     """Whether each neuron learns the width of its triangle, 1 + 2 * sigma * sigmoid(p)."""
     own: tuple[Own, ...] = ()
@@ -82,6 +85,7 @@ class LayerConfig:
         require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self.dropout)
         require(0 <= self.recurrent_dropout < 1, "recurrent_dropout", "at least 0 and below 1", self.recurrent_dropout)
         require(0 <= self.max_delay <= 4095, "max_delay", "0 .. 4095 steps", self.max_delay)
+        require(0 <= self.onward <= 4095, "onward", "0 .. 4095 steps", self.onward)
         require(0 <= self.delay_low <= self.delay_high, "delay_low", "0 .. delay_high", self.delay_low)
         if self.delays == "uniform":
             require(

@@ -16,7 +16,7 @@ from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, t
 from spikewright.learn.neuron import Neuron, neuron_of
 from spikewright.learn.optim import sparse_init_, sparsity
 from spikewright.support.parallel import BatchNorm1d, bernoulli
-from spikewright.support.tensors import check_values, first_argmax, trace_facts
+from spikewright.support.tensors import check_values, delayed, first_argmax, trace_facts
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,6 +52,8 @@ class SpikingLayer(nn.Module):
     neuron : Neuron
     """
 
+    onward: Tensor
+
     def __init__(self, inputs: int, config: LayerConfig, neuron: Neuron) -> None:
         super().__init__()
         self.config = config
@@ -73,6 +75,8 @@ class SpikingLayer(nn.Module):
             if config.learned_spread:
                 self.spread = nn.Parameter(torch.zeros(config.neurons))
             self.limit_delays()
+        if config.onward:
+            self.register_buffer("onward", torch.full((config.neurons,), float(config.onward)))
         if "floor" in config.own:
             self.register_buffer("floor", torch.full((config.neurons,), -config.threshold))
 
@@ -108,6 +112,10 @@ class SpikingLayer(nn.Module):
         if self.training and self.config.recurrent_dropout:
             drop = _dropout_mask(current[0], self.config.recurrent_dropout)
         return recurrent_neurons(current, self.recurrent_weight, self.kernel(x.shape[0]), self.own_neuron(), drop)
+
+    def sent(self, spikes: Tensor) -> Tensor:
+        """Spikes (T, N, B) in the steps in which they reach the next layer."""
+        return delayed(spikes, self.onward.long()) if self.config.onward else spikes
 
     def folded(self, input_scale: float = 1.0) -> tuple[Tensor, Tensor]:
         """Feed-forward weights (N, inputs) and bias (N,), float64, with batch norm and scale of the input in them.
@@ -273,6 +281,7 @@ class SpikingNetwork(Shown, nn.Module):
             x = layer(x if mask is None else x * mask)
             spikes.append(x)
             mask = layer.mask(x)
+            x = layer.sent(x)
         return spikes, self.readout(x, mask)
 
     def title(self) -> str:
@@ -292,6 +301,8 @@ class SpikingNetwork(Shown, nn.Module):
                 matrices.append(layer.recurrent_weight)
                 low, high = (float(extreme) for extreme in layer.delays.detach().aminmax())
                 text += f", recurrent with delays {low:.0f} .. {high:.0f}"
+            if layer.config.onward:
+                text += f", up to {layer.config.onward} steps to the next layer"
             described.append((f"layer {index}", f"{text}, {percent(sparsity(matrices))} zero"))
         zeros = percent(sparsity([self.readout.weight]))
         return [*described, ("read-out", f"{self.config.classes} classes, {self.config.readout}, {zeros} zero")]

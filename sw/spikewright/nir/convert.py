@@ -6,6 +6,8 @@ threshold, at once, a step later or not at all. The rest is brought into these t
 - gains and thresholds of single neurons scale the weights of these neurons, and leak potentials are a bias;
 - membranes are counted from what a reset to a potential leaves, which is not below the lowest membrane;
 - convolutions, pools and scales are unrolled to weights;
+- delays of axons, and spikes that are seen a step later, are delays of the spikes on their way to the next layer;
+  those of the input are of a first layer that fires as the input does;
 - counting the spikes of the last layer is a read-out without leak and with a weight of 1 for each.
 """
 
@@ -20,12 +22,14 @@ import torch
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
+from spikewright.contract.network import MAX_DELAY
 from spikewright.contract.neurons.lif import Reset
 from spikewright.learn.config import LayerConfig, NetworkConfig
 from spikewright.learn.config_sections import Own
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.graph import named
 from spikewright.nir.network import ForeignLayer, ForeignNetwork
+from spikewright.nir.nodes import Flatten
 from spikewright.nir.ops import Op, as_matrix
 from spikewright.nir.rules import Constants, Floats, Rule
 
@@ -61,6 +65,7 @@ class _Unrolled:
     recurrent: Tensor | None
     delays: Tensor
     own: dict[str, Tensor]
+    onward: Tensor
 
 
 def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None) -> SpikingNetwork:
@@ -86,8 +91,11 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     timesteps = network.timesteps if timesteps is None else timesteps
     if timesteps is None:
         raise InputError("timesteps must be given to `spikewright import`, by --timesteps, not left out")
-    spiking = [layer for layer in network.layers if layer.fires]
-    layers = [_unrolled(layer) for layer in spiking]
+    following = [*network.layers[1:], None]
+    layers = [_unrolled(layer, after) for layer, after in zip(network.layers, following, strict=True) if layer.fires]
+    late, _ = _parted(network.layers[0].forward)
+    if late is not None:
+        layers.insert(0, _relay(late))
     weight, bias, leak = _readout(network, layers)
     config = NetworkConfig(
         layers=tuple(
@@ -104,6 +112,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
                 delay_low=0.0,
                 delay_high=0.0,
                 own=cast(tuple[Own, ...], tuple(layer.own)),
+                onward=int(layer.onward.max()),
             )
             for layer in layers
         ),
@@ -111,7 +120,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
         classes=network.classes,
         timesteps=timesteps,
         bin_width=1,
-        value_bits=8,
+        value_bits=8 if late is None else 1,
         readout=_READOUTS[network.decision],
         readout_tau=_tau(leak),
         leak_tolerance=LEAK_TOLERANCE,
@@ -122,6 +131,8 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     for index, layer in enumerate(layers):
         tensors |= {f"layers.{index}.weight": layer.weight, f"layers.{index}.bias": layer.bias}
         tensors |= {f"layers.{index}.{name}": constant for name, constant in layer.own.items()}
+        if layer.onward.any():
+            tensors[f"layers.{index}.onward"] = layer.onward
         if layer.recurrent is not None:
             tensors |= {
                 f"layers.{index}.recurrent_weight": layer.recurrent,
@@ -143,7 +154,32 @@ def _refuse(layer: ForeignLayer, what: str, expected: str, found: object) -> Inp
     )
 
 
-def _unrolled(layer: ForeignLayer) -> _Unrolled:
+def spiking_layers(network: ForeignNetwork) -> list[tuple[str, int]]:
+    """Of the spiking layers that a network becomes, in their order: name, and how many steps later spikes are seen."""
+    late, _ = _parted(network.layers[0].forward)
+    relays = [] if late is None else [(late.step.name, 0)]
+    return relays + [(layer.name, layer.rule.latency) for layer in network.layers if layer.rule and layer.fires]
+
+
+def _parted(ops: list[Op]) -> tuple[Op | None, list[Op]]:
+    """The delay of the values that enter, if there is one, and the other ops."""
+    for index, op in enumerate(ops):
+        if op.delays is not None and op.delays.any():
+            return op, ops[:index] + ops[index + 1 :]
+        if op.delays is None and not isinstance(op.step.node, Flatten):
+            break
+    return None, ops
+
+
+def _relay(late: Op) -> _Unrolled:
+    """Neurons that fire as the input does, so that the way on from there can have delays."""
+    assert late.delays is not None
+    size = len(late.delays)
+    weight, nothing = torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
+    return _Unrolled(late.step.name, 0.0, "hard", False, weight, nothing, None, nothing.long(), {}, late.delays)
+
+
+def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
     rule, constants = layer.rule, layer.constants
     assert rule is not None and constants is not None and constants.threshold is not None
     size = int(np.prod(layer.layer.shape))
@@ -161,18 +197,22 @@ def _unrolled(layer: ForeignLayer) -> _Unrolled:
         own["floor"] = torch.from_numpy((rule.v_min - origin) / threshold)
     constant = constants.rest - (1.0 - leak) * origin
     scale = torch.from_numpy(np.broadcast_to(constants.gain, (size,)) / threshold)
-    weight, bias = _matrix(layer, layer.forward, math.prod(_given(layer)))
+    weight, bias = _matrix(layer, _parted(layer.forward)[1], math.prod(_given(layer)))
     bias = bias * scale + torch.from_numpy(constant / threshold)
     recurrent, delays = None, torch.zeros(size, dtype=torch.int64)
     if layer.loop is not None:
-        ops = list(layer.loop)
-        if ops and ops[0].delays is not None:
-            delays = ops[0].delays
-            ops = ops[1:]
+        late, ops = _parted(layer.loop)
+        if late is not None and late.delays is not None:
+            delays = late.delays
         recurrent, back = _matrix(layer, ops, size)
         recurrent, bias = recurrent * scale.unsqueeze(1), bias + back * scale
     reset, strict = RESETS[rule.reset], rule.cmp == ">"
-    return _Unrolled(layer.name, leak, reset, strict, weight * scale.unsqueeze(1), bias, recurrent, delays, own)
+    onward = torch.full((size,), rule.latency)
+    if after is not None and (late := _parted(after.forward)[0]) is not None and late.delays is not None:
+        onward = onward + late.delays
+    if int(onward.max()) > MAX_DELAY:
+        raise _refuse(layer, "delays of its spikes", f"at most {MAX_DELAY} steps", int(onward.max()))
+    return _Unrolled(layer.name, leak, reset, strict, weight * scale.unsqueeze(1), bias, recurrent, delays, own, onward)
 
 
 def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) -> Floats:
@@ -197,7 +237,7 @@ def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, 
         return torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64), 0.0
     if not layers:
         raise _refuse(last, "layers", "at least one that fires, before it", 0)
-    weight, bias = _matrix(last, last.forward, math.prod(_given(last)))
+    weight, bias = _matrix(last, _parted(last.forward)[1], math.prod(_given(last)))
     constants, rule = last.constants, last.rule
     if constants is None or rule is None:
         return weight, bias, 0.0
@@ -229,17 +269,15 @@ def _leak(layer: ForeignLayer, constants: Constants) -> float:
 def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
     if rule.reset not in RESETS:
         raise _refuse(layer, "reset", f"one of {', '.join(RESETS)}", rule.reset)
-    for key, usual in (("multispike", False), ("latency", 0)):
-        if getattr(rule, key) != usual:
-            raise _refuse(layer, key, str(usual).lower(), getattr(rule, key))
+    if rule.multispike:
+        raise _refuse(layer, "multispike", "false", "true")
 
 
 def _matrix(layer: ForeignLayer, ops: list[Op], inputs: int) -> tuple[Tensor, Tensor]:
     for op in ops:
-        if op.delays is not None:
-            raise InputError(
-                f"{named(op.step.name)}: delay must be that of a loop, before its weights, to be computed in integers"
-            )
+        if op.delays is not None and op.delays.any():
+            raise InputError(f"{named(op.step.name)}: delay must be before the weights to be computed in integers")
+    ops = [op for op in ops if op.delays is None]
     size = int(np.prod(layer.layer.shape))
     if size * inputs > MOST_WEIGHTS or max(size, inputs) > 1 << 16:
         raise _refuse(layer, "weights", f"at most {MOST_WEIGHTS} when unrolled", f"{size}x{inputs}")

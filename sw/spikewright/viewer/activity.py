@@ -102,6 +102,8 @@ def record(subject: Subject, data: SpikeData) -> list[Recording]:
 def _float_scores(network: SpikingNetwork, spikes: torch.Tensor) -> npt.NDArray[Any]:
     """(B, T, classes) of (B, T, inputs of the read-out)."""
     read = network.readout
+    for layer in list(network.spiking_layers())[-1:]:
+        spikes = layer.sent(spikes.permute(1, 2, 0)).permute(2, 0, 1)
     membranes = read.membranes(spikes.permute(1, 2, 0).to(read.weight.dtype).contiguous())  # (T, classes, B)
     running: npt.NDArray[Any] = read.running(membranes).permute(2, 0, 1).numpy()
     return running

@@ -11,7 +11,7 @@ from nir_files import affine, li, lif, path_of, ports, recurrent, write
 from spikewright.contract.errors import InputError
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
-from spikewright.nir.convert import as_spiking_network
+from spikewright.nir.convert import as_spiking_network, spiking_layers
 from spikewright.nir.load import import_nir
 from spikewright.nir.network import ForeignNetwork
 
@@ -31,9 +31,13 @@ def check(network: ForeignNetwork, x: torch.Tensor) -> None:
     """All spikes, and the decision, of the converted network are those of the foreign one, and there are some."""
     own = as_spiking_network(network).run(x.flatten(2))
     foreign = network.run(x)
-    for found, (name, expected) in zip(own.spikes, foreign.spikes.items(), strict=True):
+    found = {
+        name: torch.cat([torch.zeros_like(of[:, :late]), of[:, : T - late]], dim=1)
+        for (name, late), of in zip(spiking_layers(network), own.spikes, strict=True)
+    }
+    for name, expected in foreign.spikes.items():
         assert 0.02 < expected.mean() < 0.98, name
-        assert torch.equal(found.double(), expected.flatten(2)), name
+        assert torch.equal(found[name].double(), expected.flatten(2)), name
     torch.testing.assert_close(own.scores.double(), foreign.scores, atol=1e-3, rtol=1e-4)
     assert torch.equal(own.classes, foreign.classes)
 
@@ -100,6 +104,49 @@ def test_delays_of_a_loop(tmp_path: Path) -> None:
         check(made(tmp_path, nodes, edges, reset=reset), counts(5))
 
 
+def delay(*steps: int) -> dict[str, Any]:
+    return {"type": "Delay", "delay": np.array(steps) * 1e-4}
+
+
+@pytest.mark.parametrize("latency", [0, 1, 3])
+def test_delays_of_axons_and_spikes_that_are_seen_later(tmp_path: Path, latency: int) -> None:
+    nodes, edges = recurrent()
+    nodes |= {"d0": delay(0, 3, 1, 1, 9), "d1": delay(2, 0, 0, 5, 1, 0)}
+    gone = {("input", "fc"), ("lif", "out")}
+    edges = [edge for edge in edges if edge not in gone] + path_of("input", "d0", "fc") + path_of("lif", "d1", "out")
+    network = made(tmp_path, nodes, edges, reset="sub", latency=str(latency))
+    x = counts(5).clamp(max=1)
+    check(network, x)
+    own = as_spiking_network(network)
+    assert spiking_layers(network) == [("d0", 0), ("lif", latency)]
+    assert own.config.value_bits == 1
+    spec = quantize(own, weight_bits=16)
+    assert [None if layer.onward is None else layer.onward.tolist() for layer in spec.layers] == [
+        [0, 3, 1, 1, 9], [2 + latency, latency, latency, 5 + latency, 1 + latency, latency], None,
+    ]  # fmt: skip
+    found = IntegerNetwork(spec).run(x)
+    for of_layer, same in zip(found.spikes, own.run(x).spikes, strict=True):
+        assert (of_layer == same.bool()).double().mean() > 0.995
+
+
+def test_a_last_layer_that_is_seen_later_loses_its_last_spikes(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    nodes = {**ports((5,), (3,)), "a": affine(draw.normal(size=(3, 5))), "n": lif(3)}
+    edges = path_of("input", "a", "n", "output")
+    late = made(tmp_path, nodes, edges, reset="sub_delayed", latency="4")
+    check(late, counts(5))
+    assert not torch.equal(late.run(counts(5)).scores, made(tmp_path, nodes, edges, reset="sub").run(counts(5)).scores)
+
+
+def test_delays_behind_the_weights_are_refused_and_none_are_nothing(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    edges = [edge for edge in edges if edge != ("fc", "lif")] + path_of("fc", "d", "lif")
+    nodes["fc"] = {"type": "Linear", "weight": nodes["fc"]["weight"]}
+    check(made(tmp_path, {**nodes, "d": delay(0, 0, 0, 0, 0, 0)}, edges, reset="sub"), counts(5))
+    with pytest.raises(InputError, match="node 'd': delay must be before the weights to be computed in integers"):
+        as_spiking_network(made(tmp_path, {**nodes, "d": delay(0, 0, 1, 0, 0, 0)}, edges, reset="sub"))
+
+
 def test_spikes_of_the_last_layer_are_counted(tmp_path: Path) -> None:
     draw = np.random.default_rng(1)
     nodes = {**ports((5,), (3,)), "a": affine(draw.normal(size=(4, 5))), "n": lif(4)}
@@ -135,7 +182,6 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "multispike": ({"reset": "sub", "multispike": "true"}, "multispike must be false"),
     "v_min": ({"reset": "sub", "v_min": "0.5"}, "v_min must be at most 0 where spikes take the threshold away"),
     "v_min too high": ({"reset": "zero", "v_min": "1.5"}, "v_min must be below the threshold"),
-    "latency": ({"reset": "sub", "latency": "1"}, "latency must be 0"),
     "start": ({"reset": "sub", "v0": "0.5"}, "start must be what a reset leaves"),
     "v_reset": ({"reset": "zero", "v0": "0.5"}, "start must be what a reset leaves"),
 }

@@ -45,12 +45,18 @@ def test_each_is_a_rule_in_integers_in_floats_and_a_circuit(name: str) -> None:
 def test_what_is_left_rises_with_the_membrane(neuron: Neuron) -> None:
     u = np.arange(-200, 201)
     for threshold in (1, 2, 17):
-        first = neuron.fires_from(threshold)
-        silent, fired = u[u < first], u[u >= first]
-        assert (np.diff(neuron.at_rest(silent, threshold)) >= 0).all()
-        assert (np.diff(neuron.after_spike(fired, threshold) + 0 * fired) >= 0).all()
+        for before in (0, 1) if neuron.remembers else (0,):
+            first = neuron.fires_from(threshold, before)
+            silent, fired = u[u < first], u[u >= first]
+            at_rest = neuron.at_rest(silent, threshold, before)
+            after_spike = neuron.after_spike(fired, threshold) + 0 * fired
+            for left, spike in ((at_rest, 0), (after_spike, 1)):
+                assert (np.diff(left) >= 0).all()
+                assert (np.diff(neuron.remembered(left, spike, threshold) + 0 * left) >= 0).all()
+            assert (after_spike >= 0).all()
     assert neuron.fires_from(1) > 0
     assert neuron.at_rest(0, 1) == 0
+    assert neuron.remembered(0, 0, 1) == 0
 
 
 @pytest.mark.parametrize("neuron", all_neurons(), ids=lambda neuron: neuron.label)
@@ -71,10 +77,22 @@ def test_ranges_are_those_of_all_membranes_within_them(neuron: Neuron) -> None:
         neuron=neuron,
     )
     bounds = spec.neuron_bounds(1)
+    second = spec.neuron_bounds(2)
     for k in range(200):
         u = np.arange(low[k], high[k] + 1)
         fired = u >= neuron.fires_from(threshold[k])
         left = np.where(fired, neuron.after_spike(u, threshold[k]), neuron.at_rest(u, threshold[k]))
+        # Whatever the step after it gets.
+        kept = neuron.remembered(left, fired, threshold[k]) + 0 * u
+        begin = low[k] + neuron.carried(left, fired, threshold[k], spec.decay)
+        for end in (begin, begin + high[k] - low[k]):
+            again = end >= neuron.fires_from(threshold[k], kept)
+            rest = neuron.at_rest(end, threshold[k], kept)
+            later = np.where(again, neuron.after_spike(end, threshold[k]), rest)
+            assert (second.after_low[k] <= later).all()
+            assert (later <= second.after_high[k]).all()
+            assert (second.state_low[k] <= end).all()
+            assert (end <= second.state_high[k]).all()
         assert (bounds.after_low[k], bounds.after_high[k]) == (min(0, left.min()), max(0, left.max()))
         assert (bounds.state_low[k], bounds.state_high[k]) == (min(0, u[0]), max(0, u[-1]))
         assert bounds.compared[k] == u[-1]

@@ -90,6 +90,7 @@ class Lane(wiring.Component):
         self._rows = self._depth = image.rows
         self._spec = spec
         self._state_bits = state_bits
+        self._bit = self._kept_bits()
         self._run = run(image)
         self._synapse = data.StructLayout({"index": image.index_bits, "weight": signed(spec.weight_bits)})
         self._queue_depth = queue_depth
@@ -131,6 +132,10 @@ class Lane(wiring.Component):
             return ReadoutUpdate(image, score_bits=score_bits, decision=self._decision, **options)
         return NeuronUpdate(image, **options)
 
+    def _kept_bits(self) -> int:
+        """Bits below a membrane in a word of the memory of membranes."""
+        return int(self._spec.remembers)
+
     def _last_row(self) -> Any:
         """The last row of a sweep."""
         return self._rows - 1
@@ -145,14 +150,14 @@ class Lane(wiring.Component):
 
     def _shifted(self, product: Any) -> Any:
         """What is added to the membrane, three cycles after the synapse was issued."""
-        return product.shift_left(self._spec.weight_shift)
+        return product.shift_left(self._spec.weight_shift + self._bit)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.queue = queue = RamQueue(self._run, depth=self._queue_depth)
         m.submodules.walk = self.walk
         m.submodules.rom = self.rom
-        m.submodules.membranes = membranes = Ram(width=self._state_bits, depth=self._depth)
+        m.submodules.membranes = membranes = Ram(width=self._state_bits + self._bit, depth=self._depth)
         m.submodules.update = self.update
         m.d.comb += [
             queue.i.valid.eq(self.runs.valid),
@@ -241,7 +246,7 @@ class Lane(wiring.Component):
         add_row = Signal.like(membranes.read_addr)
         add_product = Signal.like(product)
         same = Signal()
-        current = Signal(signed(self._state_bits))
+        current = Signal(signed(self._state_bits + self._bit))
         total = Signal.like(current)
         previous = Signal.like(current)
         m.d.sync += [

@@ -26,17 +26,21 @@ class NeuronLogic(ABC):
     def __init__(self, neuron: Any) -> None:
         self.neuron = neuron
 
-    def fires(self, u: Any, threshold: Any) -> Any:
-        """Whether a membrane fires."""
+    def fires(self, u: Any, threshold: Any, before: Any) -> Any:
+        """Whether a membrane fires; `before` is the bit that the step before kept."""
         return u >= threshold
 
     @abstractmethod
     def after_spike(self, u: Any, threshold: Any) -> Any:
         """What is left of a membrane that fired."""
 
-    def at_rest(self, u: Any, threshold: Any) -> Any:
+    def at_rest(self, u: Any, threshold: Any, before: Any) -> Any:
         """What is left of a membrane that did not fire; `u` itself where nothing becomes of it."""
         return u
+
+    def remembered(self, u: Any, threshold: Any, before: Any) -> Any:
+        """The bit that is kept, from the sum of the step: what is left of it is known too late."""
+        return 0
 
     def added(self, spike: Any, threshold: Any, bias: Any) -> Any:
         """What is added to the leak: `bias`, less what a spike takes away so late; `spike` is 0 as a sample ends."""
@@ -44,7 +48,7 @@ class NeuronLogic(ABC):
 
 
 class _Integrator(NeuronLogic):
-    def fires(self, u: Any, threshold: Any) -> Any:
+    def fires(self, u: Any, threshold: Any, before: Any) -> Any:
         return Const(0)
 
     def after_spike(self, u: Any, threshold: Any) -> Any:

@@ -53,6 +53,9 @@ class SharedLane(Lane):
     def _make_update(self, image: Any, **options: Any) -> Any:
         return SharedUpdate(self._core, **options)
 
+    def _kept_bits(self) -> int:
+        return self._core.kept_bits(0)
+
     def _last_row(self) -> Any:
         return by_layer(self._stages[0], [image.rows - 1 for image in self._core.layers])
 
@@ -65,7 +68,7 @@ class SharedLane(Lane):
         return engine_address(self._core, self._stages[2], row)
 
     def _shifted(self, product: Any) -> Any:
-        shifts = [image.spec.weight_shift for image in self._core.layers]
+        shifts = [image.spec.weight_shift + self._bit for image in self._core.layers]
         shifted = product.shift_left(shifts[0])
         for shift in dict.fromkeys(shifts[1:]):
             theirs = by_layer(self._stages[3], [int(other == shift) for other in shifts])

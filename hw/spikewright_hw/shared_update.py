@@ -17,7 +17,7 @@ from .layouts import by_layer, delayed, of_layer
 from .neuron import INTEGRATOR, neuron_logic
 from .ram import Ram
 from .rom import Rom
-from .update import update_ports
+from .update import membrane_and_bit, update_ports, with_bit
 
 
 def engine_address(core: SharedCore, layer: Any, row: Any) -> Any:
@@ -69,9 +69,10 @@ class SharedUpdate(wiring.Component):
             capacity=len(words) if capacity else None,
         )
         row_bits = core.engine.row_bits
+        self._bit = core.kept_bits(0)
         super().__init__(
             {
-                **update_ports(core.engine, state_bits),
+                **update_ports(core.engine, state_bits, self._bit),
                 "layer": In(range(len(core.layers))),
                 "write_row": Out(unsigned_bits(core.engine_rows - 1)),
                 "spike": Out(1),
@@ -95,14 +96,15 @@ class SharedUpdate(wiring.Component):
         neuron = Signal(self._neuron)
         state = Signal(value)
         m.d.comb += [rom.addr.eq(engine_address(self._core, self.layer, self.row)), rom.en.eq(1)]
-        m.d.sync += [neuron.eq(rom.data), state.eq(self.state)]
+        m.d.sync += neuron.eq(rom.data)
+        before = membrane_and_bit(m, self.state, state, self._bit)
 
         # Compare, fire and reset; read the score.
         fires = Signal()
         rules = [neuron_logic(spec.neuron) for spec in self._specs[:-1]] or [INTEGRATOR]
-        fired = of_layer(layers[2], rules, lambda rule: rule.fires(state, neuron.threshold))
+        fired = of_layer(layers[2], rules, lambda rule: rule.fires(state, neuron.threshold, before))
         after_spike = of_layer(layers[2], rules, lambda rule: rule.after_spike(state, neuron.threshold))
-        at_rest = of_layer(layers[2], [*rules, INTEGRATOR], lambda rule: rule.at_rest(state, neuron.threshold))
+        at_rest = of_layer(layers[2], [*rules, INTEGRATOR], lambda rule: rule.at_rest(state, neuron.threshold, before))
         floors = [int(spec.floor is not None) for spec in self._specs]
         if any(floors):
             at_rest = Mux(by_layer(layers[2], floors), clipped(at_rest, floor_of(neuron)), at_rest)
@@ -126,7 +128,14 @@ class SharedUpdate(wiring.Component):
         # Leak and add the bias; add to the score.
         kept = Mux(lasts[3], 0, self.v)
         decays = [spec.decay for spec in self._specs]
-        m.d.sync += self.next_state.eq(of_layer(layers[3], decays, lambda decay: leak(kept, decay, bias)))
+        state_after = of_layer(layers[3], decays, lambda decay: leak(kept, decay, bias))
+        keep: Any = 0
+        if self._bit:
+            keep = of_layer(
+                layers[2], [*rules, INTEGRATOR], lambda rule: rule.remembered(state, neuron.threshold, before)
+            )
+            keep &= ~lasts[2]
+        m.d.sync += self.next_state.eq(with_bit(m, state_after, keep, self._bit))
         first = Signal(init=1)
         grown = self._core.network.decision.grown
         m.d.comb += [

@@ -17,20 +17,39 @@ from .neuron import neuron_logic
 from .rom import Rom
 
 
-def update_ports(image: LayerImage, state_bits: int) -> dict[str, Any]:
-    """What the updates of spiking and read-out lanes have in common, see `NeuronUpdate`."""
+def update_ports(image: LayerImage, state_bits: int, bit: int = 0) -> dict[str, Any]:
+    """What the updates of spiking and read-out lanes have in common, see `NeuronUpdate`; a `bit` may be kept."""
     return {
         "read": In(1),
         "row": In(image.row_bits),
         "last": In(1),
-        "state": In(signed(state_bits)),
+        "state": In(signed(state_bits + bit)),
         "done": Out(1),
         "done_row": Out(image.row_bits),
         "v": Out(signed(state_bits)),
         "write": Out(1),
         "write_row": Out(image.row_bits),
-        "next_state": Out(signed(state_bits)),
+        "next_state": Out(signed(state_bits + bit)),
     }
+
+
+def membrane_and_bit(m: Module, word: Any, membrane: Any, bit: int) -> Any:
+    """Register what a word of the state memory is: its membrane, and the bit that is returned, a 0 without any."""
+    if not bit:
+        m.d.sync += membrane.eq(word)
+        return 0
+    before = Signal()
+    m.d.sync += [membrane.eq(word >> bit), before.eq(word[0])]
+    return before
+
+
+def with_bit(m: Module, membrane: Any, keep: Any, bit: int) -> Any:
+    """The word of a membrane and of the bit that was kept in the cycle before."""
+    if not bit:
+        return membrane
+    kept = Signal()
+    m.d.sync += kept.eq(keep)
+    return membrane.shift_left(bit) | kept
 
 
 class NeuronUpdate(wiring.Component):
@@ -43,11 +62,14 @@ class NeuronUpdate(wiring.Component):
         v = after_spike(state) where spike, else at_rest(state), or the floor if that is higher
         state = ((v * multiplier) >> shift) + bias         # bias alone after the last step of a sample
 
+    A bit that the neurons keep from step to step is the lowest one of the state.
+
     Parameters
     ----------
     image : LayerImage
     lane : int
     state_bits : int
+        Of a membrane alone.
     name : str
         Prefix of the memory image `<name>_neurons<lane>`: a word per row, see `LayerImage.constants`.
 
@@ -74,7 +96,8 @@ class NeuronUpdate(wiring.Component):
             words=stored_words(self._neuron, image, lane),
             capacity=image.rows if image.capacity else None,
         )
-        super().__init__({**update_ports(image, state_bits), "spike": Out(1)})
+        self._bit = int(image.spec.remembers)
+        super().__init__({**update_ports(image, state_bits, self._bit), "spike": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -88,18 +111,19 @@ class NeuronUpdate(wiring.Component):
         neuron = Signal(self._neuron)
         state = Signal(value)
         m.d.comb += [rom.addr.eq(self.row), rom.en.eq(1)]
-        m.d.sync += [neuron.eq(rom.data), state.eq(self.state)]
+        m.d.sync += neuron.eq(rom.data)
+        before = membrane_and_bit(m, self.state, state, self._bit)
 
         # Compare, fire and reset.
         fires = Signal()
         logic = neuron_logic(self._spec.neuron)
         after_spike = logic.after_spike(state, neuron.threshold)
-        at_rest = logic.at_rest(state, neuron.threshold)
+        at_rest = logic.at_rest(state, neuron.threshold, before)
         if self._spec.floor is not None:
             at_rest = clipped(at_rest, floor_of(neuron))
         added = Value.cast(logic.added(fires & ~lasts[2], neuron.threshold, neuron.bias))
         bias = Signal(added.shape())
-        m.d.comb += fires.eq(logic.fires(state, neuron.threshold))
+        m.d.comb += fires.eq(logic.fires(state, neuron.threshold, before))
         m.d.sync += [
             self.spike.eq(fires),
             bias.eq(added),
@@ -107,7 +131,9 @@ class NeuronUpdate(wiring.Component):
         ]
 
         # Leak and add the bias.
-        m.d.sync += self.next_state.eq(leak(Mux(lasts[3], 0, self.v), self._spec.decay, bias))
+        state_after = leak(Mux(lasts[3], 0, self.v), self._spec.decay, bias)
+        keep = logic.remembered(state, neuron.threshold, before) & ~lasts[2] if self._bit else 0
+        m.d.sync += self.next_state.eq(with_bit(m, state_after, keep, self._bit))
         m.d.comb += [
             self.done.eq(reads[3]),
             self.done_row.eq(rows[3]),

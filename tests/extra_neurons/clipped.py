@@ -16,17 +16,17 @@ from spikewright_hw.neuron import NeuronLogic
 
 @dataclass(frozen=True)
 class IntegerClipped(Neuron):
-    floor: int = 1
+    depth: int = 1
 
     def __post_init__(self) -> None:
-        if type(self.floor) is not int or not 0 <= self.floor <= 4:
-            raise ValueError(f"floor must be 0 .. 4 thresholds, not {self.floor!r}")
+        if type(self.depth) is not int or not 0 <= self.depth <= 4:
+            raise ValueError(f"depth must be 0 .. 4 thresholds, not {self.depth!r}")
 
     def after_spike(self, u: Any, threshold: Any) -> Any:
         return u - threshold
 
-    def at_rest(self, u: Any, threshold: Any) -> Any:
-        lowest = threshold * -self.floor
+    def at_rest(self, u: Any, threshold: Any, before: Any = 0) -> Any:
+        lowest = threshold * -self.depth
         return u + (lowest - u) * (u < lowest)
 
     @property
@@ -38,20 +38,20 @@ class ClippedLogic(NeuronLogic):
     def after_spike(self, u: Any, threshold: Any) -> Any:
         return u - threshold
 
-    def at_rest(self, u: Any, threshold: Any) -> Any:
-        lowest = threshold * -self.neuron.floor
+    def at_rest(self, u: Any, threshold: Any, before: Any) -> Any:
+        lowest = threshold * -self.neuron.depth
         return Mux(u < lowest, lowest, u)
 
 
 @dataclass(frozen=True)
 class Clipped(FloatNeuron):
-    floor: int = 1
+    depth: int = 1
 
-    def after(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
-        return torch.sub(u, s, alpha=self.threshold, out=out).clamp_(min=-self.floor * self.threshold)
+    def after(self, u: Tensor, s: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        return torch.sub(u, s, alpha=self.threshold, out=out).clamp_(min=-self.depth * self.threshold)
 
     def kept(self, u: Tensor, s: Tensor) -> Tensor:
-        return (u >= -self.floor * self.threshold).to(u.dtype) * self.decay
+        return (u >= -self.depth * self.threshold).to(u.dtype) * self.decay
 
     def in_integers(self) -> Neuron:
-        return neuron_from({"neuron": "clipped", "floor": self.floor})
+        return neuron_from({"neuron": "clipped", "depth": self.depth})

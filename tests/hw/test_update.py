@@ -12,6 +12,7 @@ from spikewright.contract.decay import Decay
 from spikewright.contract.layout import LayerImage
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import Neuron, all_neurons
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack
 from spikewright_hw.update import NeuronUpdate
 
@@ -82,12 +83,42 @@ def test_fires_at_its_threshold_or_above_and_not_below(neuron: Any) -> None:
     layer = image(4, 8, 4, neuron=neuron)
     thresholds, _ = lane_values(layer, 2)
     dut = NeuronUpdate(layer, lane=2, state_bits=BITS, name="layer0")
+    bit = int(neuron.remembers)
     for offset in (-1, 0, 1):
-        done, _ = sweep(dut, [(row, threshold + offset, 0) for row, threshold in enumerate(thresholds)])
+        done, _ = sweep(dut, [(row, threshold + offset << bit, 0) for row, threshold in enumerate(thresholds)])
         fires = offset > 0 if neuron.strict else offset >= 0
         assert [spike for _, _, spike, _ in done] == [int(fires)] * 2
         for threshold, (*_, v) in zip(thresholds, done, strict=True):
-            assert v == {"hard": 0, "soft": offset}.get(neuron.reset * fires, threshold + offset)
+            left = {"hard": 0, "dead": 0, "soft": offset, "twice": offset}
+            assert v == left.get(neuron.reset * fires, threshold + offset)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("reset", ["dead", "twice"])
+def test_a_bit_is_kept_from_one_step_to_the_next(reset: Any, strict: bool) -> None:
+    layer = image(4, 2, 1, decay=Decay(1, 0), neuron=IntegerLIF(reset, strict))
+    (threshold, _), (bias, _) = lane_values(layer, 0)
+    dut = NeuronUpdate(layer, lane=0, state_bits=BITS, name="layer0")
+    first = threshold + strict
+    # Sum of a step, bit of the step before; then whether it fires, what is left, and the bit that is kept.
+    told = {
+        "dead": [(first, 0, 1, 0, 1), (first - 1, 0, 0, first - 1, 0), (9 * first, 1, 0, 0, 0), (-5, 1, 0, 0, 0)],
+        "twice": [
+            (first, 0, 1, int(strict), 0),
+            (first + threshold - 1, 0, 1, first - 1, 0),
+            (first + threshold, 0, 1, first, 1),
+            (first + threshold - 1, 1, 0, first + threshold - 1, 1),
+            (first, 1, 0, first, 1),
+            (first - 1, 1, 0, first - 1, 0),
+            (first + threshold, 1, 1, first, 1),
+            (first + 2 * threshold, 1, 1, first + threshold, 1),
+        ],
+    }[reset]
+    for last in (0, 1):
+        done, written = sweep(dut, [(0, u << 1 | before, last) for u, before, *_ in told])
+        assert [item[2:] for item in done] == [(spike, v) for *_, spike, v, _ in told]
+        kept = [(bias if last else v + bias, 0 if last else bit) for *_, v, bit in told]
+        assert [(state >> 1, state & 1) for *_, state in written] == kept
 
 
 def test_negative_membranes_leak_towards_minus_infinity() -> None:
@@ -118,10 +149,10 @@ def test_image_has_a_word_per_row_threshold_below_bias() -> None:
     assert dut.rom.words == [t | (b & mask) << bits for t, b in zip(thresholds, biases, strict=True)]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 def test_sweeps_equal_the_equations(seed: int) -> None:
     rng = random.Random(seed)
-    lanes = (1, 2, 4, 8, 16, 4, 2, 1)[seed]
+    lanes = (1, 2, 4, 8, 16, 4, 2, 1)[seed % 8]
     decay = rng.choice([TAU_1_05, TAU_2, Decay(0, 0), Decay(15, 4), Decay(1, 0)])
     neuron: Any = all_neurons()[seed]
     floor = ("", "own", "threshold")[seed % 3]
@@ -130,14 +161,20 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
     lane = rng.randrange(layer.lanes)
     thresholds, biases = lane_values(layer, lane)
     lowest = np.full(layer.spec.neurons, -1000) if layer.spec.floor is None else layer.spec.floor
-    floors = layer.by_position(lowest, -1000 if layer.spec.floor is None else 0)[:, lane].tolist()
+    floors = layer.by_position(lowest, {"": -1000, "own": 0, "threshold": -1}[floor])[:, lane].tolist()
     last = rng.randrange(2)
-    reads = [(rng.randrange(layer.rows), rng.randint(-200, 300), last) for _ in range(60)]
+    sums = [(rng.randint(-200, 300), rng.randrange(2) if neuron.remembers else 0) for _ in range(60)]
+    reads = [(rng.randrange(layer.rows), u << neuron.remembers | before, last) for u, before in sums]
     done, written = sweep(NeuronUpdate(layer, lane=lane, state_bits=BITS, name="layer0"), reads)
-    for k, (row, state, _) in enumerate(reads):
-        spike = state >= thresholds[row] + neuron.strict
-        v = {"hard": 0, "soft": state - thresholds[row]}.get(neuron.reset * spike, state)
-        v = v if spike else max(v, floors[row])
-        late = thresholds[row] * (spike and neuron.reset == "late")
+    for k, ((row, _, _), (u, before)) in enumerate(zip(reads, sums, strict=True)):
+        threshold = thresholds[row]
+        dead = before and neuron.reset == "dead"
+        spike = not dead and u >= threshold * (1 + before) + neuron.strict
+        left = {"hard": 0, "dead": 0, "soft": u - threshold, "twice": u - threshold}.get(neuron.reset, u)
+        v = left if spike else 0 if dead else max(u, floors[row])
+        late = threshold * (spike and neuron.reset == "late")
+        kept = {"dead": spike, "twice": v >= threshold + neuron.strict}.get(neuron.reset, False)
+        state = biases[row] + (0 if last else decay(v) - late)
         assert done[k] == (k + 3, row, int(spike), v), f"seed {seed}, read {k}"
-        assert written[k] == (k + 4, row, biases[row] + (0 if last else decay(v) - late)), f"seed {seed}, read {k}"
+        word = state << neuron.remembers | (kept and not last)
+        assert written[k] == (k + 4, row, word), f"seed {seed}, read {k}"

@@ -37,7 +37,7 @@ EXTRA = Path(__file__).parents[1] / "extra_neurons"
 def clipped(monkeypatch: pytest.MonkeyPatch) -> Neuron:
     for package in (spikewright.contract.neurons, spikewright.learn.neurons, spikewright_hw.neurons):
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(EXTRA)])
-    return neuron_from({"neuron": "clipped", "floor": 2})
+    return neuron_from({"neuron": "clipped", "depth": 2})
 
 
 def network(clipped: Neuron) -> NetworkSpec:
@@ -102,7 +102,7 @@ def test_it_is_trained_and_rounded(clipped: Neuron) -> None:
     net(values).square().sum().backward()
     assert net.layers[0].weight.grad.abs().sum() > 0
     spec = quantize(net, weight_bits=16, weight_shift=4)
-    assert spec.layers[0].neuron.as_dict() == {"neuron": "clipped", "floor": 1}
+    assert spec.layers[0].neuron.as_dict() == {"neuron": "clipped", "depth": 1}
     net.eval()
     expected = net.run(values).spikes[0]
     assert 0.02 < expected.mean() < 0.5
@@ -116,14 +116,14 @@ def test_it_is_trained_and_rounded(clipped: Neuron) -> None:
 def test_it_is_drawn_and_proven_like_the_others(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     before = all_neurons()
     clipped = request.getfixturevalue("clipped")
-    assert all_neurons() == (*before, replace(clipped, floor=1))
+    assert all_neurons() == (*before, replace(clipped, depth=1))
     assert prove(Proof("update", lambda: update(clipped), "induction", 6, 10), tmp_path, cover=False).passed
     assert prove(Proof("bounds", lambda: update_bounds(clipped), "induction", 6, 9), tmp_path, cover=False).passed
 
 
 def test_without_its_file_it_is_refused() -> None:
     with pytest.raises(ValueError) as error:
-        neuron_from({"neuron": "clipped", "floor": 2})
+        neuron_from({"neuron": "clipped", "depth": 2})
     assert str(error.value) == "neuron must be one of lif, not 'clipped'"
     with pytest.raises(ValueError) as error:
         LayerConfig(neurons=6, neuron="clipped")

@@ -238,17 +238,20 @@ def update(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
     for port in (dut.read, dut.row, dut.last, dut.state):
         m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
     low, high = bounds.membrane
-    stage.assume((dut.state >= low) & (dut.state <= high) & (dut.row < image.rows))
+    kept = int(spec.remembers)
+    given = dut.state >> kept
+    stage.assume((given >= low) & (given <= high) & (dut.row < image.rows))
     asked = stage.past(dut.read, 3)
     row = stage.past(dut.row, 3)
     state = Signal(signed(WIDE))
     v = Signal(signed(WIDE))
-    m.d.comb += state.eq(stage.past(dut.state, 2))
+    m.d.comb += state.eq(stage.past(given, 2))
+    before: Any = stage.past(dut.state[0], 2) if kept else 0
     order = image.order.tolist()
     threshold = Array(Const(int(spec.threshold[position]), signed(WIDE)) for position in order)[row]
     bias = Array(Const(int(spec.bias[position]), signed(WIDE)) for position in order)[stage.past(row)]
-    fires = state >= neuron.fires_from(threshold)
-    at_rest = neuron.at_rest(state, threshold)
+    fires = state >= neuron.fires_from(threshold, before)
+    at_rest = neuron.at_rest(state, threshold, before)
     if spec.floor is not None:
         lowest = Array(Const(int(spec.floor[position]), signed(WIDE)) for position in order)[row]
         at_rest = Mux(at_rest > lowest, at_rest, lowest)
@@ -261,10 +264,13 @@ def update(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
     forget = stage.past(dut.last, 4)
     carried = neuron.carried(stage.past(v), stage.past(fires), stage.past(threshold), spec.decay)
     wanted = Mux(forget, 0, carried) + bias
+    remembered = Value.cast(neuron.remembered(stage.past(v), stage.past(fires), stage.past(threshold)))
     stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
     with m.If(stage.past(asked)):
         stage.claim(dut.write_row == stage.past(row), "into the row that was read")
-        stage.claim(dut.next_state == wanted, "the next state does not overflow")
+        stage.claim((dut.next_state >> kept) == wanted, "the next state does not overflow")
+        if kept:
+            stage.claim(dut.next_state[0] == (remembered & ~forget), "the bit that is kept")
     stage.reachable(asked & dut.spike, "a spike")
     stage.reachable(stage.past(asked) & (dut.next_state < 0), "a negative membrane")
     return stage

@@ -155,16 +155,18 @@ def update_bounds(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
     begin_low, begin_high = starts(core)
     given = stage.past(dut.row)  # of the membrane that `state` is
     # The sweep after a reset finds anything in the memories, and ends a sample.
-    bounded = (dut.state >= of_row(low, given)) & (dut.state <= of_row(high, given))
+    kept = int(image.spec.remembers)
+    state, next_state = dut.state >> kept, dut.next_state >> kept
+    bounded = (state >= of_row(low, given)) & (state <= of_row(high, given))
     stage.assume(bounded | stage.past(dut.last))
     row = dut.write_row
-    inside = (dut.next_state >= of_row(begin_low, row)) & (dut.next_state <= of_row(begin_high, row))
+    inside = (next_state >= of_row(begin_low, row)) & (next_state <= of_row(begin_high, row))
     stage.claim(~dut.write | inside, "a step starts from within the bounds")
     done = dut.done_row
     bounds = image.spec.neuron_bounds(FOR_EVER)
     after_low, after_high = bounds.after_low[image.order], bounds.after_high[image.order]
-    kept = (dut.v >= of_row(after_low, done)) & (dut.v <= of_row(after_high, done))
-    stage.claim(~dut.done | ~stage.past(bounded, 2) | kept, "a membrane after the reset is within its bounds")
-    stage.reachable(dut.write & (dut.next_state == of_row(begin_high, row)), "the highest start")
-    stage.reachable(dut.write & (dut.next_state == of_row(begin_low, row)), "the lowest start")
+    left = (dut.v >= of_row(after_low, done)) & (dut.v <= of_row(after_high, done))
+    stage.claim(~dut.done | ~stage.past(bounded, 2) | left, "a membrane after the reset is within its bounds")
+    stage.reachable(dut.write & (next_state == of_row(begin_high, row)), "the highest start")
+    stage.reachable(dut.write & (next_state == of_row(begin_low, row)), "the lowest start")
     return stage

@@ -422,6 +422,10 @@ class CoreSpec:
         image = self.layers[index]
         return image.capacity.state_bits if image.capacity else image.spec.bounds(self.network.timesteps).state_bits
 
+    def kept_bits(self, index: int) -> int:
+        """Bits that are kept below a membrane of a layer, in the same word, see `Neuron.remembers`."""
+        return int(self.layers[index].spec.remembers)
+
     @property
     def score_bits(self) -> int:
         """Width of a score, and of the class, which travels in the place of one."""
@@ -448,7 +452,7 @@ class ParallelCore(CoreSpec):
         return self.layers[index].synapses(lane)
 
     def membranes(self, index: int) -> tuple[str, int, int]:
-        return f"layer{index}_membranes", self.layers[index].rows, self.state_bits(index)
+        return f"layer{index}_membranes", self.layers[index].rows, self.state_bits(index) + self.kept_bits(index)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -482,7 +486,12 @@ class SharedCore(CoreSpec):
 
     def membranes(self, index: int) -> tuple[str, int, int]:
         # As wide as the widest.
-        return "engine_membranes", self.engine_rows, max(map(self.state_bits, range(len(self.layers))))
+        widest = max(map(self.state_bits, range(len(self.layers))))
+        return "engine_membranes", self.engine_rows, widest + self.kept_bits(index)
+
+    def kept_bits(self, index: int) -> int:
+        # Room for that of any layer.
+        return max(int(image.spec.remembers) for image in self.layers)
 
     @property
     def axon_bases(self) -> list[int]:

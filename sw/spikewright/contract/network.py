@@ -6,6 +6,7 @@ never changes after it was validated.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ MAX_DELAY = 4095
 RATE_UNIT = 1 << 12
 """Rate of an axon that has an event in every step."""
 _Range = tuple[IntArray, IntArray]
+Flags = npt.NDArray[np.bool_]
 _LIMIT = 1 << 40
 _MEMBRANE_LIMIT = 1 << 46
 """Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
@@ -77,8 +79,9 @@ class LayerSpec(Shown):
 
         v = neuron.carried(v, s, threshold, decay)                  # (v * decay.multiplier) >> decay.shift
         v = v + bias + sum(weight << weight_shift) * value          # events of the step
-        s = v >= neuron.fires_from(threshold)
-        v = neuron.after_spike(v, threshold) where s, else max(neuron.at_rest(v, threshold), floor)
+        s = v >= neuron.fires_from(threshold, before)
+        v = neuron.after_spike(v, threshold) where s, else max(neuron.at_rest(v, threshold, before), floor)
+        before = neuron.remembered(v, s, threshold)
 
     A read-out layer (`threshold` None) never fires; its scores come of its membranes, see `Decision`.
 
@@ -187,6 +190,11 @@ class LayerSpec(Shown):
         return self.threshold is None
 
     @property
+    def remembers(self) -> bool:
+        """Whether a bit is kept beside every membrane."""
+        return not self.readout and self.neuron.remembers
+
+    @property
     def axons(self) -> int:
         """Rows of the synapse memory: feed-forward axons, then the layer's own neurons where it is recurrent."""
         return self.inputs + (self.neurons if self.recurrent else 0)
@@ -259,6 +267,7 @@ class LayerSpec(Shown):
         low = high = after_low = after_high = np.zeros(self.neurons, dtype=np.int64)
         state_low, state_high = np.minimum(low, self.bias), np.maximum(high, self.bias)
         compared = np.full(self.neurons, -_MEMBRANE_LIMIT)
+        before = np.zeros(self.neurons, dtype=np.bool_)
         for _ in range(timesteps):
             u_low, u_high = low + self.bias + low_in, high + self.bias + high_in
             state_low, state_high = np.minimum(state_low, u_low), np.maximum(state_high, u_high)
@@ -266,21 +275,37 @@ class LayerSpec(Shown):
             largest = max(-int(state_low.min()), int(state_high.max()))
             if largest >= _MEMBRANE_LIMIT:
                 raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
-            left, carried = self._left(u_low, u_high)
+            left, carried, remembered = self._left(u_low, u_high, before)
             after_low, after_high = np.minimum(after_low, left[0]), np.maximum(after_high, left[1])
             next_low, next_high = np.minimum(low, carried[0]), np.maximum(high, carried[1])
-            if np.array_equal(next_low, low) and np.array_equal(next_high, high):
+            if np.array_equal(next_low, low) and np.array_equal(next_high, high) and not (remembered & ~before).any():
                 break
-            low, high = next_low, next_high
+            low, high, before = next_low, next_high, before | remembered
         return NeuronBounds(state_low, state_high, low + self.bias, high + self.bias, after_low, after_high, compared)
 
-    def _left(self, low: IntArray, high: IntArray) -> tuple[_Range, _Range]:
-        """Ranges of what is left, and of what is carried over, where a step ends within `low` and `high`."""
+    def _left(self, low: IntArray, high: IntArray, before: Flags) -> tuple[_Range, _Range, Flags]:
+        """What becomes of sums within `low` and `high`, of neurons that may have kept a bit where `before`.
+
+        Ranges of what is left and of what is carried over, and where a bit may be kept.
+        """
         if self.threshold is None:
-            return (low, high), (self.decay(low), self.decay(high))
+            return (low, high), (self.decay(low), self.decay(high)), before
+        found = self._left_after(low, high, 0)
+        if before.any():
+            also = self._left_after(low, high, 1)
+            found = tuple(
+                (np.where(before, np.minimum(a[0], b[0]), a[0]), np.where(before, np.maximum(a[1], b[1]), a[1]))
+                for a, b in zip(found, also, strict=True)
+            )
+        left, carried, remembered = found
+        return left, carried, remembered[1] > 0
+
+    def _left_after(self, low: IntArray, high: IntArray, before: int) -> tuple[_Range, ...]:
+        """Ranges of what is left, of what is carried over, and of the bit that is kept."""
+        assert self.threshold is not None
         neuron, threshold = self.neuron, self.threshold
-        first = neuron.fires_from(threshold)
-        silent = [self.clipped(neuron.at_rest(np.minimum(end, first - 1), threshold)) for end in (low, high)]
+        first = neuron.fires_from(threshold, before)
+        silent = [self.clipped(neuron.at_rest(np.minimum(end, first - 1), threshold, before)) for end in (low, high)]
         fired = [neuron.after_spike(np.maximum(end, first), threshold) for end in (low, high)]
         # Of a neuron that always fires, what a silent one would keep is nothing that can be; likewise of one that never
         # does.
@@ -293,10 +318,12 @@ class LayerSpec(Shown):
                 np.where(always, fired[1], np.where(never, silent[1], highest)),
             )
 
-        return joined(silent, fired), joined(
-            [neuron.carried(v, 0, threshold, self.decay) for v in silent],
-            [neuron.carried(v, 1, threshold, self.decay) for v in fired],
+        rules: tuple[Callable[[IntArray, int], IntArray], ...] = (
+            lambda v, s: v,
+            lambda v, s: neuron.carried(v, s, threshold, self.decay),
+            lambda v, s: neuron.remembered(v, s, threshold),
         )
+        return tuple(joined([rule(v, 0) for v in silent], [rule(v, 1) for v in fired]) for rule in rules)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

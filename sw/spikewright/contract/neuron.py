@@ -23,9 +23,12 @@ class Neuron(ABC):
 
     A step adds the bias and all weighted events to what the step before has carried over. Their sum `u` decides::
 
-        fired = u >= fires_from(threshold)
-        v = after_spike(u, threshold) where fired, else at_rest(u, threshold), or the floor if that is higher
+        fired = u >= fires_from(threshold, before)
+        v = after_spike(u, threshold) where fired, else at_rest(u, threshold, before), or the floor if that is higher
         carried = carried(v, fired, threshold, decay), by default decay(v)
+
+    A neuron that `remembers` keeps a bit beside its membrane, `remembered(v, fired, threshold)`, which is `before` in
+    the next step, and 0 in the first one of a sample and of other neurons.
 
     A subclass is a frozen dataclass, the only neuron of its module in `spikewright.contract.neurons`, and the module
     has its name. Its fields decide about the circuit: they are the same for a whole layer, are stored as JSON, and
@@ -44,7 +47,12 @@ class Neuron(ABC):
         """That of the module."""
         return type(self).__module__.rpartition(".")[2]
 
-    def fires_from(self, threshold: Any) -> Any:
+    @property
+    def remembers(self) -> bool:
+        """Whether a bit is kept from one step to the next."""
+        return False
+
+    def fires_from(self, threshold: Any, before: Any = 0) -> Any:
         """The lowest membrane that fires."""
         return threshold
 
@@ -52,9 +60,13 @@ class Neuron(ABC):
     def after_spike(self, u: Any, threshold: Any) -> Any:
         """What is left of a membrane that fired."""
 
-    def at_rest(self, u: Any, threshold: Any) -> Any:
+    def at_rest(self, u: Any, threshold: Any, before: Any = 0) -> Any:
         """What is left of a membrane that did not fire."""
         return u
+
+    def remembered(self, v: Any, fired: Any, threshold: Any) -> Any:
+        """The bit that is kept, 0 or 1; of a higher membrane not a lower one."""
+        return 0
 
     def carried(self, v: Any, fired: Any, threshold: Any, decay: Decay) -> Any:
         """What the next step begins with, but for its bias; `fired` is 0 or 1."""

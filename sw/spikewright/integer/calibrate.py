@@ -203,8 +203,10 @@ def _filtered(x: Tensor, decay: float) -> Tensor:
 def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
     neuron, u = layer.own_neuron(columns=False), current.clone()
-    for t in range(1, len(u)):
-        u[t] = neuron.charge(u[t], neuron.left(u[t - 1], spikes[t - 1]), spikes[t - 1])
+    v, before = torch.zeros_like(u[0]), None
+    for t in range(len(u)):
+        u[t] = neuron.charge(u[t], v, before)
+        v, before = neuron.left(u[t], spikes[t], v), spikes[t]
     return u
 
 

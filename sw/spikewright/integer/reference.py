@@ -99,15 +99,17 @@ class IntegerLayer(nn.Module):
             arriving = torch.zeros(
                 (steps + int(spec.delays.max()) + 1, batch, spec.neurons), dtype=torch.float64, device=values.device
             )
+        before: Tensor | int = 0
         membranes = currents  # overwritten step by step
         for t in range(steps):
             v = carried + currents[t]
             if spec.delays is not None:
                 v += (arriving[t] @ self.weights[:, spec.inputs :].T).to(torch.int64)
             if spec.threshold is not None:
-                fired = v >= self.fires_from
+                fires_from = spec.neuron.fires_from(self.threshold, before) if spec.remembers else self.fires_from
+                fired = v >= fires_from
                 after_spike = spec.neuron.after_spike(v, self.threshold)
-                at_rest = spec.neuron.at_rest(v, self.threshold)
+                at_rest = spec.neuron.at_rest(v, self.threshold, before)
                 if spec.floor is not None:
                     at_rest = torch.maximum(at_rest, self.floor)
                 v = torch.where(fired, after_spike, at_rest)
@@ -115,6 +117,8 @@ class IntegerLayer(nn.Module):
                 if spec.delays is not None:
                     arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)
                 carried = spec.neuron.carried(v, fired, self.threshold, spec.decay)
+                if spec.remembers:
+                    before = spec.neuron.remembered(v, fired, self.threshold).long()
             else:
                 carried = spec.decay(v)
             membranes[t] = v

@@ -47,7 +47,9 @@ class LayerConfig:
     neuron: str = "lif"
     """What the neurons compute: a module of `spikewright.learn.neurons`."""
     reset: Reset = "hard"
-    """To 0 (hard), by subtraction of the threshold (soft), the same a step later (late), or none."""
+    """To 0 (hard), by subtraction of the threshold (soft), the same a step later (late), none; hard, and the step after
+    a spike ends at 0 too (dead); soft, and twice the threshold where the step before left a membrane above it (twice).
+    """
     strict: bool = False
     """Whether neurons fire only above their threshold, not at it."""
     batch_norm: bool = True

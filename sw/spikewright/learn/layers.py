@@ -154,7 +154,7 @@ class _Neurons(torch.autograd.Function):
                     drive = torch.addcmul(drive, torch.mm(weight, arrived), drop)
             neuron.charge(drive, v, spikes[t - 1] if t else None, out=u[t])
             neuron.fires(u[t], out=spikes[t])
-            neuron.left(u[t], spikes[t], out=v)
+            neuron.left(u[t], spikes[t], v, out=v)
         ctx.neuron = neuron
         ctx.save_for_backward(u, spikes, delayed, weight, kernel, drop)
         return spikes
@@ -168,6 +168,7 @@ class _Neurons(torch.autograd.Function):
         # Starts as d s / d u; u is needed for nothing after these two.
         grad_current = surrogate_gradient(u, neuron)
         keep = neuron.passed(u, spikes)
+        taken = neuron.taken(spikes)
         # The delayed gradient runs backwards in time, so its history is stored in reverse.
         reverse = torch.zeros_like(grad_current) if weight is not None else None
         line = None if kernel is None or reverse is None else _DelayLine(kernel, reverse)
@@ -184,6 +185,8 @@ class _Neurons(torch.autograd.Function):
                     g.add_(carry, alpha=neuron.decay)
                 else:
                     g.addcmul_(carry, keep[t])
+            if taken is not None and t:
+                g.mul_(taken[t - 1])
             carry = g
             if reverse is not None and t:
                 torch.mm(weight.t(), g if drop is None else g * drop, out=reverse[back])

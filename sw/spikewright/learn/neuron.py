@@ -88,17 +88,21 @@ class Neuron(ABC):
         return torch.ge(u, self.threshold, out=out)
 
     @abstractmethod
-    def after(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
-        """What is left of the membranes `u` after the spikes `s` (0 or 1)."""
+    def after(self, u: Tensor, s: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        """What is left of the membranes `u` after the spikes `s` (0 or 1); the step before had left `v`."""
 
     @abstractmethod
     def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
         """Derivative of a membrane by `u` of the step before, whose spikes were `s`; None if it is always `decay`."""
 
-    def left(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
+    def left(self, u: Tensor, s: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         """`after`, and not below the floor."""
-        v = self.after(u, s, out)
-        return v if self.floor is None else torch.maximum(v, self.floor, out=v)
+        after = self.after(u, s, v, out)
+        return after if self.floor is None else torch.maximum(after, self.floor, out=after)
+
+    def taken(self, s: Tensor) -> Tensor | None:
+        """Derivative of membranes by their currents, after a step with spikes `s`; None if it is always 1."""
+        return None
 
     def passed(self, u: Tensor, s: Tensor) -> Tensor | None:
         """`kept`, and nothing of what is below the floor."""
@@ -140,7 +144,7 @@ def neuron_step(
     """
     u = neuron.charge(current, v, before)
     s = neuron.fires(u).to(u.dtype)
-    return u, s, neuron.left(u, s)
+    return u, s, neuron.left(u, s, v)
 
 
 def surrogate_gradient(u: Tensor, neuron: Neuron) -> Tensor:

@@ -41,6 +41,8 @@ RESETS: dict[str, Reset] = {
     "sub": "soft",
     "sub_delayed": "late",
     "none": "none",
+    "zero_after": "dead",
+    "snn_sub_nodelay": "twice",
 }
 """Ours, by what dialects call them."""
 _READOUTS: dict[str, Literal["sum", "max", "last"]] = {"sum": "sum", "count": "sum", "max": "max", "last": "last"}

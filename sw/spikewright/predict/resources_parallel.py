@@ -19,7 +19,7 @@ def layer_memories(core: CoreSpec) -> list[Memory]:
         width = image.synapse_bits
         found += [Memory(f"{name}_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
         found.append(Memory(f"{name}_neurons", image.rows, constants, False, image.lanes))
-        found.append(Memory(f"{name}_membranes", image.rows, state, True, image.lanes))
+        found.append(Memory(f"{name}_membranes", image.rows, core.membranes(index)[2], True, image.lanes))
         found.append(Memory(f"{name}_queues", core.queue_depth, run_bits(image), True, image.lanes))
         if spec.readout:
             found.append(Memory(f"{name}_scores", image.rows, score, True, image.lanes))

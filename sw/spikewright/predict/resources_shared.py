@@ -40,7 +40,7 @@ def engine_memories(core: SharedCore) -> list[Memory]:
     found += [Memory(f"engine_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
     found += [
         Memory("engine_neurons", rows, constants, False, lanes),
-        Memory("engine_membranes", rows, state, True, lanes),
+        Memory("engine_membranes", rows, core.membranes(0)[2], True, lanes),
         Memory("engine_queues", core.queue_depth, run_bits(image), True, lanes),
         Memory("engine_scores", core.layers[-1].rows, score, True, lanes),
     ]

@@ -16,14 +16,14 @@ def test_descriptions_make_the_same_neurons_again() -> None:
     for neuron in all_neurons():
         assert neuron_from({**neuron.as_dict(), "inputs": 3}) == neuron
         assert neuron_from({"neuron": "lif", **neuron.as_dict()}) == neuron
-    assert len({neuron.label for neuron in all_neurons()}) == len(all_neurons()) == 8
+    assert len({neuron.label for neuron in all_neurons()}) == len(all_neurons()) == 12
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"reset": "zero"}, "reset must be one of hard, soft, late, none, not 'zero'"),
-        ({"reset": []}, "reset must be one of hard, soft, late, none, not []"),
+        ({"reset": "zero"}, "reset must be one of hard, soft, late, none, dead, twice, not 'zero'"),
+        ({"reset": []}, "reset must be one of hard, soft, late, none, dead, twice, not []"),
         ({"reset": "hard", "strict": 1}, "strict must be true or false, not 1"),
         ({"neuron": "izhikevich", "reset": "hard"}, "neuron must be one of lif, not 'izhikevich'"),
         ({"neuron": ["lif"], "reset": "hard"}, "neuron must be one of lif, not ['lif']"),

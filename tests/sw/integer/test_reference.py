@@ -20,7 +20,7 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
     steps = len(values)
     assert isinstance(spec.neuron, IntegerLIF)
     reset, strict = spec.neuron.reset, spec.neuron.strict
-    late = reset == "late" and spec.threshold is not None
+    late, dead, twice = (reset == name and spec.threshold is not None for name in ("late", "dead", "twice"))
     v = [0] * spec.neurons
     spikes, membranes = [], []
     for t in range(steps):
@@ -29,6 +29,9 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
             u = (v[n] * spec.decay.multiplier) >> spec.decay.shift
             if late and t:
                 u -= spikes[t - 1][n] * int(spec.threshold[n])
+            # Lent by a membrane that was left above the threshold, and given back after the comparison.
+            lent = int(spec.threshold[n]) if twice and v[n] >= int(spec.threshold[n]) + strict else 0
+            u -= lent
             for i in range(spec.inputs):
                 u += (int(spec.weights[n, i]) << spec.weight_shift) * int(values[t, i])
             if spec.delays is not None:
@@ -37,9 +40,12 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
                     if sent >= 0 and spikes[sent][j]:
                         u += int(spec.weights[n, spec.inputs + j]) << spec.weight_shift
             u += int(spec.bias[n])
+            if dead and t and spikes[t - 1][n]:
+                u = 0
             s = spec.threshold is not None and (u > spec.threshold[n] if strict else u >= spec.threshold[n])
-            if s and reset in ("hard", "soft"):
-                u = 0 if reset == "hard" else u - int(spec.threshold[n])
+            u += lent
+            if s and reset in ("hard", "soft", "dead", "twice"):
+                u = 0 if reset in ("hard", "dead") else u - int(spec.threshold[n])
             if not s and spec.floor is not None:
                 u = max(u, int(spec.floor[n]))
             v[n] = u

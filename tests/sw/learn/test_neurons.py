@@ -28,6 +28,27 @@ def test_late_reset_subtracts_in_the_next_step_and_no_reset_never():
         assert after.tolist() == pytest.approx([1.75 / 2 - taken, 0.325])
 
 
+def test_dead_step_ends_at_zero_and_takes_nothing():
+    neuron = LIF(tau=2.0, reset="dead")
+    _, s, v = neuron_step(torch.tensor([1.5, 0.4]), torch.tensor([0.5, 0.5]), neuron)
+    assert v.tolist() == pytest.approx([0.0, 0.65])
+    u, s, v = neuron_step(torch.tensor([5.0, 0.1]), v, neuron, s)
+    assert (u.tolist(), s.tolist()) == (pytest.approx([0.0, 0.425]), [0.0, 0.0])
+    current = torch.tensor([1.5, 5.0, 0.4, 0.5]).reshape(4, 1, 1).requires_grad_()
+    (neurons(current, neuron) * torch.arange(1, 5).reshape(4, 1, 1)).sum().backward()
+    assert (current.grad.flatten() != 0).tolist() == [True, False, True, True]
+
+
+def test_reset_of_twice_the_threshold_lends_it_to_what_is_still_above():
+    neuron = LIF(tau=2.0, reset="twice")
+    _, s, v = neuron_step(torch.tensor([2.5, 2.5, 1.5]), torch.zeros(3), neuron)
+    assert (s.tolist(), v.tolist()) == ([1.0] * 3, [1.5, 1.5, 0.5])
+    u, s, v = neuron_step(torch.tensor([1.0, 1.25, 0.8]), v, neuron, s)
+    assert u.tolist() == pytest.approx([0.75, 1.0, 1.05])
+    assert s.tolist() == [0.0, 1.0, 1.0]
+    assert v.tolist() == pytest.approx([1.75, 1.0, 0.05])
+
+
 def test_spike_at_exactly_the_threshold():
     for strict in (False, True):
         _, s, _ = neuron_step(torch.tensor([1.0, 1.0001]), torch.zeros(2), LIF(strict=strict))
@@ -70,7 +91,7 @@ def test_equals_the_reference_neuron(shared_dir, case):
         ({"tau": 0.5}, "tau must be at least 1 step, not 0.5"),
         ({"tau": float("nan")}, "tau must be at least 1 step, not nan"),
         ({"threshold": 0.0}, "threshold must be above 0, not 0.0"),
-        ({"reset": "zero"}, "reset must be one of hard, soft, late, none, not 'zero'"),
+        ({"reset": "zero"}, "reset must be one of hard, soft, late, none, dead, twice, not 'zero'"),
         ({"strict": 1}, "strict must be true or false, not 1"),
         ({"surrogate": "box"}, "surrogate must be 'atan' or 'triangle', not 'box'"),
         ({"alpha": -1.0}, "alpha must be above 0, not -1.0"),

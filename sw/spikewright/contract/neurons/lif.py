@@ -9,8 +9,15 @@ from typing import Any, Literal, get_args
 from spikewright.contract.decay import Decay
 from spikewright.contract.neuron import OPTIONAL, Neuron
 
-Reset = Literal["hard", "soft", "late", "none"]
+Reset = Literal["hard", "soft", "late", "none", "dead", "twice"]
 RESETS: tuple[Reset, ...] = get_args(Reset)
+_LABELS = {
+    "none": "no reset",
+    "dead": "hard reset and dead step",
+    "twice": "soft reset, then twice the threshold",
+}
+_NEVER = 1 << 47
+"""Above every membrane."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +26,10 @@ class IntegerLIF(Neuron):
 
     Parameters
     ----------
-    reset : "hard", "soft", "late" or "none"
-        To 0; by subtraction of the threshold; by subtraction in the next step, after the leak; or not at all.
+    reset : "hard", "soft", "late", "none", "dead" or "twice"
+        To 0; by subtraction of the threshold; by subtraction in the next step, after the leak; not at all; to 0, where
+        the next step ends too, its input lost; by subtraction, after which a membrane that is still above the
+        threshold fires in the next step only from twice the threshold on.
     strict : bool
         Whether a membrane at its threshold is silent.
 
@@ -39,13 +48,28 @@ class IntegerLIF(Neuron):
         if type(self.strict) is not bool:
             raise ValueError(f"strict must be true or false, not {self.strict!r}")
 
-    def fires_from(self, threshold: Any) -> Any:
-        return threshold + 1 if self.strict else threshold
+    @property
+    def remembers(self) -> bool:
+        return self.reset in ("dead", "twice")
+
+    def fires_from(self, threshold: Any, before: Any = 0) -> Any:
+        first = threshold + 1 if self.strict else threshold
+        if self.reset == "dead":
+            return first + before * _NEVER
+        return first + before * threshold if self.reset == "twice" else first
 
     def after_spike(self, u: Any, threshold: Any) -> Any:
-        if self.reset == "hard":
+        if self.reset in ("hard", "dead"):
             return 0
-        return u - threshold if self.reset == "soft" else u
+        return u - threshold if self.reset in ("soft", "twice") else u
+
+    def at_rest(self, u: Any, threshold: Any, before: Any = 0) -> Any:
+        return u * (1 - before) if self.reset == "dead" else u
+
+    def remembered(self, v: Any, fired: Any, threshold: Any) -> Any:
+        if self.reset == "twice":
+            return v >= self.fires_from(threshold)
+        return fired if self.reset == "dead" else 0
 
     def carried(self, v: Any, fired: Any, threshold: Any, decay: Decay) -> Any:
         return decay(v) - threshold * fired if self.reset == "late" else decay(v)
@@ -56,8 +80,8 @@ class IntegerLIF(Neuron):
 
     @property
     def label(self) -> str:
-        return f"{'no' if self.reset == 'none' else self.reset} reset{' above the threshold' if self.strict else ''}"
+        return f"{_LABELS.get(self.reset, f'{self.reset} reset')}{' above the threshold' if self.strict else ''}"
 
     @property
     def luts_per_bit(self) -> int:
-        return 2 if self.reset in ("soft", "late") else 1
+        return {"soft": 2, "late": 2, "twice": 3}.get(self.reset, 1)

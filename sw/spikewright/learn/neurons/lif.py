@@ -8,6 +8,9 @@ With the current I, the membrane v and the spike s of step t::
     v[t] = u[t] - threshold * s[t]         (soft reset)
     v[t] = u[t]                            (no reset, and late: then threshold * s[t-1] is taken from u[t])
 
+A dead step is that after a hard reset: u[t] is 0 where s[t-1]. A soft reset that asks for twice the threshold, where
+the step before left a membrane above it, takes the threshold from u[t] there, and gives it back after the comparison.
+
 | symbol    | name      | unit                           |
 |-----------|-----------|--------------------------------|
 | I         | current   | of the threshold               |
@@ -53,19 +56,28 @@ class LIF(Neuron):
 
     def charge(self, current: Tensor, v: Tensor, s: Tensor | None, out: Tensor | None = None) -> Tensor:
         u = super().charge(current, v, s, out)
-        return u if s is None or self.reset != "late" else u.sub_(s, alpha=self.threshold)
+        if self.reset == "twice":
+            return u.sub_(self.fires(v).to(u.dtype), alpha=self.threshold)
+        if s is None or self.reset not in ("late", "dead"):
+            return u
+        return u.sub_(s, alpha=self.threshold) if self.reset == "late" else u.addcmul_(u, s, value=-1.0)
 
     def fires(self, u: Tensor, out: Tensor | None = None) -> Tensor:
         return (torch.gt if self.strict else torch.ge)(u, self.threshold, out=out)
 
-    def after(self, u: Tensor, s: Tensor, out: Tensor | None = None) -> Tensor:
-        if self.reset == "hard":
+    def after(self, u: Tensor, s: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
+        if self.reset in ("hard", "dead"):
             # (1 - s) * u rather than where(): the same value at a third of the time.
             return torch.addcmul(u, u, s, value=-1.0, out=out)
+        if self.reset == "twice":
+            return torch.sub(u, s - self.fires(v).to(u.dtype), alpha=self.threshold, out=out)
         return torch.sub(u, s, alpha=self.threshold if self.reset == "soft" else 0.0, out=out)
 
     def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
-        return s.mul(-self.decay).add_(self.decay) if self.reset == "hard" else None
+        return s.mul(-self.decay).add_(self.decay) if self.reset in ("hard", "dead") else None
+
+    def taken(self, s: Tensor) -> Tensor | None:
+        return 1.0 - s if self.reset == "dead" else None
 
     def in_integers(self) -> IntegerLIF:
         return IntegerLIF(self.reset, self.strict)

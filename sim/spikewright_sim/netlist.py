@@ -50,7 +50,7 @@ def make_netlist(build_dir: Path | str, family: str, progress: Progress = lambda
     build_dir = Path(build_dir)
     of = FAMILIES.get(family)
     if of is None:
-        raise InputError(f"netlist must be one of {', '.join(FAMILIES)}, not {family!r}")
+        raise InputError(f"netlist must be one of {', '.join(FAMILIES)}, or a folder by `asic`, not {family!r}")
     if util.find_spec(MODULE) is None:
         raise InputError(f"yosys must be installed (pip install {PACKAGE}): Python finds no such package")
     manifest, _ = open_build(build_dir)
@@ -161,5 +161,4 @@ def _stamp(sources: list[Path], of: Family) -> str:
 def netlist_report(folder: Path) -> dict[str, Any]:
     """`family`, `memories` and `cells` (by type) of a folder by `make_netlist`."""
     report = read_json(folder / NETLIST, "netlist")
-    del report["stamp"]
-    return report
+    return {name: report[name] for name in ("family", "memories", "cells")}

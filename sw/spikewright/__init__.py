@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spikewright.api.asic import asic as asic
     from spikewright.api.data import load_data as load_data
     from spikewright.api.data import make_digits as make_digits
     from spikewright.api.evaluate import evaluate as evaluate
@@ -86,6 +87,7 @@ _WHERE = {
     "generate": "spikewright.api.generate",
     "simulate": "spikewright.api.simulate",
     "synth": "spikewright.api.synth",
+    "asic": "spikewright.api.asic",
     "InputError": "spikewright.contract.errors",
     "CheckFailed": "spikewright.contract.errors",
 }

@@ -52,7 +52,7 @@ def test_netlist_gives_the_same_answers(tmp_path: Path, family: str, logic: str,
 def test_an_unknown_family_is_refused(small: Path) -> None:
     with pytest.raises(InputError) as error:
         make_netlist(small, "spartan")
-    assert str(error.value) == "netlist must be one of ecp5, gowin, ice40, not 'spartan'"
+    assert str(error.value) == "netlist must be one of ecp5, gowin, ice40, or a folder by `asic`, not 'spartan'"
 
 
 def test_missing_yosys_is_named(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from spikewright_boards.catalog import FullBoard, find
 
 from .nextpnr import run_nextpnr
 from .report import utilization
+from .sources import core_sources
 from .tools import Progress, find_tool, tool_version
 from .top import TOP, BoardTop, clock_of
 from .yosys import run_yosys, single_port_bits
@@ -91,7 +91,7 @@ def synthesize(
     manifest = read_manifest(build_dir)
     verilog = [build_dir / name for name in verilog_files(manifest, build_dir / MANIFEST)]
     core = verilog[0]
-    sources = _sources(verilog, manifest)
+    sources = core_sources(verilog, manifest)
     check_images(build_dir, manifest.get("images"))
     try:
         stream = StreamFormat.from_manifest(manifest)
@@ -140,19 +140,6 @@ def synthesize(
             report,
         )
     return report
-
-
-def _sources(verilog: Sequence[Path], manifest: Mapping[str, Any]) -> list[Path]:
-    """Files of the build folder that belong to the core, as its manifest lists them."""
-    folder = verilog[0].parent
-    images = manifest.get("images")
-    if not isinstance(images, Mapping) or not all(re.fullmatch(r"\w+", name, re.ASCII) for name in images):
-        raise InputError(f"{folder / MANIFEST}: images must be an object with names of memory images")
-    sources = [*verilog, *(folder / f"{name}.hex" for name in images)]
-    for source in sources:
-        if not source.is_file():
-            raise InputError(f"{folder} must hold {source.name}: it is no complete folder by `spikewright generate`")
-    return sources
 
 
 def _check_ports(core: Path, stream: StreamFormat) -> None:

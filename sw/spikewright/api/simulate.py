@@ -67,7 +67,7 @@ def simulate(
     split: str = "test",
     samples: int | None = None,
     engine: Literal["cocotb", "native"] = "cocotb",
-    netlist: str | None = None,
+    netlist: AnyPath | None = None,
     model: Model | None = None,
     image: AnyPath | None = None,
     repeat: int = 1,
@@ -89,8 +89,9 @@ def simulate(
         The first so many; by default the first 20, or all if there are fewer.
     engine : "cocotb" or "native"
         native is a C++ loop for whole test sets.
-    netlist : "ecp5" or "ice40", optional
-        Simulate what yosys makes of the core for this family, instead of the core.
+    netlist : "ecp5", "ice40" or path, optional
+        Simulate what yosys makes of the core for this family, or the gates in this folder by `asic`, instead of the
+        core.
     model : model, optional
         Of a core with loadable weights: load this network.
     image : path, optional
@@ -113,6 +114,7 @@ def simulate(
         If a file or an option does not fit, or a tool is missing.
     """
     from spikewright_sim.core.toolchain import check_tools
+    from spikewright_sim.gates import open_netlist
     from spikewright_sim.netlist import make_netlist, netlist_report
     from spikewright_sim.runner import simulate as run
 
@@ -123,7 +125,12 @@ def simulate(
         open_build(folder, loaded)
         at_most = SIMULATED_SAMPLES if samples is None else None
         chosen = opened(loaded or folder / MODEL).samples(data, split, samples, at_most)
-        target = make_netlist(folder, netlist, say) if netlist else folder
+        if netlist is None:
+            target = folder
+        elif Path(netlist).is_dir():
+            target = open_netlist(folder, Path(netlist))
+        else:
+            target = make_netlist(folder, str(netlist), say)
         report = run(
             target,
             chosen.counts,
@@ -137,7 +144,7 @@ def simulate(
             bar=True,
             progress=say,
         )
-        if netlist:
+        if netlist is not None:
             report["netlist"] = netlist_report(target)
     return Simulation(report)
 

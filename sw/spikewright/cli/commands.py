@@ -1,6 +1,7 @@
 """The commands, in the order of the pipeline. These modules import the rooms only when they run."""
 
 from spikewright.cli import (
+    asic,
     checkpoints,
     completion,
     configs,
@@ -22,6 +23,22 @@ from spikewright.cli import (
 )
 
 COMMANDS = (
-    *(data, train, import_, export, sweep, report, evaluate, quantize, view, explore, generate, simulate, synth, demo),
+    *(
+        data,
+        train,
+        import_,
+        export,
+        sweep,
+        report,
+        evaluate,
+        quantize,
+        view,
+        explore,
+        generate,
+        simulate,
+        synth,
+        asic,
+        demo,
+    ),
     *(configs, checkpoints, doctor, completion),
 )

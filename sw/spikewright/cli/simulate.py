@@ -53,8 +53,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
     parser.add_argument("--scheduler", metavar="ADDRESS", help="native: simulate on the Dask cluster of this scheduler")
     parser.add_argument(
         "--netlist",
-        choices=tuple(FAMILIES),
-        help="simulate what yosys makes of the core for this family, instead of the core",
+        metavar="NETLIST",
+        help="simulate what yosys makes of the core, instead of the core: for a family of FPGAs "
+        f"({', '.join(FAMILIES)}), or in a folder by `spikewright asic`",
     )
     parser.add_argument(
         "--model",

@@ -1,0 +1,182 @@
+"""From a build folder to a netlist of standard cells, with all that there is to tell of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spikewright.build.generate import MODEL, check_images, open_build
+from spikewright.contract.errors import InputError
+from spikewright.contract.names import verilog_files
+from spikewright.support.files import MANIFEST, atomic_dir, read_manifest, sha256, write_json, write_manifest
+from spikewright.support.progress import say
+from spikewright_boards.flow.sources import core_sources
+from spikewright_boards.flow.tools import Progress, find_tool, tool_version
+from spikewright_hw.verilog import LOAD_IMAGE
+from spikewright_sim.core.dut import NETLIST
+from spikewright_sim.gates import SIMULATION
+
+from .area import area_report, memory_report
+from .gates import Netlist
+from .library import Library
+from .memories import BLACK_BOX_BITS, BLACK_BOXES, Found, model_of, read_map
+from .models import cell_models
+from .synthesis import Options, synthesize_gates
+from .wiring import wire
+
+CLOCK_MHZ = 100.0
+VERILOG, CONSTRAINTS, CELLS, MACROS = "netlist.v", "netlist.sdc", "cells.v", "macros.v"
+FORMAT = "spikewright-asic-1"
+
+
+def build_asic(
+    build_dir: Path | str,
+    liberty: Sequence[Path | str],
+    *,
+    clock_mhz: float = CLOCK_MHZ,
+    sram: Path | str | None = None,
+    gating: bool = True,
+    trace: bool = False,
+    dont_use: Sequence[str] = (),
+    out_dir: Path | str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Make gates of a core that `spikewright generate` wrote.
+
+    Parameters
+    ----------
+    build_dir : Path
+        Folder by `spikewright generate`.
+    liberty : list of Path
+        Libraries of standard cells, gzipped or not; the cells of all are used together.
+    clock_mhz : float
+        What the logic is sized for.
+    sram : Path or "blackbox", optional
+        A TOML file of memory macros, see `read_map`; or a black box of its own for every memory of at least 1,024 bits
+        that is written. Else all memories become registers, or logic.
+    gating : bool
+        Switch off the clocks of registers that keep their contents, where the library has cells for that.
+    trace : bool
+        Keep the trace ports, by which a simulation compares every spike and membrane, and the memories for them.
+    dont_use : list of str
+        Names of cells not to use, with `*` for anything.
+    out_dir : Path, optional
+        Folder to make; `asic-<library>` in `build_dir` by default. It gets `netlist.v`, `netlist.sdc`, models of the
+        cells in it (`cells.v`) and of macros (`macros.v`), `report.json`, `yosys.log`, and `simulation`, a build folder
+        whose core is the netlist.
+    progress : callable, optional
+        Takes lines of progress; standard error by default.
+
+    Returns
+    -------
+    dict
+        See `docs/reference/json.md`.
+
+    Raises
+    ------
+    InputError
+        If the folder, a library or the map is not usable, or a tool is missing.
+    """
+    progress = progress or say
+    build_dir = Path(build_dir)
+    if not 0 < clock_mhz < float("inf"):
+        raise InputError(f"clock must be above 0 MHz, not {clock_mhz:g}")
+    begin = time.monotonic()
+    manifest, _ = open_build(build_dir)
+    verilog = [build_dir / name for name in verilog_files(manifest, build_dir / MANIFEST)]
+    sources = core_sources(verilog, manifest)
+    check_images(build_dir, manifest.get("images"))
+    macros = None if sram is None else BLACK_BOXES if str(sram) == BLACK_BOXES else read_map(Path(sram))
+    library = Library.read_all([Path(path) for path in liberty]).without(dont_use)
+    library.check()
+    find_tool("yosys")
+    out = Path(out_dir) if out_dir is not None else build_dir / f"asic-{library.file_name}"
+    options = Options(clock_mhz, gating, trace, macros)
+    with atomic_dir(out) as folder:
+        work = folder / "work"
+        work.mkdir()
+        for source in sources:
+            shutil.copyfile(source, work / source.name)
+        netlist, memories = synthesize_gates(library, options, work, verilog, progress)
+        wire(netlist, library)
+        area = area_report(netlist, library, memories)
+        found = memory_report(memories, area["blocks"], netlist)
+        _write(folder, netlist, library, memories, clock_mhz)
+        about = {
+            "family": library.name,
+            "memories": _homes(memories),
+            "cells": area["cells"],
+            "trace": trace,
+            "stamp": "",
+        }
+        _write_simulation(folder, build_dir, verilog[0].name, about)
+        (work / "mapped.log").replace(folder / "yosys.log")
+        shutil.rmtree(work)
+        report = {
+            "library": library.name,
+            **area,
+            "gating": library.gating.name if gating and library.gating is not None else None,
+            "memories": found,
+            "macros": [memory for memory in found if _wants_macro(memory)],
+            "clock_mhz": clock_mhz,
+            "fmax_mhz": None,
+            "energy_nj": None,
+            "netlist": str(out / VERILOG),
+            "tools": {"yosys": tool_version("yosys")},
+            "core_sha256": sha256(verilog[0]),
+            "seconds": round(time.monotonic() - begin, 1),
+        }
+        write_json(folder / "report.json", report)
+        write_manifest(folder, {"format": FORMAT, "library": library.name, "core_sha256": report["core_sha256"]})
+    progress(f"{library.name}: {sum(area['cells'].values())} cells, {area['area_um2']:.0f} um2")
+    return report
+
+
+def _wants_macro(memory: dict[str, Any]) -> bool:
+    large: bool = memory["words"] * memory["bits"] >= BLACK_BOX_BITS and memory["write_ports"] > 0
+    return large or memory["home"] == "macro"
+
+
+def _write(folder: Path, netlist: Netlist, library: Library, memories: Sequence[Found], clock_mhz: float) -> None:
+    cells = [name for name in netlist.cells() if name in library.cells]
+    head = f"// Gates of {netlist.top} in {library.name}, by spikewright; this is output, made of your network.\n"
+    (folder / VERILOG).write_text(head + netlist.verilog())
+    (folder / CELLS).write_text(
+        f"// Functions of cells of {library.name}, without delays.\n{cell_models(library, cells)}"
+    )
+    macros = {memory.macro.name: memory.macro for memory in memories if memory.macro is not None}
+    if macros:
+        (folder / MACROS).write_text("".join(model_of(macro) for _, macro in sorted(macros.items())))
+    (folder / CONSTRAINTS).write_text(constraints(clock_mhz, library))
+
+
+def constraints(clock_mhz: float, library: Library) -> str:
+    """Clock and surroundings of a core, in SDC: a fifth of the cycle is for what is before it, and a fifth behind."""
+    period = 1e-6 / clock_mhz / library.time
+    share = round(period / 5, 4)
+    return (
+        f"create_clock -name clk -period {period:.4f} [get_ports clk]\n"
+        f"set_input_delay {share} -clock clk [all_inputs]\n"
+        f"set_output_delay {share} -clock clk [all_outputs]\n"
+    )
+
+
+def _homes(memories: Sequence[Found]) -> str:
+    homes = {home: sum(memory.home == home for memory in memories) for home in ("macro", "registers", "logic")}
+    return ", ".join(f"{count} in {home}" for home, count in homes.items() if count) or "none"
+
+
+def _write_simulation(folder: Path, build_dir: Path, core: str, about: dict[str, Any]) -> None:
+    """A build folder whose core is the netlist with its models."""
+    inner = folder / SIMULATION
+    inner.mkdir()
+    for name in (MODEL, LOAD_IMAGE, *(path.name for path in build_dir.glob("*.hex"))):
+        if (build_dir / name).is_file():
+            shutil.copyfile(build_dir / name, inner / name)
+    write_manifest(inner, {**read_manifest(build_dir), "verilog": [core]})
+    parts = [folder / name for name in (VERILOG, CELLS, MACROS)]
+    (inner / core).write_text("".join(path.read_text() for path in parts if path.is_file()))
+    write_json(inner / NETLIST, about)

@@ -1,0 +1,142 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from random_networks import random_counts, random_network
+from spikewright.build.generate import build
+from spikewright.cli.main import main
+from spikewright.contract.errors import InputError
+from spikewright.integer.file import save_model
+from spikewright_boards.asic import design
+from spikewright_boards.asic.flow import build_asic
+from spikewright_boards.asic.gates import Netlist
+from spikewright_sim.gates import open_netlist
+from spikewright_sim.runner import simulate
+from ten_cells import AREAS, ten_cells
+
+NETWORK = random_network(3, (4, 4, 2), recurrent=(False,), timesteps=6, weight_bits=4, value_bits=2)
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("asic")
+    save_model(folder / "model.safetensors", NETWORK)
+    build(folder / "model.safetensors", folder / "build", lanes=1, layers="shared")
+    (folder / "ten.lib").write_text(ten_cells())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gated(core: Path) -> dict[str, Any]:
+    return build_asic(
+        core / "build", [core / "ten.lib"], out_dir=core / "gated", trace=True, progress=lambda line: None
+    )
+
+
+def test_the_report_counts_what_is_in_the_netlist(core: Path, gated: dict[str, Any]) -> None:
+    text = (core / "gated" / "netlist.v").read_text()
+    modules = {found[1]: found[0] for found in re.finditer(r"^module (\w+).*?^endmodule", text, re.M | re.S)}
+    counted = dict.fromkeys(AREAS, 0)
+    waiting = ["spikewright_core"]
+    while waiting:
+        body = modules[waiting.pop()]
+        for kind in re.findall(r"^  (\w+) \w+ \(", body, re.M):
+            if kind in AREAS:
+                counted[kind] += 1
+            else:
+                waiting.append(kind)
+    assert {kind: count for kind, count in counted.items() if count} == gated["cells"]
+    assert gated["area_um2"] == sum(AREAS[kind] * count for kind, count in counted.items())
+    assert gated["registers"] == counted["dff"] > 300
+    assert gated["area_um2"] == pytest.approx(sum(block["area_um2"] for block in gated["blocks"]))
+    assert gated["area_um2"] == pytest.approx(sum(gated["kinds"].values()))
+    assert gated["kinds"]["gating"] + gated["kinds"]["memories"] > AREAS["gate"] * counted["gate"] / 2
+    assert gated["gated_registers"] > 0.3 * gated["registers"]
+    assert (gated["library"], gated["gating"], gated["fmax_mhz"], gated["energy_nj"]) == ("ten", "gate", None, None)
+    assert json.loads((core / "gated" / "report.json").read_text()) == gated
+
+
+def test_no_net_has_many_ends_and_no_register_a_start_value(core: Path, gated: dict[str, Any]) -> None:
+    text = (core / "gated" / "netlist.v").read_text()
+    for module in re.findall(r"^module .*?^endmodule", text, re.M | re.S):
+        ends: dict[str, int] = {}
+        for pin, net in re.findall(r"\.(\w+)\(([\w\[\]']+)\)", module):
+            if pin not in ("Y", "Q", "GCK", "CK", "clk"):
+                ends[net] = ends.get(net, 0) + 1
+        # A port of the module counts for one more.
+        assert max(ends.values(), default=0) <= 16, module[:60]
+        assert "'b" not in module
+        assert "assign" not in module
+    assert "initial" not in text
+
+
+def test_the_gates_give_the_same_answers(core: Path, gated: dict[str, Any]) -> None:
+    folder = open_netlist(core / "build", core / "gated")
+    counts = random_counts(5, NETWORK, 20)
+    result = simulate(folder, counts, np.zeros(20, dtype=np.int64), engine="native")
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+    assert result["cycles_per_inference"]["min"] > 50
+
+
+def test_a_netlist_of_another_core_is_refused(core: Path, gated: dict[str, Any], tmp_path: Path) -> None:
+    build(core / "model.safetensors", tmp_path / "other", lanes=2)
+    with pytest.raises(InputError) as error:
+        open_netlist(tmp_path / "other", core / "gated")
+    of = tmp_path / "other" / "spikewright_core.v"
+    assert str(error.value) == f"netlist {core / 'gated'} must be made of {of}, not of another core"
+    with pytest.raises(InputError, match="must be a folder by `spikewright asic`, not one without simulation$"):
+        open_netlist(core / "build", core / "build")
+
+
+def test_memories_become_black_boxes(
+    core: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command, of a library without clock gating and constants."""
+    monkeypatch.setattr(design, "BLACK_BOX_BITS", 64)
+    network = random_network(3, (30, 2), timesteps=3, weight_bits=8, value_bits=1, density=0.9)
+    save_model(tmp_path / "model.safetensors", network)
+    argv = ["generate", tmp_path / "model.safetensors", "-o", tmp_path / "build", "--lanes", 1, "--weights", "loadable"]
+    assert main([*map(str, argv), "--json"]) == 0
+    (tmp_path / "seven.lib").write_text(ten_cells(("gate", "hi", "lo")))
+    capsys.readouterr()
+    argv = ["asic", tmp_path / "build", "--liberty", tmp_path / "seven.lib", "--sram", "blackbox", "--trace", "--json"]
+    assert main([*map(str, argv)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["gating"], report["gated_registers"], report["kinds"]["macros"]) == (None, 0, None)
+    macros = {memory["macro"] for memory in report["macros"]}
+    assert macros
+    assert all(memory["words"] * memory["bits"] >= 64 for memory in report["macros"])
+    assert macros == {kind for kind in report["cells"] if kind.startswith("ram_")}
+    folder = open_netlist(tmp_path / "build", tmp_path / "build" / "asic-ten")
+    counts = random_counts(3, network, 3)
+    result = simulate(folder, counts, np.zeros(3, dtype=np.int64), engine="native")
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+
+
+def test_errors_are_one_line(core: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "bad.lib").write_text("library (bad) {")
+    for argv, said in (
+        (["--liberty", tmp_path / "bad.lib"], "must be a liberty file: line 1 must have the name of an attribute"),
+        (["--liberty", core / "ten.lib", "--sram", tmp_path / "none.toml"], "none.toml: No such file or directory"),
+        (["--liberty", core / "ten.lib", "--dont-use", "d*"], "must have a D flip-flop with a rising clock"),
+    ):
+        assert main(["asic", str(core / "build"), *map(str, argv), "-o", str(tmp_path / "out")]) == 2
+        (line,) = [text for text in capsys.readouterr().err.splitlines() if "error" in text]
+        assert said in line
+        assert not (tmp_path / "out").exists()
+
+
+def test_places_of_blocks() -> None:
+    content = {"top": {"a": "m", "b": "m"}, "m": {"c": "n", "x": "inv"}, "n": {"y": "inv"}}
+    modules = {
+        name: {"ports": {}, "netnames": {}, "cells": {k: {"type": t, "connections": {}} for k, t in cells.items()}}
+        for name, cells in content.items()
+    }
+    netlist = Netlist.from_json({"modules": modules}, "top")
+    assert list(netlist.places()) == [("", "top"), ("a", "m"), ("a.c", "n"), ("b", "m"), ("b.c", "n")]
+    assert netlist.counts() == {"top": 1, "m": 2, "n": 2}
+    assert netlist.cells() == {"inv": 4}

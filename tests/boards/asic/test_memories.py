@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from spikewright.contract.errors import InputError
+from spikewright_boards.asic.design import choose
+from spikewright_boards.asic.memories import Found, Macro, model_of, read_map
+
+MAP = """
+[[macro]]
+name = "small"
+words = 64
+bits = 8
+area_um2 = 1000
+[macro.ports]
+clk = "clock"
+ce = "!read_enable"
+ra = "read_address"
+q = "read_data"
+we = "write_enable"
+wa = "write_address"
+d = "write_data"
+mode = "10"
+"""
+
+
+def memory(words: int, bits: int, writes: int = 1) -> Found:
+    return Found("module", "cell", "place", words, bits, 1, writes)
+
+
+def test_a_map_is_read(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text(MAP)
+    (macro,) = read_map(tmp_path / "map.toml")
+    assert (macro.name, macro.words, macro.bits, macro.area, macro.read_pj) == ("small", 64, 8, 1000, None)
+    model = model_of(macro)
+    assert "if (~ce) held <= words[ra];" in model
+    assert "input [1:0] mode" in model
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[[macro]]", "[[macros]]", "must have tables [[macro]], not macros, macro"),
+        ('"small"', '"a b"', "macro 1: name must be a word of letters, digits and underscores, not 'a b'"),
+        ("words = 64", "words = 1", "macro 1: words must be 2 .. 16777216, not 1"),
+        ("1000", "-1", "macro 1: area_um2 must be a number from 0, not -1"),
+        ('q = "read_data"\n', "", "macro 1: ports must have read_data, not lack it"),
+        ("area_um2", "areas", "macro 1 must have the keys area_um2, bits, leakage_uw, name, ports, read_pj, words, "
+         "write_pj, not 'areas'"),
+        ('"10"', '"2"', "macro 1: port mode must be one of clock, read_enable, read_address, read_data, write_enable, "
+         "write_address, write_data or bits, not '2'"),
+    ],
+)  # fmt: skip
+def test_what_no_macro_can_be_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text(MAP.replace(old, new))
+    with pytest.raises(InputError) as error:
+        read_map(path)
+    assert str(error.value) == f"{path}: {said}" if said.startswith("macro") else str(error.value) == f"{path} {said}"
+
+
+def test_memories_go_where_they_are_smallest() -> None:
+    macros = [Macro("small", 64, 8, area=1000.0), Macro("large", 256, 16, area=5000.0)]
+    tiny, fitting, wide, rom = memory(4, 8), memory(60, 8), memory(200, 30), memory(64, 8, writes=0)
+    choose([tiny, fitting, wide, rom], macros, bit_area=30.0)
+    assert [(m.home, m.macro and m.macro.name, m.macros) for m in (tiny, fitting, wide, rom)] == [
+        ("registers", None, 0),
+        ("macro", "small", 1),
+        ("macro", "large", 2),
+        ("logic", None, 0),
+    ]
+
+
+def test_black_boxes_are_for_large_memories_that_are_written() -> None:
+    large, small, rom = memory(64, 16), memory(63, 16), memory(640, 16, writes=0)
+    choose([large, small, rom], "blackbox", bit_area=30.0)
+    assert large.macro is not None
+    assert (large.macro.name, small.macro, rom.macro) == ("ram_64x16", None, None)

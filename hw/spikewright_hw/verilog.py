@@ -87,6 +87,7 @@ _LINT = (
     "/* verilator lint_off CASEINCOMPLETE */  // Branches that are left out keep what was assigned before them.",
     "/* verilator lint_off WIDTHEXPAND */  // Operands that are narrower than their sum, as Verilog widens them.",
     "/* verilator lint_off WIDTHTRUNC */  // Sums of which the lower bits are wanted.",
+    "/* verilator lint_off UNSIGNED */  // Comparisons with what happens to be 0 in this network.",
     "/* verilator lint_off UNUSEDSIGNAL */  // Names of signals that were optimized away, for whoever looks at waves.",
     "/* verilator lint_off VARHIDDEN */  // Modules have names of their own for what is in them.",
     "/* verilator lint_off DECLFILENAME */  // All modules are in one file.",

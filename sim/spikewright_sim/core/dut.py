@@ -15,6 +15,7 @@ from spikewright.build.generate import image_of, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import CORE_NAME, verilog_files
+from spikewright.contract.stream import events_of
 from spikewright.support.caches import place_beside
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.support.locks import in_turn
@@ -35,12 +36,7 @@ Engine = Literal["cocotb", "native"]
 
 def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple[int, int]]:
     """Input beats (tdata, tlast) of a sample (T, inputs): per step its events by rising axon, then a mark."""
-    words: list[tuple[int, int]] = []
-    mark = 1 << stream["mark_bit"]
-    for t, row in enumerate(values):
-        words += [(int(axon) | int(row[axon]) << stream["axon_bits"], 0) for axon in np.flatnonzero(row)]
-        words.append((mark, int(t == len(values) - 1)))
-    return words
+    return events_of(values, stream["axon_bits"], stream["mark_bit"])
 
 
 @dataclass(frozen=True)
@@ -94,12 +90,8 @@ class Dut:
 
     @property
     def settle(self) -> int:
-        """Cycles in which a core surely finishes what it does after a result: a sweep, and a program of delays."""
-        longest = 0
-        for index, layer in enumerate(self.core.layers):
-            _, swept, _ = self.core.membranes(index)
-            longest = max(longest, swept + sum(plan.entries for plan in layer.plans.values()))
-        return longest + 64
+        """Cycles in which a core surely finishes what it does after a result."""
+        return self.core.settle
 
     @property
     def patience(self) -> int:

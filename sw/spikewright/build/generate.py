@@ -14,6 +14,7 @@ from typing import Any
 
 from spikewright import __version__
 from spikewright.build.digest import digest
+from spikewright.build.kit import write_kit
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
@@ -21,7 +22,7 @@ from spikewright.contract.layout import CORES, LANES, CoreSpec
 from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, core_name
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.stream import StreamFormat
-from spikewright.integer.file import load_model, save_model
+from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
 from spikewright.layout.pack import pack, prune
 from spikewright.layout.placement import encodings
@@ -158,6 +159,7 @@ def build(
             **({} if loadable is None else {"capacity": capacity_of(core).as_dict()}),
             **generated,
         }
+        write_kit(folder, manifest, core, load_info(model))
         write_manifest(folder, manifest)
     return {"spikewright": __version__, **manifest}
 

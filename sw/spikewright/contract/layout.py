@@ -427,6 +427,14 @@ class CoreSpec:
         return int(self.layers[index].spec.remembers)
 
     @property
+    def settle(self) -> int:
+        """Cycles in which a core surely finishes what it does after a result: a sweep, and programs of delays."""
+        return 64 + max(
+            self.membranes(index)[1] + sum(plan.entries for plan in layer.plans.values())
+            for index, layer in enumerate(self.layers)
+        )
+
+    @property
     def score_bits(self) -> int:
         """Width of a score, and of the class, which travels in the place of one."""
         if self.score_capacity is not None:

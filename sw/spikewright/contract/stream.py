@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec
@@ -115,6 +118,15 @@ class StreamFormat:
         )
         _check("mark_bit", entry.get("mark_bit"), result.mark_bit, result.mark_bit)
         return result
+
+
+def events_of(values: npt.NDArray[np.integer], axon_bits: int, mark_bit: int) -> list[tuple[int, int]]:
+    """Input beats (tdata, tlast) of a sample (T, inputs): per step its events by rising axon, then a mark."""
+    words: list[tuple[int, int]] = []
+    for t, row in enumerate(values):
+        words += [(int(axon) | int(row[axon]) << axon_bits, 0) for axon in np.flatnonzero(row)]
+        words.append((1 << mark_bit, int(t == len(values) - 1)))
+    return words
 
 
 def _check(name: str, value: object, low: int, high: int) -> None:

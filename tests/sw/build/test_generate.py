@@ -22,6 +22,8 @@ from spikewright.layout.pack import pack, prune
 from spikewright.predict.cycles import CycleModel
 from spikewright.support.files import sha256
 
+KIT = ("README.md", "spikewright_core.core", "kit")
+
 
 @pytest.fixture(scope="module")
 def spec() -> NetworkSpec:
@@ -46,7 +48,7 @@ def test_the_folder_holds_what_the_manifest_says(folder: Path, model: Path, spec
     manifest = json.loads((folder / "manifest.json").read_text())
     images = {f"{name}.hex" for name in manifest["images"]}
     files = {path.name for path in folder.iterdir()}
-    assert files == {*manifest["verilog"], "model.safetensors", "manifest.json", *images}
+    assert files == {*manifest["verilog"], "model.safetensors", "manifest.json", *images, *KIT}
     for name, image in manifest["images"].items():
         words = [line for line in (folder / f"{name}.hex").read_text().splitlines() if not line.startswith("//")]
         assert len(words) == image["words"]
@@ -109,8 +111,10 @@ def test_open_build_returns_the_core(folder: Path, spec: NetworkSpec) -> None:
 
 def test_build_is_deterministic(folder: Path, model: Path, tmp_path: Path) -> None:
     build(model, tmp_path / "again", lanes=2)
-    for path in folder.iterdir():
-        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    assert Path("kit/cocotb/Makefile") in files
+    for file in files:
+        assert (tmp_path / "again" / file).read_bytes() == (folder / file).read_bytes(), file
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -369,6 +373,7 @@ def test_a_loadable_folder_holds_the_load_image(loadable: Path, model: Path) -> 
     assert {path.name for path in loadable.iterdir()} == {
         "spikewright_core.v",
         "spikewright_ram.v",
+        *KIT,
         "model.safetensors",
         "manifest.json",
         "weights.bin",

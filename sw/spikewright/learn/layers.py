@@ -5,6 +5,9 @@ matrix product `W @ x[t]` over contiguous memory and nothing is ever transposed.
 
 The recurrent layer delays spikes before it multiplies them by the weights. For axonal delays that equals the
 delayed currents of the reference (Queant et al. 2025, DelRec), at one product per step instead of one per delay.
+
+Where `sequences` and `products` have compiled loops for them, these are used; they are loaded when first needed, as
+the compiler takes long to load.
 """
 
 from __future__ import annotations
@@ -14,30 +17,41 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikewright.learn.neuron import Neuron, surrogate_gradient
+from spikewright.learn.neuron import Loop, Neuron, surrogate_gradient
 
 # Steps whose delayed spikes are gathered in one batched product.
 _BLOCK = 8
 
 
 class _TimeLinear(torch.autograd.Function):
-    """`out[t] = weight @ x[t]` for all steps; the weight's gradient is accumulated without a copy of the sequences."""
+    """`out[t] = weight @ (x[t] * mask)` for all steps; the weight's gradient needs no copy of the sequences."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, mask: Tensor | None) -> Tensor:
+        from spikewright.learn import products
+
+        ctx.sparse = products.sparse(x, len(weight))
+        if not ctx.sparse and mask is not None:
+            x = x * mask
+        ctx.save_for_backward(x, weight, mask)
+        if ctx.sparse:
+            return products.product(x, weight, mask)
         return torch.bmm(weight.expand(x.shape[0], *weight.shape), x)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, weight = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        from spikewright.learn import products
+
+        x, weight, mask = ctx.saved_tensors
         grad = grads[0].contiguous()
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
             grad_x = torch.bmm(weight.t().expand(x.shape[0], *weight.t().shape), grad)
+            if mask is not None:
+                grad_x.mul_(mask)
         if ctx.needs_input_grad[1]:
-            grad_weight = _outer_sum(grad, x)
-        return grad_x, grad_weight
+            grad_weight = products.outer_sum(grad, x, mask) if ctx.sparse else _outer_sum(grad, x)
+        return grad_x, grad_weight, None
 
 
 def _outer_sum(left: Tensor, right: Tensor) -> Tensor:
@@ -48,19 +62,21 @@ def _outer_sum(left: Tensor, right: Tensor) -> Tensor:
     return total
 
 
-def time_linear(x: Tensor, weight: Tensor) -> Tensor:
+def time_linear(x: Tensor, weight: Tensor, mask: Tensor | None = None) -> Tensor:
     """Multiply every step of a sequence by one matrix.
 
     Parameters
     ----------
     x : (T, I, B)
     weight : (N, I)
+    mask : (I, B), optional
+        Factors on the values, the same at every step; without a gradient.
 
     Returns
     -------
     (T, N, B)
     """
-    out: Tensor = _TimeLinear.apply(x, weight)  # type: ignore[no-untyped-call]
+    out: Tensor = _TimeLinear.apply(x, weight, mask)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -210,14 +226,80 @@ def _lagged_products(reverse: Tensor, spikes: Tensor, lags: int) -> Tensor:
     return by_sum[:, : steps - 1].flip(1)[:, :lags].contiguous()
 
 
-def neurons(current: Tensor, neuron: Neuron) -> Tensor:
-    """Spikes (T, N, B) of neurons driven by `current` (T, N, B), the membranes starting at 0."""
-    spikes: Tensor = _Neurons.apply(current, None, None, None, neuron)  # type: ignore[no-untyped-call]
+class _Compiled(torch.autograd.Function):
+    """As `_Neurons`, by the compiled loops."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        weight: Tensor | None,
+        kernel: Tensor | None,
+        drop: Tensor | None,
+        neuron: Neuron,
+        loop: Loop,
+        overwrite: bool,
+    ) -> Tensor:
+        from spikewright.learn import sequences
+
+        current = current.detach().contiguous()
+        membranes = current if overwrite else torch.empty_like(current)
+        ctx.neuron, ctx.loop = neuron, loop
+        delayed = None
+        if weight is None or kernel is None:
+            spikes = sequences.forward(current, neuron, loop, membranes)
+            ctx.save_for_backward(membranes)
+            return spikes
+        recurrence = sequences.Recurrence(kernel, min(_BLOCK, len(current)))
+        spikes, delayed = recurrence.forward(current, weight, drop, neuron, loop, membranes)
+        ctx.save_for_backward(membranes, spikes, delayed, weight, kernel, drop)
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        from spikewright.learn import products, sequences
+
+        membranes, *recurrent = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        nothing = (None,) * 4
+        if not recurrent:
+            return sequences.backward(membranes, grad, ctx.neuron, ctx.loop), None, None, *nothing
+        spikes, delayed, weight, kernel, drop = recurrent
+        recurrence = sequences.Recurrence(kernel, min(_BLOCK, len(grad)))
+        grad_current, reverse = recurrence.backward(membranes, grad, weight, drop, ctx.neuron, ctx.loop)
+        grad_weight = grad_kernel = None
+        if ctx.needs_input_grad[1]:
+            of_current = grad_current if drop is None else grad_current * drop
+            sparse = products.sparse(delayed, len(weight))
+            grad_weight = (products.outer_sum if sparse else _outer_sum)(of_current, delayed)
+        if ctx.needs_input_grad[2]:
+            grad_kernel = _lagged_products(reverse, spikes, kernel.shape[1])
+        return grad_current, grad_weight, grad_kernel, *nothing
+
+
+def neurons(current: Tensor, neuron: Neuron, overwrite: bool = False) -> Tensor:
+    """Spikes (T, N, B) of neurons driven by `current` (T, N, B), the membranes starting at 0.
+
+    With `overwrite`, `current` is left with anything in it: for one that nobody else reads, as that saves memory.
+    """
+    from spikewright.learn.sequences import loop_of
+
+    loop = loop_of(neuron, current)
+    spikes: Tensor
+    if loop is not None:
+        spikes = _Compiled.apply(current, None, None, None, neuron, loop, overwrite)  # type: ignore[no-untyped-call]
+    else:
+        spikes = _Neurons.apply(current, None, None, None, neuron)  # type: ignore[no-untyped-call]
     return spikes
 
 
 def recurrent_neurons(
-    current: Tensor, weight: Tensor, kernel: Tensor, neuron: Neuron, drop: Tensor | None = None
+    current: Tensor,
+    weight: Tensor,
+    kernel: Tensor,
+    neuron: Neuron,
+    drop: Tensor | None = None,
+    overwrite: bool = False,
 ) -> Tensor:
     """Spikes of a layer with delayed recurrence, `I[t] = current[t] + weight @ delayed[t]`.
 
@@ -232,11 +314,21 @@ def recurrent_neurons(
     neuron : Neuron
     drop : (N, B), optional
         Factor on the recurrent current (dropout), the same at every step.
+    overwrite : bool
+        See `neurons`.
 
     Returns
     -------
     (T, N, B)
         Spikes, 0 or 1.
     """
-    spikes: Tensor = _Neurons.apply(current, weight, kernel, drop, neuron)  # type: ignore[no-untyped-call]
+    from spikewright.learn.sequences import loop_of
+
+    loop = loop_of(neuron, current)
+    spikes: Tensor
+    if loop is not None:
+        of_layer = weight, kernel, drop, neuron
+        spikes = _Compiled.apply(current, *of_layer, loop, overwrite)  # type: ignore[no-untyped-call]
+    else:
+        spikes = _Neurons.apply(current, weight, kernel, drop, neuron)  # type: ignore[no-untyped-call]
     return spikes

@@ -99,19 +99,20 @@ class SpikingLayer(nn.Module):
             return delay_kernel(self.delays, 1.0 + 2.0 * self.sigma * torch.sigmoid(self.spread), timesteps)
         return delay_kernel(self.delays, 1.0 + self.sigma, timesteps)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Spikes (T, N, B), before dropout, of inputs (T, I, B)."""
-        current = time_linear(x, self.weight)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Spikes (T, N, B), before dropout, of inputs (T, I, B), each times its `mask` (I, B)."""
+        current = time_linear(x, self.weight, mask)
         if self.bias is not None:
             current = current + self.bias.view(1, -1, 1)
         if self.norm is not None:
             current = self.norm(current)
         if not self.config.recurrent:
-            return neurons(current, self.own_neuron())
+            return neurons(current, self.own_neuron(), overwrite=True)
         drop = None
         if self.training and self.config.recurrent_dropout:
             drop = _dropout_mask(current[0], self.config.recurrent_dropout)
-        return recurrent_neurons(current, self.recurrent_weight, self.kernel(x.shape[0]), self.own_neuron(), drop)
+        kernel = self.kernel(x.shape[0])
+        return recurrent_neurons(current, self.recurrent_weight, kernel, self.own_neuron(), drop, overwrite=True)
 
     def sent(self, spikes: Tensor) -> Tensor:
         """Spikes (T, N, B) in the steps in which they reach the next layer."""
@@ -278,7 +279,7 @@ class SpikingNetwork(Shown, nn.Module):
         spikes = []
         mask = None
         for layer in self.spiking_layers():
-            x = layer(x if mask is None else x * mask)
+            x = layer(x, mask)
             spikes.append(x)
             mask = layer.mask(x)
             x = layer.sent(x)

@@ -30,6 +30,22 @@ Surrogate = Literal["atan", "triangle"]
 
 
 @dataclass(frozen=True)
+class Loop:
+    """What the compiled loops of `sequences` have to know of a neuron beside tau, threshold and surrogate.
+
+    Parameters
+    ----------
+    reset : str
+        What a spike leaves: `hard`, `soft`, `late` or `none`, as of LIF.
+    strict : bool
+        Whether a membrane at its threshold is silent.
+    """
+
+    reset: str
+    strict: bool
+
+
+@dataclass(frozen=True)
 class Neuron(ABC):
     """Constants of a layer of neurons, and what they compute.
 
@@ -111,6 +127,10 @@ class Neuron(ABC):
             return kept
         above = (u >= self.floor).to(u.dtype)
         return above.mul_(self.decay) if kept is None else above.mul_(kept)
+
+    def loop(self) -> Loop | None:
+        """The same rule for the compiled loops of `sequences`; None where they do not have it, as by default."""
+        return None
 
     @abstractmethod
     def in_integers(self) -> IntegerNeuron:

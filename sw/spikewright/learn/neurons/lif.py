@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from spikewright.contract.neurons.lif import IntegerLIF, Reset
-from spikewright.learn.neuron import Neuron
+from spikewright.learn.neuron import Loop, Neuron
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,9 @@ class LIF(Neuron):
 
     def taken(self, s: Tensor) -> Tensor | None:
         return 1.0 - s if self.reset == "dead" else None
+
+    def loop(self) -> Loop | None:
+        return Loop(self.reset, self.strict) if self.reset in ("hard", "soft", "late", "none") else None
 
     def in_integers(self) -> IntegerLIF:
         return IntegerLIF(self.reset, self.strict)

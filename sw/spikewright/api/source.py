@@ -19,7 +19,7 @@ from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.checkpoint import read_checkpoint
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.convert import as_spiking_network, spiking_layers
-from spikewright.nir.file import is_foreign, load_foreign
+from spikewright.nir.file import LATENCIES, NAMES
 from spikewright.nir.network import ForeignNetwork
 from spikewright.support.shipped import checkpoints
 
@@ -34,11 +34,6 @@ Model = IntegerNetwork | NetworkSpec | AnyPath
 AnyNetwork = SpikingNetwork | ForeignNetwork | IntegerNetwork | NetworkSpec | AnyPath
 Data = SpikeData | AnyPath
 """Samples; or a folder with the files of a data set, or `sample`, the recordings that are shipped."""
-
-NAMES = "names"
-"""What recordings become an input by also has the names of spiking layers, where they have such."""
-LATENCIES = "latencies"
-"""Likewise, how many steps after a neuron fired the library of the network shows it."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,10 @@ def opened(network: AnyNetwork) -> Opened:
         recipe = network.recipe
         return Opened(network, binning_of(network.config, None if recipe is None else recipe.data))
     if isinstance(network, ForeignNetwork):
-        return _converted(network)
+        converted = as_spiking_network(network)
+        names, latencies = zip(*spiking_layers(network), strict=True)
+        shown = {NAMES: list(names), LATENCIES: list(latencies)}
+        return Opened(converted, {**binning_of(converted.config), **shown})
     if isinstance(network, NetworkSpec):
         network = IntegerNetwork(network)
     if isinstance(network, IntegerNetwork):
@@ -134,20 +132,10 @@ def opened(network: AnyNetwork) -> Opened:
     if is_model(path):
         info = load_info(path)
         return Opened(IntegerNetwork(load_model(path), info), info, path)
-    if is_foreign(path):
-        try:
-            return _converted(load_foreign(path)[0], path)
-        except InputError as error:
-            raise InputError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
-    trained, config, _ = read_checkpoint(path)
-    return Opened(trained, binning_of(config.network, config.data), path)
-
-
-def _converted(network: ForeignNetwork, path: Path | None = None) -> Opened:
-    converted = as_spiking_network(network)
-    names, latencies = zip(*spiking_layers(network), strict=True)
-    late = {LATENCIES: list(latencies)} if any(latencies) else {}
-    return Opened(converted, {**binning_of(converted.config), NAMES: list(names), **late}, path)
+    trained, config, info = read_checkpoint(path)
+    # Of a network of another library.
+    shown = {name: info[name] for name in (NAMES, LATENCIES) if name in info}
+    return Opened(trained, {**binning_of(config.network, None if shown else config.data), **shown}, path)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from spikewright.api.source import AnyPath, Data
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, percent
 from spikewright.data.shd import SpikeData
-from spikewright.learn.checkpoint import load_checkpoint, save_checkpoint
+from spikewright.learn.checkpoint import is_checkpoint, load_checkpoint, read_checkpoint, save_checkpoint
 from spikewright.learn.config import Config
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.learn.train import STATE
@@ -98,9 +98,9 @@ def train(
 
     Parameters
     ----------
-    network : SpikingNetwork, Config, TOML file or name of a shipped configuration
-        What to train. A network is trained from the weights that it has, and is itself left as it is; a configuration
-        starts with random ones.
+    network : SpikingNetwork, Config, TOML file or name of a shipped configuration, or checkpoint
+        What to train. A network, or that of a checkpoint, is trained from the weights that it has, and is itself left
+        as it is; a configuration starts with random ones.
     data : folder, "sample" or SpikeData
         What to train on: the training part of the folder, or all the samples given. Where nothing says which samples
         to choose the best epoch by, a tenth of them is held out for that.
@@ -162,6 +162,9 @@ def _train(
         settings = {**settings, "training.start": str(_begun(network, config, out, resume))}
     elif isinstance(network, Config):
         config = network
+    elif is_checkpoint(str(network)):
+        config = read_checkpoint(str(network))[1]
+        settings = {**settings, "training.start": str(network)}
     else:
         config = str(network)
     samples = data if isinstance(data, SpikeData) else Path(data)

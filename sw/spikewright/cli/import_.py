@@ -54,8 +54,9 @@ def run(args: argparse.Namespace) -> Outcome:
     from spikewright.support.files import sha256
 
     network = import_nir(args.file, args.dialect, dict(args.set), timesteps=args.timesteps, decision=args.decision)
+    refused = None
     if args.out is not None:
-        save_foreign(args.out, network, {"nir_sha256": sha256(args.file)})
+        refused = save_foreign(args.out, network, {"nir_sha256": sha256(args.file)})
     report = {
         "checkpoint": None if args.out is None else str(args.out),
         "dialect": network.dialect.name,
@@ -65,5 +66,8 @@ def run(args: argparse.Namespace) -> Outcome:
         "decision": network.decision,
         "nodes": describe(network),
         "assumed": network.assumed,
+        "refused": refused,
     }
-    return Outcome(report, [*rows(network), *([] if args.out is None else [("checkpoint", str(args.out))])])
+    written = [("checkpoint", str(args.out))] if args.out is not None else []
+    written += [("for evaluate alone", refused)] if refused else []
+    return Outcome(report, [*rows(network), *written])

@@ -100,12 +100,9 @@ def run(args: argparse.Namespace) -> Outcome:
             raise InputError(f"--data must be given with {option}, not left out")
     if args.calibrate and args.fine_tune:
         raise InputError("--calibrate must be left out with --fine-tune, which begins with the nearest integers")
-    if is_foreign(args.checkpoint):
-        if args.data is None:
-            raise InputError("--data must be a file *.npz for a network of another library, not left out")
-        network = opened(args.checkpoint).network
-    else:
-        network = read_checkpoint(args.checkpoint)[0]
+    if args.data is None and is_foreign(args.checkpoint):
+        raise InputError("--data must be a file *.npz for a network of another library, not left out")
+    network = read_checkpoint(args.checkpoint)[0]
     samples = opened(args.checkpoint).samples(args.data, args.split)
     model = quantize(
         args.checkpoint,

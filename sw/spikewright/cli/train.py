@@ -15,8 +15,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
         summary="train a sparse network",
         details="Trains a spiking network with learned delays by linearized Bregman iterations (AdaBreg), which\n"
         "start from few weights and add those that are needed. CONFIG is a TOML file or the name of a\n"
-        "shipped configuration. RUN_DIR gets the checkpoint; the same command continues a training that\n"
-        "was interrupted, and with more epochs one that has ended.",
+        "shipped configuration, or a checkpoint, whose network is trained on. RUN_DIR gets the checkpoint;\n"
+        "the same command continues a training that was interrupted, and with more epochs one that has ended.",
         example="spikewright train shd --data digits --out runs/first --set epochs=20",
         resumable=True,
     )

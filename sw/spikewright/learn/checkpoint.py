@@ -19,6 +19,11 @@ from spikewright.support.files import atomic_path, check_file, check_format, par
 from spikewright.support.shipped import checkpoint_path
 
 FORMAT = "spikewright-checkpoint-1"
+GRAPH = "graph/"
+"""What the names of tensors begin with that are of the network of another library from which the network was made."""
+
+REFUSED = "refused"
+"""Metadata of a file of another format: why it holds no network of our own."""
 
 Network = SpikingNetwork | ConvolutionalNetwork
 
@@ -41,6 +46,15 @@ def save_checkpoint(path: Path | str, network: Network, config: Config, info: di
         JSON-ready facts about the training (epoch, accuracy, ...); they change nothing.
     """
     save_tensors(path, dict(network.state_dict()), FORMAT, {"config": config.to_dict(), "info": info})
+
+
+def is_checkpoint(path: Path | str) -> bool:
+    """Whether `path` is a safetensors file, perhaps a checkpoint; names of shipped ones are none."""
+    try:
+        with safe_open(path, framework="numpy"):
+            return True
+    except (SafetensorError, OSError):
+        return False
 
 
 def load_checkpoint(path: Path | str) -> SpikingNetwork:
@@ -70,7 +84,7 @@ def read_checkpoint(path: Path | str) -> tuple[SpikingNetwork, Config, dict[str,
 def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
     """As `read_checkpoint`, of a spiking or of a convolutional network."""
     path = checkpoint_path(path)
-    tensors, fields = load_tensors(path, FORMAT, ("config", "info"))
+    tensors, fields = _own_tensors(path)
     try:
         config: Config = from_dict(fields["config"])
     except InputError as error:
@@ -100,6 +114,12 @@ def _check_onward(path: Path, network: SpikingNetwork) -> None:
             raise InputError(f"{path}: tensor 'layers.{index}.onward' must be whole steps, 0 .. {most}")
 
 
+def _own_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors, configuration and facts of a checkpoint, without those that another library wrote."""
+    tensors, fields = load_tensors(path, FORMAT, ("config", "info"))
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(GRAPH)}, fields
+
+
 def load_weights(network: Network, path: Path | str) -> str:
     """Give `network` the weights, norms and delays of a checkpoint, delays cut to its own limits.
 
@@ -114,7 +134,7 @@ def load_weights(network: Network, path: Path | str) -> str:
         If the file is no checkpoint, or its tensors have other shapes.
     """
     path = checkpoint_path(path)
-    tensors, _ = load_tensors(path, FORMAT, ("config", "info"))
+    tensors, _ = _own_tensors(path)
     check_tensors(path, tensors, dict(network.state_dict()))
     network.load_state_dict(tensors)
     network.limit_delays()
@@ -126,9 +146,15 @@ def _worst(delays: Tensor) -> float:
     return float(low if low < 0 else high)
 
 
-def save_tensors(path: Path | str, tensors: dict[str, Tensor], kind: str, fields: dict[str, Any]) -> None:
-    """Write tensors with JSON metadata under the format name `kind`, whole or not at all."""
+def save_tensors(
+    path: Path | str, tensors: dict[str, Tensor], kind: str, fields: dict[str, Any], *, refused: str = ""
+) -> None:
+    """Write tensors with JSON metadata under the format name `kind`, whole or not at all.
+
+    `refused` says to the readers of checkpoints why it is none.
+    """
     metadata = {"format": kind, **{name: json.dumps(value, allow_nan=False) for name, value in fields.items()}}
+    metadata |= {REFUSED: refused} if refused else {}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save({name: t.detach().contiguous() for name, t in tensors.items()}, metadata))
 
@@ -145,6 +171,8 @@ def load_tensors(path: Path, kind: str, fields: tuple[str, ...]) -> tuple[dict[s
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+            if (why := metadata.get(REFUSED)) is not None and metadata.get("format") != kind:
+                raise InputError(f"{path}: {why[:500]}")
             check_format(path, metadata.get("format"), kind)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, RuntimeError, TypeError) as error:

@@ -1,4 +1,9 @@
-"""Checkpoints of foreign networks: safetensors with the graph and its dialect as JSON. Reading runs no code."""
+"""Checkpoints of foreign networks: safetensors with the graph and its dialect as JSON. Reading runs no code.
+
+Such a file is a checkpoint like any other, of the network in the terms of our own: every command takes it. The network
+of the other library lies beside it, which `evaluate` runs. Only one that hardware does not compute is alone in its
+file, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +15,47 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from spikewright.contract.errors import InputError
-from spikewright.learn.checkpoint import load_tensors, save_tensors
+from spikewright.learn.checkpoint import FORMAT as OWN_FORMAT
+from spikewright.learn.checkpoint import GRAPH, load_tensors, save_tensors
+from spikewright.learn.config import Config
+from spikewright.nir.convert import as_spiking_network, spiking_layers
 from spikewright.nir.dialect import Dialect, from_dict
 from spikewright.nir.graph import Graph, check_links, named
 from spikewright.nir.network import ForeignNetwork
 from spikewright.nir.nodes import Node, fields_of, read_node
 
 FORMAT = "spikewright-foreign-1"
+"""Of a network that hardware does not compute."""
+NAMES = "names"
+"""Among the facts of a checkpoint: the nodes of its spiking layers."""
+LATENCIES = "latencies"
+"""Likewise, how many steps after a neuron fired the library of the network shows it, where that is not at once."""
 
 
 def is_foreign(path: Path | str) -> bool:
     """Whether `path` is a checkpoint by `save_foreign`."""
+    return _format(path) is not None
+
+
+def _format(path: Path | str) -> str | None:
+    """Format of a checkpoint with the network of another library; None of anything else."""
     try:
         with safe_open(path, framework="numpy") as file:
-            return bool((file.metadata() or {}).get("format") == FORMAT)
+            metadata = file.metadata() or {}
+            kind = metadata.get("format")
+            return kind if kind == FORMAT or (kind == OWN_FORMAT and "graph" in metadata) else None
     except (SafetensorError, OSError):
-        return False
+        return None
 
 
-def save_foreign(path: Path | str, network: ForeignNetwork, info: dict[str, Any]) -> None:
-    """Write a network with everything that rebuilds it. `info` (JSON-ready) tells where it comes from."""
+def save_foreign(path: Path | str, network: ForeignNetwork, info: dict[str, Any]) -> str | None:
+    """Write a network with everything that rebuilds it. `info` (JSON-ready) tells where it comes from.
+
+    Returns
+    -------
+    str or None
+        Why the file holds nothing but the network of the other library; None if it is a checkpoint for every command.
+    """
     nodes: dict[str, dict[str, str]] = {}
     tensors = {}
     for name, node in network.graph.nodes.items():
@@ -38,19 +64,24 @@ def save_foreign(path: Path | str, network: ForeignNetwork, info: dict[str, Any]
             if isinstance(value, str):
                 nodes[name][key] = value
             else:
-                tensors[f"{name}/{key}"] = torch.tensor(value)
+                tensors[f"{GRAPH}{name}/{key}"] = torch.tensor(value)
     graph = network.graph
-    save_tensors(
-        path,
-        tensors,
-        FORMAT,
-        {
-            "graph": {"nodes": nodes, "edges": [list(edge) for edge in graph.edges], "inner": sorted(graph.inner)},
-            "dialect": network.dialect.to_dict(),
-            "network": {"timesteps": network.timesteps, "decision": network.decision},
-            "info": info,
-        },
-    )
+    fields = {
+        "graph": {"nodes": nodes, "edges": [list(edge) for edge in graph.edges], "inner": sorted(graph.inner)},
+        "dialect": network.dialect.to_dict(),
+        "network": {"timesteps": network.timesteps, "decision": network.decision},
+        "info": info,
+    }
+    try:
+        own = as_spiking_network(network)
+    except InputError as error:
+        save_tensors(path, tensors, FORMAT, fields, refused=str(error))
+        return str(error)
+    names, latencies = zip(*spiking_layers(network), strict=True)
+    info = {**info, NAMES: list(names), **({LATENCIES: list(latencies)} if any(latencies) else {})}
+    config = Config(network=own.config).to_dict()
+    save_tensors(path, {**own.state_dict(), **tensors}, OWN_FORMAT, {**fields, "info": info, "config": config})
+    return None
 
 
 def load_foreign(path: Path | str) -> tuple[ForeignNetwork, dict[str, Any]]:
@@ -62,9 +93,10 @@ def load_foreign(path: Path | str) -> tuple[ForeignNetwork, dict[str, Any]]:
         If the file is not a complete and consistent foreign network; names the file and the field.
     """
     path = Path(path)
-    tensors, fields = load_tensors(path, FORMAT, ("graph", "dialect", "network", "info"))
+    tensors, fields = load_tensors(path, _format(path) or FORMAT, ("graph", "dialect", "network", "info"))
     try:
-        graph = _graph(fields["graph"], {name: tensor.numpy() for name, tensor in tensors.items()})
+        given = {name.removeprefix(GRAPH): of.numpy() for name, of in tensors.items() if name.startswith(GRAPH)}
+        graph = _graph(fields["graph"], given)
         dialect = _dialect(fields["dialect"])
         timesteps, decision = (fields["network"].get(key) for key in ("timesteps", "decision"))
         check_timesteps(timesteps)

@@ -103,6 +103,22 @@ def test_a_network_is_quantized_and_keeps_its_names(net: Path, capsys: pytest.Ca
     report(capsys, "quantize", checkpoint, "-o", model, "--fine-tune", "1", "--data", data)
 
 
+def test_every_command_takes_the_checkpoint(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint, model, data = net.with_name("net.safetensors"), net.with_name("model"), net.with_name("data.npz")
+    settings = ("--dialect", "snntorch", "--set", "reset=zero", "--timesteps", "12", "--decision", "last")
+    assert report(capsys, "import", net, "-o", checkpoint, *settings)["refused"] is None
+    np.savez(data, input=np.random.default_rng(0).integers(0, 3, (12, 20, 5)), labels=np.arange(20) % 3)
+    sparser = ("--set", "epochs=2", "--set", "lam=0.5", "--set", "batch=8")
+    trained = report(capsys, "train", checkpoint, "--data", data, "--out", net.with_name("run"), *sparser)
+    report(capsys, "quantize", trained["checkpoint"], "-o", model, "--data", data)
+    report(capsys, "quantize", checkpoint, "-o", model, "--data", data, "--fine-tune", "1")
+    report(capsys, "generate", model, "-o", net.with_name("build"), "--lanes", "1")
+    explored = ("--data", data, "--samples", "2", "--split", "test", "--weight-bits", "8")
+    assert report(capsys, "explore", checkpoint, *explored)["points"]
+    report(capsys, "view", checkpoint, "-o", net.with_name("page.html"))
+    report(capsys, "export", checkpoint, "-o", net.with_name("again.nir"))
+
+
 def test_other_commands_say_what_they_need(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint, data = imported(capsys, net), net.with_name("data.npz")
     np.savez(data, input=np.zeros((30, 12, 5), int))

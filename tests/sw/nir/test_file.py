@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from nir_files import recurrent, write
 from spikewright.contract.errors import InputError
+from spikewright.learn.checkpoint import load_weights, read_checkpoint
 from spikewright.nir.file import is_foreign, load_foreign, save_foreign
 from spikewright.nir.load import import_nir
 from spikewright.nir.network import ForeignNetwork
@@ -29,7 +30,7 @@ def test_a_network_comes_back_as_it_was(tmp_path: Path) -> None:
     network = saved(tmp_path)
     again, info = load_foreign(tmp_path / "net.safetensors")
     assert is_foreign(tmp_path / "net.safetensors")
-    assert info == {"from": "a test"}
+    assert info == {"from": "a test", "names": ["lif"]}
     assert (again.timesteps, again.decision, again.dialect) == (20, "max", network.dialect)
     assert again.layers[0].rule == network.layers[0].rule
     x = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (4, 20, 5)))
@@ -52,9 +53,12 @@ def altered(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], objec
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t, m: t.pop("lif/tau"), "node 'lif': tau must be given, not left out"),
-        (lambda t, m: t["fc/weight"].fill_(torch.nan), r"node 'fc': weight\[0, 0\] must be finite, not nan"),
-        (lambda t, m: t.update({"x/y": torch.ones(1)}), "tensor 'x/y' must be a field of a node, not one of none"),
+        (lambda t, m: t.pop("graph/lif/tau"), "node 'lif': tau must be given, not left out"),
+        (lambda t, m: t["graph/fc/weight"].fill_(torch.nan), r"node 'fc': weight\[0, 0\] must be finite, not nan"),
+        (
+            lambda t, m: t.update({"graph/x/y": torch.ones(1)}),
+            "tensor 'x/y' must be a field of a node",
+        ),
         (lambda t, m: m["graph"]["edges"].append(["lif", "ghost"]), "node 'ghost': edges must be between nodes"),
         (lambda t, m: m["graph"].update(edges=3), "metadata 'graph' must hold nodes, edges and the inner nodes"),
         (lambda t, m: m["graph"].update(inner=["ghost"]), "node 'ghost': inner must be nodes of the graph"),
@@ -77,3 +81,24 @@ def test_what_is_no_such_file_is_seen(tmp_path: Path) -> None:
     assert not is_foreign(tmp_path / "none")
     (tmp_path / "text").write_text("text")
     assert not is_foreign(tmp_path / "text")
+
+
+def test_it_is_a_checkpoint_like_any_other(tmp_path: Path) -> None:
+    foreign = saved(tmp_path)
+    network, config, info = read_checkpoint(tmp_path / "net.safetensors")
+    assert info == {"from": "a test", "names": ["lif"]}
+    assert (config.network.readout, config.network.timesteps, network.recipe) == ("max", 20, config)
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (4, 20, 5)))
+    with torch.no_grad():
+        assert torch.equal(network.run(x).spikes[0].double(), foreign.run(x).spikes["lif"])
+    load_weights(network, tmp_path / "net.safetensors")
+
+
+def test_what_hardware_does_not_compute_is_alone_in_its_file_with_the_reason(tmp_path: Path) -> None:
+    network = import_nir(write(tmp_path / "net.nir", *recurrent()), "snntorch", {"reset": "sub"})
+    reason = "timesteps must be given to `spikewright import`, by --timesteps, not left out"
+    assert save_foreign(tmp_path / "net.safetensors", network, {}) == reason
+    assert is_foreign(tmp_path / "net.safetensors")
+    assert load_foreign(tmp_path / "net.safetensors")[0].timesteps is None
+    with pytest.raises(InputError, match=f"^{tmp_path / 'net.safetensors'}: {reason}$"):
+        read_checkpoint(tmp_path / "net.safetensors")

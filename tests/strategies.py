@@ -32,6 +32,7 @@ from spikewright_sim.core.dut import Dut, beats
 from spikewright_sim.native import loop as native
 
 DECAYS = (Decay(3, 6), Decay(1, 1), Decay(0, 0), Decay(1, 0), Decay(61, 6), Decay(65535, 16), Decay(3, 2))
+CURRENT_DECAYS = (Decay(3, 2), Decay(1, 1), Decay(0, 0), Decay(58, 6), Decay(1, 0))
 VARIANTS: tuple[dict[str, Any], ...] = (
     {},
     {"without_idle": True},
@@ -105,6 +106,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         density=draw(st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 1.0])),
         max_delay=draw(st.sampled_from([0, 1, 2, 7, 31, 40])),
         decay=draw(st.sampled_from(DECAYS)),
+        current_decays=draw(st.lists(st.sampled_from((None, None, *CURRENT_DECAYS)), min_size=1, max_size=3)),
         neuron=draw(st.sampled_from(all_neurons())),
         weight_bits=draw(st.integers(2, 16)),
         weight_shift=draw(st.sampled_from([0, 0, 1, 3, 8])),
@@ -218,6 +220,7 @@ def describe(case: Case) -> str:
     layers = [
         f"{layer.inputs}-{layer.neurons}{' recurrent' if layer.recurrent else ''}"
         f"{'' if layer.onward is None else ' delayed'}, {layer.synapses} synapses of {layer.weight_bits} bits"
+        f"{', currents' if layer.current_decay else ''}"
         for layer in case.spec.layers
     ]
     return f"{json.dumps(case.options)}, T {case.counts.shape[1]}, {'; '.join(layers)}"

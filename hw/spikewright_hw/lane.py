@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.layout import LayerImage
 
+from .currents import CurrentUpdate
 from .layouts import MARK, assign_fields, delayed, run
 from .ram import Ram, RamQueue, TraceRam
 from .readout import ReadoutUpdate
@@ -46,7 +47,9 @@ class Lane(wiring.Component):
     image : LayerImage
     lane : int
     state_bits : int
-        Width of a membrane.
+        Width of what synapses add to: a membrane, or a synaptic current.
+    membrane_bits : int, optional
+        Width of a membrane, if other than that.
     score_bits : int
         Width of a score; only used by a read-out, as is the decision.
     queue_depth : int
@@ -85,12 +88,14 @@ class Lane(wiring.Component):
         name: str,
         score_bits: int = 1,
         decision: Decision = DECISIONS["sum"],
+        membrane_bits: int | None = None,
     ) -> None:
         spec = image.spec
         self._rows = self._depth = image.rows
         self._spec = spec
         self._state_bits = state_bits
         self._bit = self._kept_bits()
+        self._membrane_bits = membrane_bits or state_bits
         self._run = run(image)
         self._synapse = data.StructLayout({"index": image.index_bits, "weight": signed(spec.weight_bits)})
         self._queue_depth = queue_depth
@@ -118,7 +123,7 @@ class Lane(wiring.Component):
                 "clear": In(1),
                 "flags": Out(MARK),
                 "row": In(image.row_bits),
-                "v": Out(signed(state_bits)),
+                "v": Out(signed(self._membrane_bits)),
                 **({"score_row": In(image.row_bits), "score": Out(signed(score_bits))} if self._scores else {}),
                 **({"spike": Out(1)} if self._fires else {}),
             }
@@ -130,6 +135,8 @@ class Lane(wiring.Component):
         """The update of the neurons of the lane."""
         if image.spec.readout:
             return ReadoutUpdate(image, score_bits=score_bits, decision=self._decision, **options)
+        if image.spec.current_decay is not None:
+            return CurrentUpdate(image, membrane_bits=self._membrane_bits, **options)
         return NeuronUpdate(image, **options)
 
     def _kept_bits(self) -> int:
@@ -268,7 +275,7 @@ class Lane(wiring.Component):
     def _keep_results(self, m: Module) -> None:
         """Results wait for the other lanes."""
         update = self.update
-        m.submodules.trace = trace = TraceRam(width=self._state_bits, depth=self._rows)
+        m.submodules.trace = trace = TraceRam(width=self._membrane_bits, depth=self._rows)
         results = [(trace, update.v, self.v)]
         if self._scores:
             m.d.comb += [update.score_row.eq(self.score_row), self.score.eq(update.score)]

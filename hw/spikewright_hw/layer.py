@@ -22,10 +22,10 @@ from .rows import RowFetch
 from .serializer import BitSerializer
 
 
-def trace_ports(image: LayerImage, state_bits: int) -> wiring.Signature:
+def trace_ports(image: LayerImage, membrane_bits: int) -> wiring.Signature:
     """`row`, `v` (after the reset, lane 0 in the low bits) and, but for a read-out, `spikes` (a bit per lane), while
     `valid`."""
-    ports = {"valid": Out(1), "row": Out(image.row_bits), "v": Out(image.lanes * state_bits)}
+    ports = {"valid": Out(1), "row": Out(image.row_bits), "v": Out(image.lanes * membrane_bits)}
     return wiring.Signature(ports if image.spec.readout else {**ports, "spikes": Out(image.lanes)})
 
 
@@ -77,7 +77,6 @@ class SynapsePath(wiring.Component):
     core : CoreSpec
     index : int
         Number of the layer.
-    state_bits : int
     score_bits : int
         Only used by a read-out.
 
@@ -99,8 +98,9 @@ class SynapsePath(wiring.Component):
         step, until `clear`.
     """
 
-    def __init__(self, core: CoreSpec, index: int, *, state_bits: int, score_bits: int = 1) -> None:
+    def __init__(self, core: CoreSpec, index: int, *, score_bits: int = 1) -> None:
         image = core.layers[index]
+        membrane_bits = core.membrane_bits(index)
         name = f"layer{index}"
         self._image = image
         self.fetch = RowFetch(image, name=name)
@@ -108,7 +108,8 @@ class SynapsePath(wiring.Component):
             Lane(
                 image,
                 lane=lane,
-                state_bits=state_bits,
+                state_bits=core.state_bits(index),
+                membrane_bits=membrane_bits,
                 score_bits=score_bits,
                 queue_depth=core.queue_depth,
                 name=name,
@@ -131,7 +132,7 @@ class SynapsePath(wiring.Component):
                 "last": Out(1),
                 "error": Out(1),
                 "clear": In(1),
-                "trace": Out(trace_ports(image, state_bits)),
+                "trace": Out(trace_ports(image, membrane_bits)),
                 **(scores if image.spec.readout else {}),
             }
         )
@@ -190,9 +191,8 @@ class SpikingLayer(wiring.Component):
     def __init__(self, core: CoreSpec, index: int) -> None:
         image = core.layers[index]
         spec = image.spec
-        state_bits = core.state_bits(index)
         self._image = image
-        self.synapses = SynapsePath(core, index, state_bits=state_bits)
+        self.synapses = SynapsePath(core, index)
         self.serializer: BitSerializer | OnwardBuffer
         self.delay = None
         self.targets = list(self.synapses.targets)
@@ -211,7 +211,7 @@ class SpikingLayer(wiring.Component):
                 "reset": In(1),
                 "events": In(stream.Signature(event(spec.inputs, spec.value_bits))),
                 "spikes": Out(stream.Signature(event(spec.neurons))),
-                "trace": Out(trace_ports(image, state_bits)),
+                "trace": Out(trace_ports(image, core.membrane_bits(index))),
             }
         )
 
@@ -288,9 +288,8 @@ class ReadoutLayer(wiring.Component):
     def __init__(self, core: CoreSpec) -> None:
         index = len(core.layers) - 1
         image = core.layers[index]
-        state_bits = core.state_bits(index)
         score_bits = core.score_bits
-        self.synapses = SynapsePath(core, index, state_bits=state_bits, score_bits=score_bits)
+        self.synapses = SynapsePath(core, index, score_bits=score_bits)
         self.sender = ScoreSender(image, score_bits=score_bits)
         self.hold = ScoreHold()
         self.targets = self.synapses.targets
@@ -299,7 +298,7 @@ class ReadoutLayer(wiring.Component):
                 "reset": In(1),
                 "events": In(stream.Signature(event(image.spec.inputs, image.spec.value_bits))),
                 "results": Out(stream.Signature(result(score_bits))),
-                "trace": Out(trace_ports(image, state_bits)),
+                "trace": Out(trace_ports(image, core.membrane_bits(index))),
             }
         )
 

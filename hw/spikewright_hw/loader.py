@@ -48,6 +48,7 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
                 "weight_bits": image.spec.weight_bits,
                 "weight_shift": image.spec.weight_shift,
                 "value_bits": image.spec.value_bits,
+                **({"current_decay": asdict(current)} if (current := image.spec.current_decay) else {}),
                 "capacity": image.capacity.as_dict() if image.capacity else None,
             }
             for image in spec.layers

@@ -36,7 +36,9 @@ class SharedLane(Lane):
         See `Lane`.
     """
 
-    def __init__(self, core: SharedCore, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
+    def __init__(
+        self, core: SharedCore, *, lane: int, state_bits: int, membrane_bits: int, score_bits: int, name: str
+    ) -> None:
         self._core = core
         # Whose synapses or rows are issued, and up to three cycles later.
         self._stages = [Signal(range(len(core.layers)), name=f"layer{k}") for k in range(4)]
@@ -44,6 +46,7 @@ class SharedLane(Lane):
             core.engine,
             lane=lane,
             state_bits=state_bits,
+            membrane_bits=membrane_bits,
             score_bits=score_bits,
             queue_depth=core.queue_depth,
             name=name,
@@ -51,7 +54,7 @@ class SharedLane(Lane):
         self._depth = core.engine_rows
 
     def _make_update(self, image: Any, **options: Any) -> Any:
-        return SharedUpdate(self._core, **options)
+        return SharedUpdate(self._core, membrane_bits=self._membrane_bits, **options)
 
     def _kept_bits(self) -> int:
         return self._core.kept_bits(0)
@@ -231,12 +234,21 @@ class SharedEngine(wiring.Component):
     def __init__(self, core: SharedCore) -> None:
         network = core.network
         self._core = core
-        self._bits = [core.state_bits(index) for index in range(len(core.layers))]
+        layers = range(len(core.layers))
+        self._bits = [core.membrane_bits(index) for index in layers]
+        state_bits = max(core.state_bits(index) for index in layers)
         score_bits = core.score_bits
         self.merge = TurnMerge(core)
         self.fetch = RowFetch(core.engine, name="engine")
         self.lanes = [
-            SharedLane(core, lane=lane, state_bits=max(self._bits), score_bits=score_bits, name="engine")
+            SharedLane(
+                core,
+                lane=lane,
+                state_bits=state_bits,
+                membrane_bits=max(self._bits),
+                score_bits=score_bits,
+                name="engine",
+            )
             for lane in range(core.engine.lanes)
         ]
         self.join = StepJoin(rows=[image.rows for image in core.layers], lanes=core.engine.lanes)

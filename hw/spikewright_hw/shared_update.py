@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
@@ -13,6 +13,7 @@ from spikewright.contract.layout import SharedCore
 
 from .arithmetic import leak
 from .constants import clipped, floor_of, stored_words, word_layout
+from .currents import Membranes
 from .layouts import by_layer, delayed, of_layer
 from .neuron import INTEGRATOR, neuron_logic
 from .ram import Ram
@@ -36,7 +37,8 @@ class SharedUpdate(wiring.Component):
     core : SharedCore
         With an engine.
     lane : int
-    state_bits : int
+    state_bits, membrane_bits : int
+        Of the widest layer.
     score_bits : int
     name : str
         Prefix of the memory image `<name>_neurons<lane>`: a word per row, see `LayerImage.constants`; the rows of a
@@ -52,11 +54,17 @@ class SharedUpdate(wiring.Component):
         See `NeuronUpdate` and `ReadoutUpdate`.
     """
 
-    def __init__(self, core: SharedCore, *, lane: int, state_bits: int, score_bits: int, name: str) -> None:
+    def __init__(
+        self, core: SharedCore, *, lane: int, state_bits: int, membrane_bits: int, score_bits: int, name: str
+    ) -> None:
         self._core = core
-        self._state_bits = state_bits
+        self._membrane_bits = membrane_bits
         self._score_bits = score_bits
+        self.membranes = None
+        if core.with_currents:
+            self.membranes = Membranes(depth=core.engine_rows, state_bits=state_bits, membrane_bits=membrane_bits)
         self._specs = [image.spec for image in core.layers]
+        self._current_decays = [spec.current_decay for spec in self._specs]
         capacity = core.engine.capacity
         self._neuron = word_layout(core.layers, capacity, threshold=1)
         words = [0] * core.engine_rows
@@ -72,7 +80,7 @@ class SharedUpdate(wiring.Component):
         self._bit = core.kept_bits(0)
         super().__init__(
             {
-                **update_ports(core.engine, state_bits, self._bit),
+                **update_ports(core.engine, state_bits, self._bit, membrane_bits),
                 "layer": In(range(len(core.layers))),
                 "write_row": Out(unsigned_bits(core.engine_rows - 1)),
                 "spike": Out(1),
@@ -89,15 +97,16 @@ class SharedUpdate(wiring.Component):
         rows = delayed(m, self.row, 4, name="row")
         layers = delayed(m, self.layer, 4, name="layer")
         lasts = delayed(m, self.last, 3, name="last")
-        value = signed(self._state_bits)
+        value = signed(self._membrane_bits)
         readout = len(self._specs) - 1
 
         # Register what the memories gave.
         neuron = Signal(self._neuron)
         state = Signal(value)
-        m.d.comb += [rom.addr.eq(engine_address(self._core, self.layer, self.row)), rom.en.eq(1)]
+        address = engine_address(self._core, self.layer, self.row)
+        m.d.comb += [rom.addr.eq(address), rom.en.eq(1)]
         m.d.sync += neuron.eq(rom.data)
-        before = membrane_and_bit(m, self.state, state, self._bit)
+        before = membrane_and_bit(m, self.state, state, self._bit, lambda word: self._charged(m, address, word))
 
         # Compare, fire and reset; read the score.
         fires = Signal()
@@ -108,9 +117,15 @@ class SharedUpdate(wiring.Component):
         floors = [int(spec.floor is not None) for spec in self._specs]
         if any(floors):
             at_rest = Mux(by_layer(layers[2], floors), clipped(at_rest, floor_of(neuron)), at_rest)
-        stored = neuron.bias  # one object, so that rules are seen to add the same
+        # One object of each kind, so that rules are seen to add the same. A bias is the current's where there is one.
+        biases = neuron.bias, Const(0, signed(1))
+        biased = [(rule, decay is not None) for rule, decay in zip(rules, self._current_decays, strict=False)]
+        if self.membranes is not None:
+            biased.append((INTEGRATOR, False))
         added = Value.cast(
-            of_layer(layers[2], rules, lambda rule: rule.added(fires & ~lasts[2], neuron.threshold, stored))
+            of_layer(
+                layers[2], biased, lambda rule: rule[0].added(fires & ~lasts[2], neuron.threshold, biases[rule[1]])
+            )
         )
         bias = Signal(added.shape())
         m.d.comb += [
@@ -135,6 +150,7 @@ class SharedUpdate(wiring.Component):
                 layers[2], [*rules, INTEGRATOR], lambda rule: rule.remembered(state, neuron.threshold, before)
             )
             keep &= ~lasts[2]
+        state_after = self._carried(m, layers[3], lasts[3], neuron, state_after)
         m.d.sync += self.next_state.eq(with_bit(m, state_after, keep, self._bit))
         first = Signal(init=1)
         grown = self._core.network.decision.grown
@@ -150,3 +166,29 @@ class SharedUpdate(wiring.Component):
         with m.If(scores.write_en & (rows[3] == self._core.layers[-1].rows - 1)):
             m.d.sync += first.eq(lasts[3])
         return m
+
+    def _charged(self, m: Module, address: Any, state: Any) -> Any:
+        """The membrane that is compared, one cycle after `read`, of the state without the bit that is kept."""
+        if self.membranes is None:
+            return state
+        m.submodules.membranes = membranes = self.membranes
+        m.d.comb += [membranes.addr.eq(address), membranes.current.eq(state)]
+        return membranes.charged
+
+    def _carried(self, m: Module, layer: Any, last: Any, neuron: data.View[data.StructLayout], carried: Any) -> Any:
+        """The next state, given what the membrane carries over, three cycles after `read`."""
+        if self.membranes is None:
+            return carried
+        membranes = self.membranes
+        bias = Signal(neuron.bias.shape())
+        current = Mux(last, 0, membranes.current_before)
+        # A layer without currents has membranes of 0 here: they add nothing to those that its events are added to.
+        filled = [decay or next(filter(None, self._current_decays)) for decay in self._current_decays]
+        has_current = by_layer(layer, [int(decay is not None) for decay in self._current_decays])
+        m.d.sync += bias.eq(neuron.bias)
+        m.d.comb += [
+            membranes.carried.eq(Mux(has_current, carried, 0)),
+            membranes.write.eq(self.write),
+            membranes.write_addr.eq(self.write_row),
+        ]
+        return Mux(has_current, of_layer(layer, filled, lambda decay: leak(current, decay, bias)), carried)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import LayerImage
@@ -17,7 +18,7 @@ from .neuron import neuron_logic
 from .rom import Rom
 
 
-def update_ports(image: LayerImage, state_bits: int, bit: int = 0) -> dict[str, Any]:
+def update_ports(image: LayerImage, state_bits: int, bit: int = 0, membrane_bits: int | None = None) -> dict[str, Any]:
     """What the updates of spiking and read-out lanes have in common, see `NeuronUpdate`; a `bit` may be kept."""
     return {
         "read": In(1),
@@ -26,20 +27,23 @@ def update_ports(image: LayerImage, state_bits: int, bit: int = 0) -> dict[str, 
         "state": In(signed(state_bits + bit)),
         "done": Out(1),
         "done_row": Out(image.row_bits),
-        "v": Out(signed(state_bits)),
+        "v": Out(signed(membrane_bits or state_bits)),
         "write": Out(1),
         "write_row": Out(image.row_bits),
         "next_state": Out(signed(state_bits + bit)),
     }
 
 
-def membrane_and_bit(m: Module, word: Any, membrane: Any, bit: int) -> Any:
-    """Register what a word of the state memory is: its membrane, and the bit that is returned, a 0 without any."""
+def membrane_and_bit(m: Module, word: Any, membrane: Any, bit: int, charged: Callable[[Any], Any]) -> Any:
+    """Register what a word of the state memory is: its membrane, and the bit that is returned, a 0 without any.
+
+    `charged` is the membrane of a word without that bit.
+    """
     if not bit:
-        m.d.sync += membrane.eq(word)
+        m.d.sync += membrane.eq(charged(word))
         return 0
     before = Signal()
-    m.d.sync += [membrane.eq(word >> bit), before.eq(word[0])]
+    m.d.sync += [membrane.eq(charged(word >> bit)), before.eq(word[0])]
     return before
 
 
@@ -72,6 +76,8 @@ class NeuronUpdate(wiring.Component):
         Of a membrane alone.
     name : str
         Prefix of the memory image `<name>_neurons<lane>`: a word per row, see `LayerImage.constants`.
+    membrane_bits : int, optional
+        Of `v`, if other than those of the state.
 
     Members
     -------
@@ -86,9 +92,11 @@ class NeuronUpdate(wiring.Component):
         Four cycles after `read`: `next_state` of `write_row`.
     """
 
-    def __init__(self, image: LayerImage, *, lane: int, state_bits: int, name: str) -> None:
+    def __init__(
+        self, image: LayerImage, *, lane: int, state_bits: int, name: str, membrane_bits: int | None = None
+    ) -> None:
         self._spec = image.spec
-        self._state_bits = state_bits
+        self._membrane_bits = membrane_bits or state_bits
         self._neuron = word_layout([image])
         self.rom = Rom(
             name=f"{name}_neurons{lane}",
@@ -97,7 +105,24 @@ class NeuronUpdate(wiring.Component):
             capacity=image.rows if image.capacity else None,
         )
         self._bit = int(image.spec.remembers)
-        super().__init__({**update_ports(image, state_bits, self._bit), "spike": Out(1)})
+        super().__init__({**update_ports(image, state_bits, self._bit, membrane_bits), "spike": Out(1)})
+
+    # What differs in neurons with a synaptic current, see `CurrentUpdate`.
+
+    def _charged(self, m: Module, state: Any) -> Any:
+        """The membrane that is compared, one cycle after `read`, of the state without the bit that is kept."""
+        return state
+
+    def _bias(self, neuron: data.View[data.StructLayout]) -> Any:
+        """What is added to the membrane, two cycles after `read`."""
+        return neuron.bias
+
+    def _carried(self, m: Module, neuron: data.View[data.StructLayout], carried: Any, last: Signal) -> Any:
+        """The next state, given what the membrane carries over, three cycles after `read`.
+
+        `neuron` is one cycle ahead of it.
+        """
+        return carried
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -105,14 +130,14 @@ class NeuronUpdate(wiring.Component):
         reads = delayed(m, self.read, 4, name="read")
         rows = delayed(m, self.row, 4, name="row")
         lasts = delayed(m, self.last, 3, name="last")
-        value = signed(self._state_bits)
+        value = signed(self._membrane_bits)
 
         # Register what the memories gave.
         neuron = Signal(self._neuron)
         state = Signal(value)
         m.d.comb += [rom.addr.eq(self.row), rom.en.eq(1)]
         m.d.sync += neuron.eq(rom.data)
-        before = membrane_and_bit(m, self.state, state, self._bit)
+        before = membrane_and_bit(m, self.state, state, self._bit, lambda word: self._charged(m, word))
 
         # Compare, fire and reset.
         fires = Signal()
@@ -121,7 +146,7 @@ class NeuronUpdate(wiring.Component):
         at_rest = logic.at_rest(state, neuron.threshold, before)
         if self._spec.floor is not None:
             at_rest = clipped(at_rest, floor_of(neuron))
-        added = Value.cast(logic.added(fires & ~lasts[2], neuron.threshold, neuron.bias))
+        added = Value.cast(logic.added(fires & ~lasts[2], neuron.threshold, self._bias(neuron)))
         bias = Signal(added.shape())
         m.d.comb += fires.eq(logic.fires(state, neuron.threshold, before))
         m.d.sync += [
@@ -131,7 +156,7 @@ class NeuronUpdate(wiring.Component):
         ]
 
         # Leak and add the bias.
-        state_after = leak(Mux(lasts[3], 0, self.v), self._spec.decay, bias)
+        state_after = self._carried(m, neuron, leak(Mux(lasts[3], 0, self.v), self._spec.decay, bias), lasts[3])
         keep = logic.remembered(state, neuron.threshold, before) & ~lasts[2] if self._bit else 0
         m.d.sync += self.next_state.eq(with_bit(m, state_after, keep, self._bit))
         m.d.comb += [

@@ -192,8 +192,8 @@ def generate(
     -------
     dict
         For the manifest: `top`, `verilog` (its files, that of `top` first), `images` (by name: `words`, `width`),
-        `stream` (what a host must know of the beats), `state_bits` (by layer) and `score_bits`; where memories are
-        loaded at run time, `load`: `image` and its `bytes`, `fingerprint`, `memories` (as `images`).
+        `stream` (what a host must know of the beats), `state_bits` (of a membrane, by layer) and `score_bits`; where
+        memories are loaded at run time, `load`: `image` and its `bytes`, `fingerprint`, `memories` (as `images`).
     """
     core = AxiCore(spec)
     images = Images() if split is None else Images(split)
@@ -236,7 +236,7 @@ def generate(
             "inputs": network.inputs,
             "timesteps": network.timesteps,
         },
-        "state_bits": {f"layer{index}": spec.state_bits(index) for index in range(len(spec.layers))},
+        "state_bits": {f"layer{index}": spec.membrane_bits(index) for index in range(len(spec.layers))},
         "score_bits": core.core.score_bits,
         **load,
     }

@@ -16,14 +16,14 @@ def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: st
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(1, "bitmap"), (8, "relative")])
 def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
-    """Each rule holds in its own layer only: leak, comparison, reset, widths, fractional bits.
+    """Each rule holds in its own layer only: leak, current, comparison, reset, widths, fractional bits.
 
     The last row of one layer is alone.
     """
     network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2)
     changes = (
         {"weight_shift": 3},
-        {"neuron": SOFT, "decay": Decay(3, 6)},
+        {"neuron": SOFT, "decay": Decay(3, 6), "current_decay": Decay(3, 2)},
         {"neuron": IntegerLIF("late", strict=True), "decay": Decay(1, 0)},
         {"weight_shift": 1},
     )

@@ -14,15 +14,23 @@ from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import Neuron, all_neurons
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack
+from spikewright_hw.currents import CurrentUpdate
 from spikewright_hw.update import NeuronUpdate
 
 BITS = 16
 
 
 def image(
-    seed: int, neurons: int, lanes: int, *, decay: Decay = TAU_1_05, neuron: Neuron = HARD, floor: str = ""
+    seed: int,
+    neurons: int,
+    lanes: int,
+    *,
+    decay: Decay = TAU_1_05,
+    neuron: Neuron = HARD,
+    floor: str = "",
+    current: Decay | None = None,
 ) -> LayerImage:
-    network = random_network(seed, (3, neurons, 2), decay=decay, neuron=neuron)
+    network = random_network(seed, (3, neurons, 2), decay=decay, neuron=neuron, current_decays=(current,))
     rng = np.random.default_rng(seed)
     threshold = rng.integers(1, 120, neurons)
     floors = {"": None, "threshold": -threshold, "own": rng.integers(-100, 1, neurons)}[floor]
@@ -178,3 +186,44 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
         assert done[k] == (k + 3, row, int(spike), v), f"seed {seed}, read {k}"
         word = state << neuron.remembers | (kept and not last)
         assert written[k] == (k + 4, row, word), f"seed {seed}, read {k}"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_currents_charge_membranes_of_their_own(seed: int) -> None:
+    rng = random.Random(seed)
+    decay, current = rng.choice([TAU_2, Decay(15, 4)]), rng.choice([TAU_2, Decay(7, 3), Decay(0, 0)])
+    neuron: Any = all_neurons()[seed]
+    layer = image(seed, 7, 2, decay=decay, neuron=neuron, current=current)
+    thresholds, biases = lane_values(layer, 1)
+    dut = CurrentUpdate(layer, lane=1, state_bits=BITS, membrane_bits=BITS + 2, name="layer0")
+    assert dut.v.shape().width == BITS + 2
+    # Sweeps with pauses, as a lane makes them; the first ends a sample, as after a reset.
+    sweeps = [[(row, rng.randint(-200, 300), int(k in (0, 5))) for row in range(4)] + [(3, 0, -1)] * 6
+              for k in range(8)]  # fmt: skip
+    reads = [read for each in sweeps for read in each]
+    done, written = [], []
+
+    def each(get: Callable[[Any], int], put: Callable[[Any, int], None], cycle: int) -> None:
+        put(dut.state, reads[cycle - 1][1] if 1 <= cycle <= len(reads) else 12345)
+        row, _, last = reads[cycle] if cycle < len(reads) else (0, 0, -1)
+        put(dut.read, last >= 0)
+        put(dut.row, row)
+        put(dut.last, last == 1)
+        if get(dut.done):
+            done.append((cycle, get(dut.done_row), get(dut.spike), get(dut.v)))
+        if get(dut.write):
+            written.append((cycle, get(dut.write_row), get(dut.next_state)))
+
+    play(dut, len(reads) + 8, each=each)
+    carried = [0] * 4
+    begins = [k for k, (_, _, last) in enumerate(reads) if last >= 0]
+    for number, begin in enumerate(begins):
+        row, state, last = reads[begin]
+        u = carried[row] + state
+        spike = u >= thresholds[row] + neuron.strict
+        v = {"hard": 0, "soft": u - thresholds[row]}.get(neuron.reset * spike, u)
+        carried[row] = 0 if last else decay(v) - thresholds[row] * (spike and neuron.reset == "late")
+        if number >= 4:  # what the first sweep finds in the memory is anything
+            assert done[number] == (begin + 3, row, int(spike), v), f"seed {seed}, read {number}"
+        left = 0 if last else current(state)
+        assert written[number] == (begin + 4, row, biases[row] + left), f"seed {seed}, read {number}"

@@ -147,7 +147,7 @@ def _compare_layer(
             list(range(sweep)),
             order[step].tolist(),
         )
-    bits = core.state_bits(index)
+    bits = core.membrane_bits(index)
     v = unpack_signed([v for _, _, _, v in rows], bits, lanes).reshape(complete, sweep * lanes)
     fired = np.array([[s >> lane & 1 for lane in range(lanes)] for _, _, s, _ in rows], dtype=np.bool_)
     fired = fired.reshape(complete, sweep * lanes)

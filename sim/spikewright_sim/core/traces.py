@@ -32,7 +32,7 @@ class TracedLayer:
 
 
 def layers_of(core: CoreSpec) -> list[TracedLayer]:
-    return [TracedLayer(image, core.state_bits(index)) for index, image in enumerate(core.layers)]
+    return [TracedLayer(image, core.membrane_bits(index)) for index, image in enumerate(core.layers)]
 
 
 def header(core: CoreSpec) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 
 from spikewright.contract.neuron import all_neurons, usual_neuron
 from spikewright_sim.formal.delays import delay_buffer
-from spikewright_sim.formal.lanes import lane, row_fetch, update
+from spikewright_sim.formal.lanes import CURRENT, lane, row_fetch, update
 from spikewright_sim.formal.membranes import step_bounds, update_bounds
 from spikewright_sim.formal.progress import lane_progress, step_join
 from spikewright_sim.formal.prove import Proof
@@ -40,6 +40,16 @@ PROOFS = (
         Proof(f"NeuronUpdate{part}, floor of {where}", partial(stage, usual_neuron(), floor), "induction", 6, depth)
         for where, floor in (("the threshold", (-5, -3)), ("its own", (-2, -9)))
         for part, stage, depth in ((", bounds", update_bounds, 9), ("", update, 10))
+    ),
+    *(
+        Proof(
+            f"CurrentUpdate, bounds, {neuron.label}", partial(update_bounds, neuron, current=CURRENT), "induction", 6, 9
+        )
+        for neuron in all_neurons()
+    ),
+    *(
+        Proof(f"CurrentUpdate, {neuron.label}", partial(update, neuron, current=CURRENT), "induction", 6, 10)
+        for neuron in all_neurons()
     ),
     Proof("StepJoin, 2 rows, 2 lanes", partial(step_join, 2, 2), "induction", 4, 30, quick=True),
     Proof("StepJoin, 1 row, 4 lanes", partial(step_join, 1, 4), "induction", 4, 30),

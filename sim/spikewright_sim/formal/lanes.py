@@ -15,6 +15,7 @@ from spikewright.contract.layout import CoreSpec, LayerImage
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack
+from spikewright_hw.currents import CurrentUpdate
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch, pointers
 from spikewright_hw.update import NeuronUpdate
@@ -39,10 +40,33 @@ class AnyWords(wiring.Component):
         return m
 
 
+class AnyMembranes(wiring.Component):
+    """Stands in for a memory of membranes: what is read is anything that `any` is driven with."""
+
+    def __init__(self, ram: Any) -> None:
+        Fragment.get(ram, None)  # Amaranth warns of what is never used
+        self.any = Signal.like(ram.read_data)
+        super().__init__(dict(ram.signature.members))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.read_data.eq(self.any)
+        return m
+
+
+CURRENT = Decay(1, 1)
+"""Of synaptic currents in proofs."""
+
+
 def small_core(
-    *, neuron: Neuron | None = None, lanes: int = 1, encoding: str = "absolute", floor: Sequence[int] | None = None
+    *,
+    neuron: Neuron | None = None,
+    lanes: int = 1,
+    encoding: str = "absolute",
+    floor: Sequence[int] | None = None,
+    current: Decay | None = None,
 ) -> CoreSpec:
-    """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4."""
+    """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4; synaptic currents if they leak."""
     # The second axon has no synapse with the first neuron: that is a distance of one bit.
     layer = LayerSpec(
         inputs=4,
@@ -52,6 +76,7 @@ def small_core(
         threshold=np.array([5, 3]),
         delays=None,
         decay=Decay(3, 2),
+        current_decay=current,
         neuron=neuron or usual_neuron(),
         weight_bits=3,
         value_bits=2,
@@ -224,28 +249,47 @@ def row_fetch() -> Stage:
     return stage
 
 
-def update(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
+def free_update(core: CoreSpec, timesteps: int) -> tuple[Stage, Any, AnyMembranes | None]:
+    """The update of the first layer, for bounds of so many steps, with free inputs; and what stands in for membranes.
+
+    These are there where neurons have a synaptic current, which the state then is.
+    """
+    image = core.layers[0]
+    bounds = image.spec.bounds(timesteps)
+    membranes = None
+    dut: NeuronUpdate
+    if image.spec.current_decay is None:
+        dut = NeuronUpdate(image, lane=0, state_bits=bounds.state_bits, name="proof")
+    else:
+        widths = {"state_bits": bounds.state_bits, "membrane_bits": bounds.membrane_bits}
+        dut = currents = CurrentUpdate(image, lane=0, name="proof", **widths)
+        currents.membranes.ram = membranes = AnyMembranes(currents.membranes.ram)
+    stage = Stage(dut)
+    for port in (dut.read, dut.row, dut.last, dut.state, *(() if membranes is None else (membranes.any,))):
+        stage.m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
+    stage.assume(dut.row < image.rows)
+    return stage, dut, membranes
+
+
+def update(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | None = None) -> Stage:
     """`NeuronUpdate`: spike, reset, leak and bias by the equations, for every membrane in its bounds; no overflow."""
-    core = small_core(neuron=neuron, floor=floor)
+    core = small_core(neuron=neuron, floor=floor, current=current)
     image = core.layers[0]
     spec = image.spec
     assert spec.threshold is not None
     bounds = spec.bounds(core.network.timesteps)
-    bits = bounds.state_bits
-    dut = NeuronUpdate(image, lane=0, state_bits=bits, name="proof")
-    stage = Stage(dut)
+    stage, dut, membranes = free_update(core, core.network.timesteps)
     m = stage.m
-    for port in (dut.read, dut.row, dut.last, dut.state):
-        m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
     low, high = bounds.membrane
     kept = int(spec.remembers)
     given = dut.state >> kept
-    stage.assume((given >= low) & (given <= high) & (dut.row < image.rows))
+    charged = given if membranes is None else given + membranes.any.as_signed()
+    stage.assume((charged >= low) & (charged <= high))
     asked = stage.past(dut.read, 3)
     row = stage.past(dut.row, 3)
     state = Signal(signed(WIDE))
     v = Signal(signed(WIDE))
-    m.d.comb += state.eq(stage.past(given, 2))
+    m.d.comb += state.eq(stage.past(charged, 2))
     before: Any = stage.past(dut.state[0], 2) if kept else 0
     order = image.order.tolist()
     threshold = Array(Const(int(spec.threshold[position]), signed(WIDE)) for position in order)[row]
@@ -265,6 +309,15 @@ def update(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
     carried = neuron.carried(stage.past(v), stage.past(fires), stage.past(threshold), spec.decay)
     wanted = Mux(forget, 0, carried) + bias
     remembered = Value.cast(neuron.remembered(stage.past(v), stage.past(fires), stage.past(threshold)))
+    if membranes is not None and spec.current_decay is not None:
+        stage.claim(membranes.read_en & (membranes.read_addr == dut.row), "the membrane is read with its current")
+        with m.If(dut.write):
+            written = membranes.write_en & (membranes.write_addr == dut.write_row)
+            stage.claim(written, "the membrane is written as the current is")
+            stored = membranes.write_data.as_signed() == Mux(forget, 0, carried)
+            stage.claim(stored, "what the membrane carries over does not overflow")
+        stage.claim(dut.write | ~membranes.write_en, "no other membrane is written")
+        wanted = Mux(forget, 0, spec.current_decay(stage.past(given, 3))) + bias
     stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
     with m.If(stage.past(asked)):
         stage.claim(dut.write_row == stage.past(row), "into the row that was read")

@@ -13,22 +13,23 @@ from typing import Any
 from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
+from spikewright.contract.decay import Decay
 from spikewright.contract.integers import IntArray
 from spikewright.contract.layout import CoreSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.layouts import delayed
-from spikewright_hw.update import NeuronUpdate
-from spikewright_sim.formal.lanes import WIDE, small_core
+from spikewright_sim.formal.lanes import WIDE, free_update, small_core
 from spikewright_sim.formal.stage import Stage
 
 FOR_EVER = 1000
 """Steps after which the bounds of a leaky neuron do not grow any more."""
 
 
-def endless_core(neuron: Neuron, floor: Sequence[int] | None = None) -> CoreSpec:
-    return pack(replace(small_core(neuron=neuron, floor=floor).network, timesteps=FOR_EVER), 1, encoding="absolute")
+def endless_core(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | None = None) -> CoreSpec:
+    core = small_core(neuron=neuron, floor=floor, current=current)
+    return pack(replace(core.network, timesteps=FOR_EVER), 1, encoding="absolute")
 
 
 def starts(core: CoreSpec) -> tuple[IntArray, IntArray]:
@@ -141,16 +142,14 @@ def step_bounds() -> Stage:
     return stage
 
 
-def update_bounds(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
-    """`NeuronUpdate`: from a membrane within its bounds, the next step starts within those that its bounds rest on."""
-    core = endless_core(neuron, floor)
+def update_bounds(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | None = None) -> Stage:
+    """`NeuronUpdate`: from a membrane within its bounds, the next step starts within those that its bounds rest on.
+
+    With a synaptic current, both do.
+    """
+    core = endless_core(neuron, floor, current)
     image = core.layers[0]
-    bits = image.spec.bounds(FOR_EVER).state_bits
-    dut = NeuronUpdate(image, lane=0, state_bits=bits, name="proof")
-    stage = Stage(dut)
-    for port in (dut.read, dut.row, dut.last, dut.state):
-        stage.m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
-    stage.assume(dut.row < image.rows)
+    stage, dut, membranes = free_update(core, FOR_EVER)
     low, high = limits(core)
     begin_low, begin_high = starts(core)
     given = stage.past(dut.row)  # of the membrane that `state` is
@@ -158,12 +157,20 @@ def update_bounds(neuron: Neuron, floor: Sequence[int] | None = None) -> Stage:
     kept = int(image.spec.remembers)
     state, next_state = dut.state >> kept, dut.next_state >> kept
     bounded = (state >= of_row(low, given)) & (state <= of_row(high, given))
+    bounds = image.spec.neuron_bounds(FOR_EVER)
+    if membranes is not None:
+        carried_low, carried_high = bounds.carried_low[image.order], bounds.carried_high[image.order]
+        read, written = membranes.any.as_signed(), membranes.write_data.as_signed()
+        bounded &= (read >= of_row(carried_low, given)) & (read <= of_row(carried_high, given))
+        where = membranes.write_addr
+        within = (written >= of_row(carried_low, where)) & (written <= of_row(carried_high, where))
+        stage.claim(~membranes.write_en | within, "a membrane carries over what is within its bounds")
+        stage.reachable(membranes.write_en & (written == of_row(carried_high, where)), "the most that is carried over")
     stage.assume(bounded | stage.past(dut.last))
     row = dut.write_row
     inside = (next_state >= of_row(begin_low, row)) & (next_state <= of_row(begin_high, row))
     stage.claim(~dut.write | inside, "a step starts from within the bounds")
     done = dut.done_row
-    bounds = image.spec.neuron_bounds(FOR_EVER)
     after_low, after_high = bounds.after_low[image.order], bounds.after_high[image.order]
     left = (dut.v >= of_row(after_low, done)) & (dut.v <= of_row(after_high, done))
     stage.claim(~dut.done | ~stage.past(bounded, 2) | left, "a membrane after the reset is within its bounds")

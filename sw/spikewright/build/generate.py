@@ -244,8 +244,8 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
         memory = re.sub(r"\d*(_bits\d+)?$", "", name)
         bits[memory] = bits.get(memory, 0) + image["words"] * image["width"]
     for index, layer in enumerate(core.layers):
-        name, words, width = core.membranes(index)
-        bits[name] = words * width * layer.lanes
+        for name, words, width in core.states(index):
+            bits[name] = words * width * layer.lanes
         for kind, plan in layer.plans.items():
             bits[f"layer{index}_{kind}ring"] = plan.ring_words * plan.lanes
     return bits

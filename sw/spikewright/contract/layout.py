@@ -122,6 +122,8 @@ class LayerCapacity:
         See `LayerImage.floor_bits`.
     onward_entries, onward_delay : int
         As `entries` and `delay`, for the way to the next layer; 0 without delays there.
+    membrane_bits : int
+        Where synaptic currents are in the state; 0 elsewhere, as the state is the membrane.
     """
 
     lanes: int
@@ -136,6 +138,7 @@ class LayerCapacity:
     floor_bits: int = 0
     onward_entries: int = 0
     onward_delay: int = 0
+    membrane_bits: int = 0
 
     @classmethod
     def later(cls) -> dict[str, int]:
@@ -408,8 +411,11 @@ class CoreSpec:
         """Axon, row and weight of all synapses of a layer in a lane, see `LayerImage.synapses`."""
         raise NotImplementedError
 
-    def membranes(self, index: int) -> tuple[str, int, int]:
-        """Name, words and width of the memory, one in every lane, of the membranes of a layer."""
+    def states(self, index: int) -> list[tuple[str, int, int]]:
+        """Name, words and width of the memories, one in every lane, of the state of a layer.
+
+        Events are added to what is in the first, which are the membranes, or where a layer has them, synaptic currents.
+        """
         raise NotImplementedError
 
     @property
@@ -418,7 +424,7 @@ class CoreSpec:
         return self.score_capacity is not None
 
     def state_bits(self, index: int) -> int:
-        """Width of a membrane of a layer."""
+        """Width of what the events of a layer are added to: a membrane, or a synaptic current."""
         image = self.layers[index]
         return image.capacity.state_bits if image.capacity else image.spec.bounds(self.network.timesteps).state_bits
 
@@ -426,11 +432,25 @@ class CoreSpec:
         """Bits that are kept below a membrane of a layer, in the same word, see `Neuron.remembers`."""
         return int(self.layers[index].spec.remembers)
 
+    def membrane_bits(self, index: int) -> int:
+        """Width of a membrane of a layer."""
+        image = self.layers[index]
+        if image.spec.current_decay is None:
+            return self.state_bits(index)
+        return (
+            image.capacity.membrane_bits if image.capacity else image.spec.bounds(self.network.timesteps).membrane_bits
+        )
+
+    @property
+    def with_currents(self) -> list[int]:
+        """Layers whose neurons have a synaptic current."""
+        return [index for index, image in enumerate(self.layers) if image.spec.current_decay is not None]
+
     @property
     def settle(self) -> int:
         """Cycles in which a core surely finishes what it does after a result: a sweep, and programs of delays."""
         return 64 + max(
-            self.membranes(index)[1] + sum(plan.entries for plan in layer.plans.values())
+            self.states(index)[0][1] + sum(plan.entries for plan in layer.plans.values())
             for index, layer in enumerate(self.layers)
         )
 
@@ -459,8 +479,13 @@ class ParallelCore(CoreSpec):
     def synapses(self, index: int, lane: int) -> tuple[IntArray, IntArray, IntArray]:
         return self.layers[index].synapses(lane)
 
-    def membranes(self, index: int) -> tuple[str, int, int]:
-        return f"layer{index}_membranes", self.layers[index].rows, self.state_bits(index) + self.kept_bits(index)
+    def states(self, index: int) -> list[tuple[str, int, int]]:
+        rows, kept = self.layers[index].rows, self.kept_bits(index)
+        membranes = f"layer{index}_membranes"
+        if index not in self.with_currents:
+            return [(membranes, rows, self.state_bits(index) + kept)]
+        currents = f"layer{index}_currents", rows, self.state_bits(index) + kept
+        return [currents, (membranes, rows, self.membrane_bits(index))]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -492,10 +517,14 @@ class SharedCore(CoreSpec):
         own = (axon >= base) & (axon < base + self.layers[index].spec.axons)
         return axon[own] - base, row[own], weight[own]
 
-    def membranes(self, index: int) -> tuple[str, int, int]:
-        # As wide as the widest.
-        widest = max(map(self.state_bits, range(len(self.layers))))
-        return "engine_membranes", self.engine_rows, widest + self.kept_bits(index)
+    def states(self, index: int) -> list[tuple[str, int, int]]:
+        # As wide as the widest. Without currents, membranes are in the first.
+        layers = range(len(self.layers))
+        first = self.engine_rows, max(map(self.state_bits, layers)) + self.kept_bits(index)
+        if not self.with_currents:
+            return [("engine_membranes", *first)]
+        second = self.engine_rows, max(map(self.membrane_bits, layers))
+        return [("engine_currents", *first), ("engine_membranes", *second)]
 
     def kept_bits(self, index: int) -> int:
         # Room for that of any layer.

@@ -34,15 +34,21 @@ _MEMBRANE_LIMIT = 1 << 46
 class Bounds:
     """Ranges that no input within the declared limits can leave; see `LayerSpec.bounds`.
 
-    `membrane` covers the state memory at every moment (partial sums included), `after_reset` the membrane that is left
-    after a step, both as (lowest, highest) over all neurons of the layer.
+    `state` covers the state memory at every moment (partial sums included): membranes, or where a layer has them,
+    synaptic currents. `membrane` covers the membranes at every moment, `after_reset` those that are left after a step.
+    All as (lowest, highest) over all neurons of the layer.
     """
 
+    state: tuple[int, int]
     membrane: tuple[int, int]
     after_reset: tuple[int, int]
 
     @property
     def state_bits(self) -> int:
+        return signed_bits(*self.state)
+
+    @property
+    def membrane_bits(self) -> int:
         return signed_bits(*self.membrane)
 
 
@@ -53,9 +59,13 @@ class NeuronBounds:
     Parameters
     ----------
     state_low, state_high
-        The membrane at any moment.
+        What weighted events are added to, at any moment: the membrane, or the synaptic current of a layer with one.
     start_low, start_high
-        What a step starts from, bias included.
+        What a step starts from there, bias included.
+    carried_low, carried_high
+        What a membrane carries over to the next step, bias excluded.
+    membrane_low, membrane_high
+        The membrane at any moment.
     after_low, after_high
         The membrane that is left after a step.
     compared
@@ -66,6 +76,10 @@ class NeuronBounds:
     state_high: IntArray
     start_low: IntArray
     start_high: IntArray
+    carried_low: IntArray
+    carried_high: IntArray
+    membrane_low: IntArray
+    membrane_high: IntArray
     after_low: IntArray
     after_high: IntArray
     compared: IntArray
@@ -82,6 +96,12 @@ class LayerSpec(Shown):
         s = v >= neuron.fires_from(threshold, before)
         v = neuron.after_spike(v, threshold) where s, else max(neuron.at_rest(v, threshold, before), floor)
         before = neuron.remembered(v, s, threshold)
+
+    With a synaptic current (`current_decay` given), bias and events go there first, and the membrane gets what it then
+    is::
+
+        i = current_decay(i) + bias + sum(weight << weight_shift) * value
+        v = neuron.carried(v, s, threshold, decay) + i
 
     A read-out layer (`threshold` None) never fires; its scores come of its membranes, see `Decision`.
 
@@ -113,6 +133,8 @@ class LayerSpec(Shown):
     rates : (axons,) integers of 0 .. RATE_UNIT, optional
         Mean number of events of each axon in a step of some recordings (`spikewright.integer.rates`), times RATE_UNIT.
         Changes nothing that is computed: lanes are given equally much to do by them.
+    current_decay : Decay, optional
+        Of the synaptic current, if the neurons have one; none without. A read-out has none.
 
     Raises
     ------
@@ -136,6 +158,7 @@ class LayerSpec(Shown):
     floor: IntArray | None = None
     rates: IntArray | None = None
     onward: IntArray | None = None
+    current_decay: Decay | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -151,6 +174,8 @@ class LayerSpec(Shown):
             raise ValueError("a read-out layer must have no delays: it never fires")
         if self.threshold is None and self.onward is not None:
             raise ValueError("a read-out layer must have no onward delays: no layer follows")
+        if self.threshold is None and self.current_decay is not None:
+            raise ValueError("a read-out layer must have no synaptic current")
         shape = (self.neurons,)
         object.__setattr__(self, "weights", frozen(self.weights, "weights", (self.neurons, self.axons)))
         object.__setattr__(self, "bias", frozen(self.bias, "bias", shape))
@@ -216,6 +241,9 @@ class LayerSpec(Shown):
             parts.append(f"onward delays {self.onward.min()} .. {self.onward.max()}")
         parts.append("read-out" if self.readout else self.neuron.label)
         parts.append(f"leak {self.decay.multiplier}/{1 << self.decay.shift}")
+        if self.current_decay is not None:
+            current = self.current_decay
+            parts.append(f"synaptic currents that leak {current.multiplier}/{1 << current.shift}")
         zeros = percent(1 - self.synapses / self.weights.size)
         return ", ".join([*parts, f"{self.weight_bits}-bit weights, {zeros} zero"])
 
@@ -247,7 +275,8 @@ class LayerSpec(Shown):
         """Ranges over all neurons, see `neuron_bounds`."""
         of = self.neuron_bounds(timesteps)
         return Bounds(
-            membrane=(int(of.state_low.min()), int(of.state_high.max())),
+            state=(int(of.state_low.min()), int(of.state_high.max())),
+            membrane=(int(of.membrane_low.min()), int(of.membrane_high.max())),
             after_reset=(int(of.after_low.min()), int(of.after_high.max())),
         )
 
@@ -263,25 +292,34 @@ class LayerSpec(Shown):
         ValueError
             If a membrane could reach 2**46, so that a leak or a score might exceed 64 bits.
         """
+        nothing = np.zeros(self.neurons, dtype=np.int64)
         low_in, high_in = self.step_input()
-        low = high = after_low = after_high = np.zeros(self.neurons, dtype=np.int64)
-        state_low, state_high = np.minimum(low, self.bias), np.maximum(high, self.bias)
+        # Of everything that is kept, from one step to the next and at any moment: it starts at 0.
+        carried = current = after = nothing, nothing
+        membrane = state = _joined((nothing, nothing), (self.bias, self.bias))
         compared = np.full(self.neurons, -_MEMBRANE_LIMIT)
         before = np.zeros(self.neurons, dtype=np.bool_)
         for _ in range(timesteps):
-            u_low, u_high = low + self.bias + low_in, high + self.bias + high_in
-            state_low, state_high = np.minimum(state_low, u_low), np.maximum(state_high, u_high)
-            compared = np.maximum(compared, u_high)
-            largest = max(-int(state_low.min()), int(state_high.max()))
+            drive = current[0] + self.bias + low_in, current[1] + self.bias + high_in
+            u = carried[0] + drive[0], carried[1] + drive[1]
+            membrane, state = _joined(membrane, u), _joined(state, u if self.current_decay is None else drive)
+            compared = np.maximum(compared, u[1])
+            largest = max(int(np.abs(end).max()) for end in (*membrane, *state))
             if largest >= _MEMBRANE_LIMIT:
                 raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
-            left, carried, remembered = self._left(u_low, u_high, before)
-            after_low, after_high = np.minimum(after_low, left[0]), np.maximum(after_high, left[1])
-            next_low, next_high = np.minimum(low, carried[0]), np.maximum(high, carried[1])
-            if np.array_equal(next_low, low) and np.array_equal(next_high, high) and not (remembered & ~before).any():
+            left, over, remembered = self._left(*u, before)
+            after, next_carried, next_current = _joined(after, left), _joined(carried, over), current
+            if self.current_decay is not None:
+                next_current = _joined(current, (self.current_decay(drive[0]), self.current_decay(drive[1])))
+            same = _same(next_carried, carried) and _same(next_current, current)
+            if same and not (remembered & ~before).any():
                 break
-            low, high, before = next_low, next_high, before | remembered
-        return NeuronBounds(state_low, state_high, low + self.bias, high + self.bias, after_low, after_high, compared)
+            carried, current, before = next_carried, next_current, before | remembered
+        start = carried if self.current_decay is None else current
+        begin = start[0] + self.bias, start[1] + self.bias
+        if self.current_decay is not None:
+            membrane = _joined(membrane, carried)
+        return NeuronBounds(*state, *begin, *carried, *membrane, *after, compared)
 
     def _left(self, low: IntArray, high: IntArray, before: Flags) -> tuple[_Range, _Range, Flags]:
         """What becomes of sums within `low` and `high`, of neurons that may have kept a bit where `before`.
@@ -324,6 +362,14 @@ class LayerSpec(Shown):
             lambda v, s: neuron.remembered(v, s, threshold),
         )
         return tuple(joined([rule(v, 0) for v in silent], [rule(v, 1) for v in fired]) for rule in rules)
+
+
+def _joined(one: _Range, other: _Range) -> _Range:
+    return np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
+
+
+def _same(one: _Range, other: _Range) -> bool:
+    return np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

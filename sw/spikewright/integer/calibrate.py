@@ -157,6 +157,9 @@ class CalibratedRounding:
             y = torch.cat([y, torch.ones_like(y[:, :, :1])], dim=2)  # the axon of the bias
             current = x @ folded.weights.T
             lost_current = current - y[:, :, :-1] @ folded.weights.T
+            if layer is not None and layer.neuron.current_decay:
+                leak = layer.neuron.current_decay
+                y, lost_current = _filtered(y, leak), _filtered(lost_current, leak)
             y, lost_current = _filtered(y, decay), _filtered(lost_current, decay)
             if layer is None or spikes is None:
                 inputs.append(self._counted(y))
@@ -202,7 +205,7 @@ def _filtered(x: Tensor, decay: float) -> Tensor:
 
 def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
-    neuron, u = layer.own_neuron(columns=False), current.clone()
+    neuron, u = layer.own_neuron(columns=False), _filtered(current, layer.neuron.current_decay)
     v, before = torch.zeros_like(u[0]), None
     for t in range(len(u)):
         u[t] = neuron.charge(u[t], v, before)

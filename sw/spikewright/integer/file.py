@@ -20,6 +20,7 @@ from spikewright.support.files import atomic_path, check_file, check_format, par
 FORMAT = "spikewright-integer-network-1"
 _MOST_LAYERS = 64
 _SCALARS = ("inputs", "neurons", "weight_bits", "weight_shift", "value_bits")
+_DECAYS = ("decay", "current_decay")
 _ARRAYS = ("weights", "bias", "threshold", "floor", "delays", "rates", "onward")
 
 
@@ -33,7 +34,8 @@ def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None
             if array is not None:
                 tensors[f"layers.{index}.{name}"] = array.astype(np.min_scalar_type(-int(np.abs(array).max()) - 1))
         fields = {name: getattr(layer, name) for name in _SCALARS}
-        layers.append({**fields, **layer.neuron.as_dict(), "decay": asdict(layer.decay)})
+        decays = {name: asdict(decay) for name in _DECAYS if (decay := getattr(layer, name)) is not None}
+        layers.append({**fields, **layer.neuron.as_dict(), **decays})
     network = {"timesteps": spec.timesteps, "readout": spec.readout, "layers": layers}
     metadata = {"format": FORMAT, "network": json.dumps(network), "info": json.dumps(info or {})}
     with atomic_path(Path(path)) as part:
@@ -88,11 +90,18 @@ def _load(path: Path) -> tuple[NetworkSpec, dict[str, Any]]:
                 if arrays[name] is None:
                     raise ValueError(f"tensor 'layers.{index}.{name}' is missing")
             _table(fields, f"layer {index}")
-            leak = _table(fields["decay"], f"layer {index}: decay")
+            leaks = {
+                name: _table(fields[name], f"layer {index}: {name}")
+                for name in _DECAYS
+                if name == "decay" or fields.get(name) is not None
+            }
             try:
-                decay = Decay(multiplier=_integer(leak, "multiplier"), shift=_integer(leak, "shift"))
+                decays: dict[str, Any] = {
+                    name: Decay(multiplier=_integer(leak, "multiplier"), shift=_integer(leak, "shift"))
+                    for name, leak in leaks.items()
+                }
                 scalars: dict[str, Any] = {name: _integer(fields, name) for name in _SCALARS}
-                layers.append(LayerSpec(**arrays, **scalars, neuron=neuron_from(fields), decay=decay))
+                layers.append(LayerSpec(**arrays, **scalars, **decays, neuron=neuron_from(fields)))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"layer {index}: {error}") from None
         if tensors:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spikewright.contract.decay import Decay
 from spikewright.contract.errors import CheckFailed
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import fold, quantize
 from spikewright.learn.augment import Augmenter
@@ -73,8 +74,10 @@ class QuantizedNetwork(nn.Module):
         # Computes with other parameters and with the leak of hardware.
         self._rounded = copy.deepcopy(network).requires_grad_(False)
         for layer, integer in zip(self._rounded.spiking_layers(), self.spec().layers, strict=False):
-            layer.neuron = dataclasses.replace(layer.neuron, tau=_tau(integer))
-        self._rounded.readout.decay = 1.0 - 1.0 / _tau(self.spec().layers[-1])
+            current = integer.current_decay
+            tau_syn = 1.0 if current is None else _tau(current)
+            layer.neuron = dataclasses.replace(layer.neuron, tau=_tau(integer.decay), tau_syn=tau_syn)
+        self._rounded.readout.decay = 1.0 - 1.0 / _tau(self.spec().layers[-1].decay)
         self._kept = {name: (p != 0).to(p.dtype) for name, p in network.weight_matrices().items()}
 
     def spec(self) -> NetworkSpec:
@@ -97,8 +100,8 @@ class QuantizedNetwork(nn.Module):
         return scores
 
 
-def _tau(layer: LayerSpec) -> float:
-    share = 1.0 - layer.decay.multiplier / (1 << layer.decay.shift)
+def _tau(decay: Decay) -> float:
+    share = 1.0 - decay.multiplier / (1 << decay.shift)
     return 1.0 / share if share else math.inf
 
 

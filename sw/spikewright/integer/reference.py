@@ -94,6 +94,7 @@ class IntegerLayer(nn.Module):
         currents = current.to(torch.int64) + self.bias
         spikes = torch.zeros(currents.shape, dtype=torch.bool, device=values.device)
         carried = torch.zeros_like(currents[0]) if steps else currents.sum(dim=0)
+        synaptic = carried
         if spec.delays is not None:
             neuron = torch.arange(spec.neurons, device=values.device)
             arriving = torch.zeros(
@@ -102,9 +103,12 @@ class IntegerLayer(nn.Module):
         before: Tensor | int = 0
         membranes = currents  # overwritten step by step
         for t in range(steps):
-            v = carried + currents[t]
+            drive = currents[t]
             if spec.delays is not None:
-                v += (arriving[t] @ self.weights[:, spec.inputs :].T).to(torch.int64)
+                drive = drive + (arriving[t] @ self.weights[:, spec.inputs :].T).to(torch.int64)
+            if spec.current_decay is not None:
+                drive = synaptic = spec.current_decay(synaptic) + drive
+            v = carried + drive
             if spec.threshold is not None:
                 fires_from = spec.neuron.fires_from(self.threshold, before) if spec.remembers else self.fires_from
                 fired = v >= fires_from

@@ -16,11 +16,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from spikewright.contract.decay import nearest_decay
+from spikewright.contract.decay import TOLERANCE, nearest_decay
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neuron import usual_neuron
+from spikewright.learn.config import NetworkConfig
 from spikewright.learn.networks import SpikingLayer, SpikingNetwork
 
 _CLIPPED_BITS = 6  # up to this width, the largest weights are clipped where that makes the mean error smaller
@@ -85,7 +86,8 @@ def quantize(
         configuration's.
     weight_shift : int, optional
         0 .. 16: fractional bits of the membrane below a weight. By default 10 - weight_bits, at least 0: the
-        threshold and the bias keep their precision when the weights lose theirs.
+        threshold and the bias keep their precision when the weights lose theirs. Where leaks are to be more exact than
+        usual (`leak_tolerance`), as of imported networks, slow ones get more bits: what they floor away adds up.
     rounding : Rounding
         To the nearest integer by default; `spikewright.integer.calibrate` has another.
 
@@ -107,9 +109,8 @@ def quantize(
     for name, value, low in (("weight_bits", weight_bits, 2), ("value_bits", value_bits, 1)):
         if not low <= value <= 16:
             raise InputError(f"{name} must be {low} .. 16, not {value}")
-    shift = max(0, 10 - weight_bits) if weight_shift is None else weight_shift
-    if not 0 <= shift <= 16:
-        raise InputError(f"weight_shift must be 0 .. 16, not {shift}")
+    if weight_shift is not None and not 0 <= weight_shift <= 16:
+        raise InputError(f"weight_shift must be 0 .. 16, not {weight_shift}")
     if network.config.readout not in DECISIONS:
         decisions = ", ".join(DECISIONS)
         raise InputError(f"readout of a network to quantize must be one of {decisions}, not {network.config.readout!r}")
@@ -119,6 +120,9 @@ def quantize(
         if index == 0 and layer is not None and layer.config.recurrent:
             bits = min(16, weight_bits + max(0, math.ceil(-math.log2(network.config.input_scale))))
         rounded = rounding(folded, bits, layers)
+        shift = weight_shift
+        if shift is None:
+            shift = min(16, max(0, 10 + _floored_bits(network.config, layer) - weight_bits))
         unit = rounded.scale * 2.0**shift
         threshold = None
         if folded.threshold is not None:
@@ -129,10 +133,13 @@ def quantize(
         onward = None
         if layer is not None and layer.config.onward:
             onward = layer.onward.long().numpy()
+        tolerance, current_decay = network.config.leak_tolerance, None
         if layer is None:
             tau, neuron = network.config.readout_tau, usual_neuron()
         else:
             tau, neuron = layer.neuron.tau, layer.neuron.in_integers()
+            if layer.neuron.current_decay:
+                current_decay = nearest_decay(layer.neuron.tau_syn, tolerance)
         try:
             layers.append(
                 LayerSpec(
@@ -144,7 +151,8 @@ def quantize(
                     floor=None if folded.floor is None else torch.round(folded.floor * unit).long().numpy(),
                     delays=delays,
                     onward=onward,
-                    decay=nearest_decay(tau, network.config.leak_tolerance),
+                    decay=nearest_decay(tau, tolerance),
+                    current_decay=current_decay,
                     neuron=neuron,
                     weight_bits=bits,
                     weight_shift=shift,
@@ -158,6 +166,14 @@ def quantize(
         return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps, readout=network.config.readout)
     except ValueError as error:
         raise InputError(f"network cannot be quantized: {error}") from None
+
+
+def _floored_bits(config: NetworkConfig, layer: SpikingLayer | None) -> int:
+    """Bits of a membrane that its leaks may floor away, step by step, beyond those that an exact one can lose too."""
+    if config.leak_tolerance >= TOLERANCE:
+        return 0
+    taus = (config.readout_tau,) if layer is None else (layer.neuron.tau, layer.neuron.tau_syn)
+    return max(0, math.ceil(sum(math.log2(tau) for tau in taus if math.isfinite(tau))) - 1)
 
 
 @torch.no_grad()

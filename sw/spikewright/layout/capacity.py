@@ -29,6 +29,7 @@ _THINGS = {
     "bias_bits": "bits of a bias",
     "state_bits": "bits of a membrane",
     "floor_bits": "bits of a floor",
+    "membrane_bits": "bits of a membrane beside its current",
 }
 
 
@@ -163,6 +164,7 @@ class _Growth:
         spec = image.spec
         plans = dict.fromkeys(("", "onward_"), (0, 0))
         plans |= {name: (len(plan.program), plan.slots - 1) for name, plan in image.plans.items()}
+        bounds = spec.bounds(self.network.timesteps)
         threshold = None if spec.threshold is None else ceil(int(spec.threshold.max()) * self.factor)
         return LayerCapacity(
             lanes=image.lanes,
@@ -172,9 +174,10 @@ class _Growth:
             **{f"{name}delay": self.number(delay, MAX_DELAY) for name, (_, delay) in plans.items()},
             threshold_bits=0 if threshold is None else unsigned_bits(threshold),
             bias_bits=self.bits(int(spec.bias.min()), int(spec.bias.max())),
-            state_bits=self.bits(*spec.bounds(self.network.timesteps).membrane),
+            state_bits=self.bits(*bounds.state),
             offset_bits=offset,
             floor_bits=unsigned_bits(ceil(image.deepest * self.factor)) if image.floor_bits else 0,
+            membrane_bits=0 if spec.current_decay is None else self.bits(*bounds.membrane),
         )
 
 
@@ -240,7 +243,7 @@ def check_shape(network: NetworkSpec, like: NetworkSpec) -> None:
 
 def _wired(layer: LayerSpec) -> dict[str, Any]:
     """What is wired of a layer, but for its sizes."""
-    names = ("recurrent", "decay", "weight_bits", "weight_shift", "value_bits")
+    names = ("recurrent", "decay", "current_decay", "weight_bits", "weight_shift", "value_bits")
     neuron = {} if layer.readout else {"neuron": layer.neuron.name, **asdict(layer.neuron)}
     optional = {name: getattr(layer, name) is not None for name in ("floor", "onward")}
     return {**{name: getattr(layer, name) for name in names}, **optional, **neuron}

@@ -25,8 +25,9 @@ class LayerConfig:
     recurrent : bool
         Whether the layer's own spikes come back after learned axonal delays; the other settings of delays are for
         such layers.
-    tau, threshold : float
-        Membrane time constant in steps, at least 1 and perhaps infinite; threshold of the membrane, above 0.
+    tau, tau_syn, threshold : float
+        Time constants of the membrane, perhaps infinite, and of a synaptic current before it (1: none) in steps, at
+        least 1; threshold of the membrane, above 0.
     others
         Names, ranges and defaults: `docs/reference/settings.md`, and `spikewright configs NAME` for examples.
 
@@ -42,6 +43,8 @@ class LayerConfig:
     """Whether the layer's own spikes come back after learned axonal delays."""
     tau: float = 1.05
     """Membrane time constant in steps, at least 1; `inf` without leak."""
+    tau_syn: float = 1.0
+    """Time constant of a synaptic current before the membrane, in steps; 1 is none."""
     threshold: float = 1.0
     """Above 0."""
     neuron: str = "lif"
@@ -77,12 +80,13 @@ class LayerConfig:
     """What each neuron has a constant of its own for, as imported ones may: `floor`, its lowest membrane."""
 
     def __post_init__(self) -> None:
-        for name in ("threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
+        for name in ("tau_syn", "threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
             require_finite(getattr(self, name), name)
         require(1 <= self.neurons <= 1 << 16, "neurons", "1 .. 65536", self.neurons)
         neurons = found.names("spikewright.learn.neurons")
         require(self.neuron in neurons, "neuron", f"one of {', '.join(neurons)}", self.neuron)
         require(self.tau >= 1, "tau", "at least 1 step", self.tau)
+        require(self.tau_syn >= 1, "tau_syn", "at least 1 step", self.tau_syn)
         require(self.threshold > 0, "threshold", "above 0", self.threshold)
         require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self.dropout)
         require(0 <= self.recurrent_dropout < 1, "recurrent_dropout", "at least 0 and below 1", self.recurrent_dropout)

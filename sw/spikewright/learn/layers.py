@@ -159,6 +159,7 @@ class _Neurons(torch.autograd.Function):
         delayed = torch.zeros_like(current) if weight is not None else None
         line = None if kernel is None else _DelayLine(kernel, spikes)
         v = torch.zeros_like(current[0])
+        synaptic = torch.zeros_like(v)
         for t in range(current.shape[0]):
             drive = current[t]
             arrived = None if line is None else line.read(t)
@@ -168,6 +169,8 @@ class _Neurons(torch.autograd.Function):
                     drive = torch.addmm(drive, weight, arrived)
                 else:
                     drive = torch.addcmul(drive, torch.mm(weight, arrived), drop)
+            if neuron.current_decay:
+                drive = synaptic = torch.add(drive, synaptic, alpha=neuron.current_decay)
             neuron.charge(drive, v, spikes[t - 1] if t else None, out=u[t])
             neuron.fires(u[t], out=spikes[t])
             neuron.left(u[t], spikes[t], v, out=v)
@@ -189,6 +192,7 @@ class _Neurons(torch.autograd.Function):
         reverse = torch.zeros_like(grad_current) if weight is not None else None
         line = None if kernel is None or reverse is None else _DelayLine(kernel, reverse)
         carry: Tensor | None = None
+        synaptic: Tensor | None = None
         for t in range(steps - 1, -1, -1):
             back = steps - 1 - t
             returned = None if line is None else line.read(back)
@@ -204,6 +208,12 @@ class _Neurons(torch.autograd.Function):
             if taken is not None and t:
                 g.mul_(taken[t - 1])
             carry = g
+            if neuron.current_decay:
+                # From here on of the input of the current, which is left in later steps too.
+                carry = g.clone()
+                if synaptic is not None:
+                    g.add_(synaptic, alpha=neuron.current_decay)
+                synaptic = g
             if reverse is not None and t:
                 torch.mm(weight.t(), g if drop is None else g * drop, out=reverse[back])
         grad_weight = grad_kernel = None

@@ -298,6 +298,8 @@ class SpikingNetwork(Shown, nn.Module):
         for index, layer in enumerate(self.spiking_layers()):
             matrices = [layer.weight]
             text = f"{layer.config.neurons} neurons, tau {layer.config.tau:g}, {layer.neuron.in_integers().label}"
+            if layer.neuron.current_decay:
+                text += f", synaptic currents of tau {layer.config.tau_syn:g}"
             if layer.config.recurrent:
                 matrices.append(layer.recurrent_weight)
                 low, high = (float(extreme) for extreme in layer.delays.detach().aminmax())

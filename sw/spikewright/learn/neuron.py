@@ -7,6 +7,9 @@ step t::
     s[t] = u[t] >= threshold, or >
     v[t] = what is left of u[t] after s[t], and not below the floor of the neuron, if it has one
 
+With a time constant of a synaptic current, that is what charges the membrane: I[t] is then I[t-1] * (1 - 1/tau_syn)
+and the input of the step.
+
 The input is not scaled by 1/tau. No gradient flows through the reset (the reference networks detach it).
 """
 
@@ -56,6 +59,8 @@ class Neuron(ABC):
     ----------
     tau : float
         Membrane time constant in steps, at least 1 (1 forgets at once); infinite without leak.
+    tau_syn : float
+        That of a synaptic current, at least 1: then the current of a step is gone in the next, and there is none.
     threshold : float
         Above 0.
     surrogate : "atan" or "triangle"
@@ -75,11 +80,14 @@ class Neuron(ABC):
     threshold: float = 1.0
     surrogate: Surrogate = "atan"
     alpha: float = 5.0
+    tau_syn: float = 1.0
     floor: Tensor | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.tau >= 1:
             raise ValueError(f"tau must be at least 1 step, not {self.tau}")
+        if not (math.isfinite(self.tau_syn) and self.tau_syn >= 1):
+            raise ValueError(f"tau_syn must be at least 1 step, not {self.tau_syn}")
         if not (math.isfinite(self.threshold) and self.threshold > 0):
             raise ValueError(f"threshold must be above 0, not {self.threshold}")
         if self.surrogate not in ("atan", "triangle"):
@@ -91,6 +99,11 @@ class Neuron(ABC):
     def decay(self) -> float:
         """Share of the membrane that is left after a step."""
         return 1.0 - 1.0 / self.tau
+
+    @property
+    def current_decay(self) -> float:
+        """Share of the synaptic current that is left after a step; 0 without one."""
+        return 1.0 - 1.0 / self.tau_syn
 
     def charge(self, current: Tensor, v: Tensor, s: Tensor | None, out: Tensor | None = None) -> Tensor:
         """Membranes with the current of a step, from what was left of them by the step before and its spikes `s`.

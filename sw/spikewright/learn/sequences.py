@@ -31,7 +31,7 @@ _CHUNK = 2048
 def loop_of(neuron: Neuron, like: Tensor) -> Loop | None:
     """The constants with which the functions below compute `neuron`; None if it has another rule or place."""
     known = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64) and neuron.floor is None
-    return neuron.loop() if known else None
+    return neuron.loop() if known and not neuron.current_decay else None
 
 
 def forward(current: Tensor, neuron: Neuron, loop: Loop, membranes: Tensor) -> Tensor:

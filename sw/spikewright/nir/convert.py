@@ -56,10 +56,12 @@ class _Unrolled:
     """A layer with a threshold of 1: weights (N, inputs) and (N, N) or None, bias (N,), delays (N,) of the spikes.
 
     `own` are constants (N,) that each neuron has, by the names of `LayerConfig.own`.
+    `current_leak` is that of the synaptic current, 0 without one.
     """
 
     name: str
     leak: float
+    current_leak: float
     reset: Reset
     strict: bool
     weight: Tensor
@@ -105,6 +107,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
                 neurons=len(layer.bias),
                 recurrent=layer.recurrent is not None,
                 tau=_tau(layer.leak),
+                tau_syn=_tau(layer.current_leak),
                 threshold=1.0,
                 reset=layer.reset,
                 strict=layer.strict,
@@ -178,7 +181,7 @@ def _relay(late: Op) -> _Unrolled:
     assert late.delays is not None
     size = len(late.delays)
     weight, nothing = torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
-    return _Unrolled(late.step.name, 0.0, "hard", False, weight, nothing, None, nothing.long(), {}, late.delays)
+    return _Unrolled(late.step.name, 0.0, 0.0, "hard", False, weight, nothing, None, nothing.long(), {}, late.delays)
 
 
 def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
@@ -198,7 +201,16 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
     if rule.v_min is not None:
         own["floor"] = torch.from_numpy((rule.v_min - origin) / threshold)
     constant = constants.rest - (1.0 - leak) * origin
-    scale = torch.from_numpy(np.broadcast_to(constants.gain, (size,)) / threshold)
+    current_leak, gain = 0.0, constants.gain
+    if constants.syn_leak is not None and constants.syn_gain is not None:
+        current_leak, gain = _same_for_all(layer, "syn_leak", constants.syn_leak), gain * constants.syn_gain
+        if current_leak >= 1.0:
+            raise _refuse(layer, "syn_leak", "below 1", f"{current_leak:g}")
+        if (np.abs(constant) > 1e-9 * threshold).any():
+            # It would have to be a bias of the membrane, beside that of the current.
+            raise _refuse(layer, "v_leak", "where a sample starts", f"{np.abs(constants.rest).max():g}")
+        constant = constant * 0
+    scale = torch.from_numpy(np.broadcast_to(gain, (size,)) / threshold)
     weight, bias = _matrix(layer, _parted(layer.forward)[1], math.prod(_given(layer)))
     bias = bias * scale + torch.from_numpy(constant / threshold)
     recurrent, delays = None, torch.zeros(size, dtype=torch.int64)
@@ -214,7 +226,8 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
         onward = onward + late.delays
     if int(onward.max()) > MAX_DELAY:
         raise _refuse(layer, "delays of its spikes", f"at most {MAX_DELAY} steps", int(onward.max()))
-    return _Unrolled(layer.name, leak, reset, strict, weight * scale.unsqueeze(1), bias, recurrent, delays, own, onward)
+    weight = weight * scale.unsqueeze(1)
+    return _Unrolled(layer.name, leak, current_leak, reset, strict, weight, bias, recurrent, delays, own, onward)
 
 
 def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) -> Floats:
@@ -244,6 +257,8 @@ def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, 
     if constants is None or rule is None:
         return weight, bias, 0.0
     leak = _leak(last, constants)
+    if constants.syn_leak is not None:
+        raise _refuse(last, "type", "one without a synaptic current", type(last.layer.node).__name__)
     if last.loop is not None:
         raise _refuse(last, "a loop", "around neurons that fire", "around these")
     if rule.v_min is not None:
@@ -260,12 +275,14 @@ def _given(layer: ForeignLayer) -> tuple[int, ...]:
 
 
 def _leak(layer: ForeignLayer, constants: Constants) -> float:
-    if constants.syn_leak is not None:
-        raise _refuse(layer, "type", "one without a synaptic current", type(layer.layer.node).__name__)
-    low, high = float(constants.leak.min()), float(constants.leak.max())
+    return _same_for_all(layer, "leak", constants.leak)
+
+
+def _same_for_all(layer: ForeignLayer, what: str, leaks: Floats) -> float:
+    low, high = float(leaks.min()), float(leaks.max())
     if high - low > 1e-6:
-        raise _refuse(layer, "leak", "the same for all neurons", f"{low:g} .. {high:g}")
-    return float(constants.leak.mean())
+        raise _refuse(layer, what, "the same for all neurons", f"{low:g} .. {high:g}")
+    return float(leaks.mean())
 
 
 def _check_rule(layer: ForeignLayer, rule: Rule) -> None:

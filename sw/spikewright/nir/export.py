@@ -86,6 +86,8 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
         if layer.config.reset not in READERS[dialect]:
             resets = " or ".join(READERS[dialect])
             raise InputError(f"reset of layer {index} must be {resets} for {dialect}, not {layer.config.reset}")
+        if layer.config.tau_syn != 1:
+            raise InputError(f"tau_syn of layer {index} must be 1 to be exported, not {layer.config.tau_syn:g}")
         if layer.config.strict:
             raise InputError(f"strict of layer {index} must be false to be exported, not true")
         if dialect == "spikingjelly" and layer.config.tau == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import CoreSpec, DelayPlan, LayerImage
@@ -10,9 +11,13 @@ from spikewright.layout.price import Memory
 
 
 def widths_of(core: CoreSpec, index: int) -> tuple[int, int, int]:
-    """Bits of a membrane, of the constants of a neuron, and of a score (0 where there is none)."""
+    """Bits of a membrane (or a synaptic current, if wider), of the constants of a neuron, and of a score.
+
+    The last are 0 where there is none.
+    """
     image = core.layers[index]
-    return core.state_bits(index), image.word_bits, core.score_bits if image.spec.readout else 0
+    state = max(core.state_bits(index), core.membrane_bits(index))
+    return state, image.word_bits, core.score_bits if image.spec.readout else 0
 
 
 def run_bits(image: LayerImage) -> int:
@@ -102,6 +107,12 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
         delay_luts, delay_ffs = delay_logic(plan, event)
         luts, ffs = luts + delay_luts, ffs + delay_ffs
     return luts, ffs
+
+
+def current_logic(decay: Decay, current_bits: int, bias_bits: int) -> tuple[float, float]:
+    """LUTs and flip-flops that a synaptic current adds to a lane, memories left out."""
+    # The sum with the membrane, the leak, the choice of what begins a sample; the current, the membrane and its bias.
+    return (3 + decay.additions) * current_bits, 4 * current_bits + bias_bits
 
 
 def delay_logic(plan: DelayPlan, event: int) -> tuple[float, float]:

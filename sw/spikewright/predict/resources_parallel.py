@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikewright.contract.layout import CoreSpec
 from spikewright.layout.price import Memory
-from spikewright.predict.logic import delay_memories, lanes_logic, run_bits, widths_of
+from spikewright.predict.logic import current_logic, delay_memories, lanes_logic, run_bits, widths_of
 
 
 def layer_memories(core: CoreSpec) -> list[Memory]:
@@ -13,13 +13,13 @@ def layer_memories(core: CoreSpec) -> list[Memory]:
     for index, image in enumerate(core.layers):
         name = f"layer{index}"
         spec = image.spec
-        state, constants, score = widths_of(core, index)
+        _, constants, score = widths_of(core, index)
         row = image.row_bits + image.lanes + 3
         found.append(Memory(f"{name}_rows", spec.axons, image.pointer_bits, writable=False))
         width = image.synapse_bits
         found += [Memory(f"{name}_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
         found.append(Memory(f"{name}_neurons", image.rows, constants, False, image.lanes))
-        found.append(Memory(f"{name}_membranes", image.rows, core.membranes(index)[2], True, image.lanes))
+        found += [Memory(*memory, True, image.lanes) for memory in core.states(index)]
         found.append(Memory(f"{name}_queues", core.queue_depth, run_bits(image), True, image.lanes))
         if spec.readout:
             found.append(Memory(f"{name}_scores", image.rows, score, True, image.lanes))
@@ -33,4 +33,11 @@ def layer_memories(core: CoreSpec) -> list[Memory]:
 
 def layers(core: CoreSpec) -> list[tuple[float, float]]:
     """LUTs and flip-flops that each layer describes, memories left out."""
-    return [lanes_logic(core, image, widths_of(core, index)) for index, image in enumerate(core.layers)]
+    found = []
+    for index, image in enumerate(core.layers):
+        luts, ffs = lanes_logic(core, image, widths_of(core, index))
+        if image.spec.current_decay is not None:
+            more_luts, more_ffs = current_logic(image.spec.current_decay, core.state_bits(index), image.bias_bits)
+            luts, ffs = luts + image.lanes * more_luts, ffs + image.lanes * more_ffs
+        found.append((luts, ffs))
+    return found

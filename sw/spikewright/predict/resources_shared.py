@@ -6,6 +6,7 @@ from spikewright.contract.integers import signed_bits, unsigned_bits
 from spikewright.contract.layout import SharedCore
 from spikewright.layout.price import Memory
 from spikewright.predict.logic import (
+    current_logic,
     delay_logic,
     delay_memories,
     lanes_logic,
@@ -33,14 +34,14 @@ def _engine_widths(core: SharedCore) -> tuple[int, int, int]:
 def engine_memories(core: SharedCore) -> list[Memory]:
     """All memories of a core with an engine; those that only a trace reads are left out."""
     image = core.engine
-    state, constants, score = _engine_widths(core)
+    _, constants, score = _engine_widths(core)
     lanes, rows = image.lanes, core.engine_rows
     width = image.synapse_bits
     found = [Memory("engine_rows", image.spec.axons, image.pointer_bits, writable=False)]
     found += [Memory(f"engine_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]
     found += [
         Memory("engine_neurons", rows, constants, False, lanes),
-        Memory("engine_membranes", rows, core.membranes(0)[2], True, lanes),
+        *(Memory(*memory, True, lanes) for memory in core.states(0)),
         Memory("engine_queues", core.queue_depth, run_bits(image), True, lanes),
         Memory("engine_scores", core.layers[-1].rows, score, True, lanes),
     ]
@@ -68,6 +69,14 @@ def engine(core: SharedCore) -> list[tuple[float, float]]:
     lane_ffs = constants // 2 + state + 7 * layer
     luts += image.lanes * lane_luts
     ffs += image.lanes * lane_ffs
+    current_decays = {spec.current_decay for spec in specs if spec.current_decay is not None}
+    if current_decays:
+        bias = max(layer.bias_bits for layer in core.layers)
+        widest = max(core.state_bits(index) for index in core.with_currents)
+        of_decays = [current_logic(decay, widest, bias) for decay in current_decays]
+        # One of each leak, all the rest once; what goes where for layers with and without a current.
+        luts += image.lanes * (sum(luts for luts, _ in of_decays) + 2 * state)
+        ffs += image.lanes * of_decays[0][1]
     if core.layers[1:]:
         serializer_luts, serializer_ffs = serializer_logic(image, image.rows + 1)
         luts, ffs = luts + serializer_luts, ffs + serializer_ffs

@@ -30,6 +30,11 @@ def fields(**changes: object) -> dict[str, object]:
         ({"delays": np.array([0, -1, 2])}, ValueError, "delays must be 0 .. 4095, not -1 (at 1)"),
         ({"bias": np.zeros(2, dtype=int)}, ValueError, "bias must have shape (3,), not (2,)"),
         ({"threshold": None}, ValueError, "a read-out layer must have no delays: it never fires"),
+        (
+            {"threshold": None, "delays": None, "weights": np.ones((3, 2), dtype=int), "current_decay": Decay(1, 1)},
+            ValueError,
+            "a read-out layer must have no synaptic current",
+        ),
         ({"value_bits": 17}, ValueError, "value_bits must be 1 .. 16, not 17"),
         ({"weight_bits": 1}, ValueError, "weight_bits must be 2 .. 16, not 1"),
         (

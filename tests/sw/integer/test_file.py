@@ -6,18 +6,34 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from random_networks import random_network
+from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import is_model, load_info, load_model, save_model
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    spec = random_network(0, recurrent=(True, False), neuron=IntegerLIF("late", strict=True), weight_shift=2)
+    spec = random_network(
+        0,
+        recurrent=(True, False),
+        neuron=IntegerLIF("late", strict=True),
+        weight_shift=2,
+        current_decays=(None, Decay(5, 3)),
+    )
     save_model(tmp_path / "net.safetensors", spec, {"from": "a test"})
     again = load_model(tmp_path / "net.safetensors")
     assert (again.timesteps, again.readout) == (spec.timesteps, spec.readout)
     for before, after in zip(spec.layers, again.layers, strict=True):
-        for name in ("inputs", "neurons", "decay", "neuron", "weight_bits", "weight_shift", "value_bits"):
+        for name in (
+            "inputs",
+            "neurons",
+            "decay",
+            "current_decay",
+            "neuron",
+            "weight_bits",
+            "weight_shift",
+            "value_bits",
+        ):
             assert getattr(after, name) == getattr(before, name)
         for name in ("weights", "bias", "threshold", "delays"):
             np.testing.assert_array_equal(getattr(after, name), getattr(before, name))

@@ -21,17 +21,17 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
     assert isinstance(spec.neuron, IntegerLIF)
     reset, strict = spec.neuron.reset, spec.neuron.strict
     late, dead, twice = (reset == name and spec.threshold is not None for name in ("late", "dead", "twice"))
-    v = [0] * spec.neurons
+    v, current = [0] * spec.neurons, [0] * spec.neurons
     spikes, membranes = [], []
     for t in range(steps):
         fired = []
         for n in range(spec.neurons):
-            u = (v[n] * spec.decay.multiplier) >> spec.decay.shift
+            carried = (v[n] * spec.decay.multiplier) >> spec.decay.shift
             if late and t:
-                u -= spikes[t - 1][n] * int(spec.threshold[n])
+                carried -= spikes[t - 1][n] * int(spec.threshold[n])
             # Lent by a membrane that was left above the threshold, and given back after the comparison.
             lent = int(spec.threshold[n]) if twice and v[n] >= int(spec.threshold[n]) + strict else 0
-            u -= lent
+            u = 0
             for i in range(spec.inputs):
                 u += (int(spec.weights[n, i]) << spec.weight_shift) * int(values[t, i])
             if spec.delays is not None:
@@ -40,6 +40,9 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
                     if sent >= 0 and spikes[sent][j]:
                         u += int(spec.weights[n, spec.inputs + j]) << spec.weight_shift
             u += int(spec.bias[n])
+            if spec.current_decay is not None:
+                u = current[n] = ((current[n] * spec.current_decay.multiplier) >> spec.current_decay.shift) + u
+            u += carried - lent
             if dead and t and spikes[t - 1][n]:
                 u = 0
             s = spec.threshold is not None and (u > spec.threshold[n] if strict else u >= spec.threshold[n])
@@ -61,7 +64,10 @@ def test_every_step_of_every_neuron_follows_the_contract(neuron: Neuron, weight_
     for seed in range(4):
         floor = ("", "threshold", "own", "own")[seed]
         loops = (True, seed % 2 == 0)
-        spec = random_network(seed, neuron=neuron, weight_shift=weight_shift, recurrent=loops, floor=floor)
+        currents = ((None,), (None, Decay(3, 2)), (Decay(13, 4),), (Decay(0, 0), None))[seed]
+        spec = random_network(
+            seed, neuron=neuron, weight_shift=weight_shift, recurrent=loops, floor=floor, current_decays=currents
+        )
         counts = random_counts(seed, spec, samples=3)
         trace = IntegerNetwork(spec).run(torch.from_numpy(counts))
         assert any(spikes.any() for spikes in trace.spikes), f"seed {seed} is silent"
@@ -104,6 +110,32 @@ def test_membranes_stay_inside_their_bounds() -> None:
         membranes = IntegerNetwork(spec).run(values).membranes[-1]
         assert low <= int(membranes.min())
         assert int(membranes.max()) <= high
+
+
+def test_currents_and_membranes_stay_inside_their_bounds_and_reach_them() -> None:
+    spec = random_network(3, sizes=(6, 5, 4), recurrent=(False,), decay=TAU_2, current_decays=(Decay(3, 2),))
+    layer = replace(spec.layers[0], neuron=IntegerLIF("none"), weights=-np.abs(spec.layers[0].weights))
+    layer = replace(layer, bias=np.minimum(layer.bias, 0))
+    spec = replace(spec, layers=(layer, spec.layers[1]))
+    values = torch.full((1, spec.timesteps, 6), (1 << spec.value_bits) - 1)
+    membranes = IntegerNetwork(spec).run(values).membranes[0]
+    bounds, of = layer.bounds(spec.timesteps), layer.neuron_bounds(spec.timesteps)
+    assert bounds.membrane == (int(membranes.min()), 0)
+    # What a current leaves it starts from in the next step, so that one more than that is as low as it gets.
+    assert of.membrane_low.tolist() == membranes[0].amin(dim=0).tolist()
+    current = np.zeros(5, dtype=np.int64)
+    for _ in range(spec.timesteps):
+        current = (current * 3 >> 2) + layer.bias + layer.step_input()[0]
+    assert of.state_low.tolist() == current.tolist()
+    assert bounds.state == (int(current.min()), 0)
+    assert bounds.state_bits < bounds.membrane_bits
+    for reset in ("hard", "soft", "late", "none"):
+        for trial in range(5):
+            other = random_network(trial, sizes=(6, 5, 4), neuron=IntegerLIF(reset), current_decays=(Decay(7, 3),))
+            trace = IntegerNetwork(other).run(torch.from_numpy(random_counts(trial, other, samples=8)))
+            of = other.layers[0].neuron_bounds(other.timesteps)
+            assert (trace.membranes[0].flatten(0, 1).numpy() >= of.after_low).all()
+            assert (trace.membranes[0].flatten(0, 1).numpy() <= of.after_high).all()
 
 
 def test_ties_go_to_the_lowest_class() -> None:

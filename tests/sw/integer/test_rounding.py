@@ -1,6 +1,9 @@
+import dataclasses
+
 import pytest
 import torch
 
+from spikewright.contract.decay import nearest_decay
 from spikewright.contract.errors import InputError
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import fold, quantize, round_delays, rounded_to_zero
@@ -62,6 +65,27 @@ def test_sixteen_bits_reproduce_the_float_network(batch_norm, reset):
         assert 0.02 < one.mean() < 0.9
         assert (one.bool() == other).float().mean() > 0.995
     assert (expected.classes == found.classes).float().mean() >= 0.95
+
+
+def test_sixteen_bits_reproduce_synaptic_currents():
+    net = network(batch_norm=False, bias=True, reset="soft", tau=4.0, tau_syn=3.0)
+    spec = quantize(net, weight_bits=16, weight_shift=8)
+    assert [layer.current_decay for layer in spec.layers] == [nearest_decay(3.0)] * 2 + [None]
+    values = counts()
+    expected, found = net.run(values), IntegerNetwork(spec).run(values)
+    for one, other in zip(expected.spikes, found.spikes, strict=True):
+        assert 0.02 < one.mean() < 0.9
+        assert (one.bool() == other).float().mean() > 0.995
+
+
+def test_slow_leaks_that_have_to_be_exact_get_more_fractional_bits():
+    net = network(tau=10.0, tau_syn=5.0)
+    assert [layer.weight_shift for layer in quantize(net).layers] == [2, 2, 2]
+    net.config = dataclasses.replace(net.config, leak_tolerance=2.0**-15, readout_tau=20.0)
+    # Leaks of 1/10 and 1/5 floor away up to 50 units, of which that of a leak of 1/2 is one.
+    assert [layer.weight_shift for layer in quantize(net).layers] == [7, 7, 6]
+    assert [layer.weight_shift for layer in quantize(net, weight_bits=16).layers] == [0, 0, 0]
+    assert [layer.weight_shift for layer in quantize(net, weight_shift=1).layers] == [1, 1, 1]
 
 
 def test_delays_are_rounded():

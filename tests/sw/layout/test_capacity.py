@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from random_networks import SOFT, TAU_2, random_network
+from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.layout import LayerCapacity
 from spikewright.contract.names import LAYERS, Layers
@@ -53,6 +54,26 @@ def test_a_margin_enlarges_what_was_learned_up_to_what_makes_sense() -> None:
         assert c.bias_bits - a.bias_bits in (6, 7)
         assert b.state_bits - a.state_bits in (0, 1)
     assert [layer.threshold_bits for layer in half.layers][-1] == 0
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+def test_layers_with_currents_have_room_for_both_states(layers: Layers) -> None:
+    spec = network(current_decays=(None, Decay(3, 2)))
+    fixed = pack(spec, 4, layers=layers)
+    capacity = capacity_for([spec], 4, layers=layers)
+    loadable = pack_into(spec, 4, capacity)
+    assert [layer.membrane_bits > 0 for layer in capacity.layers] == [False, True, False]
+    for index in range(3):
+        assert loadable.state_bits(index) == fixed.state_bits(index)
+        assert loadable.membrane_bits(index) == fixed.membrane_bits(index)
+        assert loadable.states(index) == fixed.states(index)
+    assert Capacity.from_dict(json.loads(json.dumps(capacity.as_dict()))) == capacity
+    assert "membrane_bits" not in capacity.as_dict()["layers"][0]
+    small = replace(capacity.layers[1], membrane_bits=4)
+    with pytest.raises(InputError, match="^layer 1, bits of a membrane beside its current must be at most 4, not"):
+        pack_into(spec, 4, replace(capacity, layers=(capacity.layers[0], small, capacity.layers[2])))
+    with pytest.raises(InputError, match="^layer 1 current_decay must be 3/4, not none$"):
+        check_shape(network(), spec)
 
 
 @pytest.mark.parametrize("layers", LAYERS)

@@ -90,6 +90,7 @@ def test_equals_the_reference_neuron(shared_dir, case):
     [
         ({"tau": 0.5}, "tau must be at least 1 step, not 0.5"),
         ({"tau": float("nan")}, "tau must be at least 1 step, not nan"),
+        ({"tau_syn": 0.9}, "tau_syn must be at least 1 step, not 0.9"),
         ({"threshold": 0.0}, "threshold must be above 0, not 0.0"),
         ({"reset": "zero"}, "reset must be one of hard, soft, late, none, dead, twice, not 'zero'"),
         ({"strict": 1}, "strict must be true or false, not 1"),

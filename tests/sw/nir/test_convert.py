@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nir_files import affine, li, lif, path_of, ports, recurrent, write
+from spikewright.contract.decay import nearest_decay
 from spikewright.contract.errors import InputError
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
@@ -86,6 +87,41 @@ def test_resets_to_a_potential(tmp_path: Path) -> None:
     # The lowest membrane is above them.
     nodes["lif"]["v_reset"] = np.full(6, -0.3)
     check(made(tmp_path, nodes, edges, reset="zero", **{"lif.v_min": "-0.1", "lif.v0": "-0.1"}), counts(5))
+
+
+@pytest.mark.parametrize("dialect", ["snntorch", "norse", "rockpool"])
+def test_synaptic_currents(tmp_path: Path, dialect: str) -> None:
+    nodes, edges = recurrent()
+    draw = np.random.default_rng(3)
+    constants = {"tau_mem": 1e-3, "tau_syn": 4e-4, "r": 10.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0}
+    cuba = {name: np.full(6, value) for name, value in constants.items()}
+    nodes["lif"] = {"type": "CubaLIF", **cuba, "w_in": draw.uniform(2.0, 6.0, 6)}
+    settings = {"snntorch": {"reset": "sub_delayed"}, "norse": {"dt": "1e-4"}, "rockpool": {"dt": "1e-4"}}[dialect]
+    settings |= {"multispike": "false"} if dialect == "rockpool" else {}
+    network = made(tmp_path, nodes, edges, dialect, **settings)
+    check(network, counts(5))
+    own = as_spiking_network(network)
+    assert own.config.layers[0].tau_syn == pytest.approx({"rockpool": 1 / (1 - np.exp(-0.25))}.get(dialect, 4.0))
+    spec = quantize(own, weight_bits=16)
+    assert spec.layers[0].current_decay == nearest_decay(own.config.layers[0].tau_syn, 2.0**-15)
+    with torch.no_grad():
+        found = IntegerNetwork(spec).run(counts(5))
+    expected = network.run(counts(5)).spikes["lif"]
+    assert int((found.spikes[0] != expected).sum()) <= 0.005 * int(expected.sum())
+
+
+def test_a_constant_drive_of_a_membrane_behind_a_current_is_refused(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    constants = {"tau_mem": 1e-3, "tau_syn": 4e-4, "r": 10.0, "w_in": 4.0, "v_threshold": 1.0, "v_reset": 0.0}
+    nodes["lif"] = {"type": "CubaLIF", **{name: np.full(6, value) for name, value in constants.items()}}
+    nodes["lif"]["v_leak"] = np.full(6, 0.25)
+    with pytest.raises(InputError, match="^node 'lif': v_leak must be where a sample starts to be .*, not 0.025: "):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+    nodes, edges = recurrent()
+    constants = {"tau_mem": 1e-3, "tau_syn": 4e-4, "r": 10.0, "w_in": 4.0, "v_leak": 0.0}
+    nodes["li"] = {"type": "CubaLI", **{name: np.full(3, value) for name, value in constants.items()}}
+    with pytest.raises(InputError, match="^node 'li': type must be one without a synaptic current to be .*, not Cuba"):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
 
 
 def test_a_threshold_that_is_only_reached_is_not_exceeded(tmp_path: Path) -> None:

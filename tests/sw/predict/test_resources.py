@@ -8,6 +8,7 @@ import pytest
 
 from random_networks import random_network
 from spikewright.build.generate import build, memory_bits
+from spikewright.contract.decay import Decay
 from spikewright.integer.file import save_model
 from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
@@ -47,7 +48,7 @@ def test_there_is_something_to_compare_with():
 @pytest.mark.parametrize("layers", ["parallel", "shared"])
 @pytest.mark.parametrize(("lanes", "recurrent"), [(1, (False, True)), (4, (True,)), (8, (False,))])
 def test_the_memories_are_those_of_the_generator(tmp_path, lanes, recurrent, layers):
-    network = random_network(3, (30, 20, 17, 5), recurrent=recurrent)
+    network = random_network(3, (30, 20, 17, 5), recurrent=recurrent, current_decays=(None, Decay(3, 2)))
     save_model(tmp_path / "model", network, {})
     core = pack(network, lanes, layers=layers)
     manifest = build(tmp_path / "model", tmp_path / "build", lanes, layers=layers)
@@ -65,3 +66,19 @@ def test_more_lanes_take_more_logic():
     luts = [estimate(pack(network, lanes, encoding="absolute"), find("ulx3s-85f")).luts for lanes in (1, 2, 4, 8, 16)]
     assert luts == sorted(luts)
     assert luts[-1] > 4 * luts[0]
+
+
+@pytest.mark.parametrize("layers", ["parallel", "shared"])
+def test_a_synaptic_current_takes_logic_and_a_memory(layers):
+    plain, current = (
+        pack(random_network(1, (40, 64, 10), current_decays=(decay,)), 4, encoding="absolute", layers=layers)
+        for decay in (None, Decay(3, 2))
+    )
+    costs = [estimate(core, find("ulx3s-85f")) for core in (plain, current)]
+    assert costs[0].luts < costs[1].luts
+    assert costs[0].ffs < costs[1].ffs
+    prefix = {"parallel": "layer0", "shared": "engine"}[layers]
+    names = [[memory.name for memory in memories(core)] for core in (plain, current)]
+    assert f"{prefix}_currents" in names[1]
+    assert f"{prefix}_currents" not in names[0]
+    assert len(names[1]) == len(names[0]) + 1

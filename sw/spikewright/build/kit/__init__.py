@@ -162,9 +162,9 @@ def _of_memories(manifest: Mapping[str, Any], core: CoreSpec) -> dict[str, Any]:
         where = f"number {number} of the load image" if loadable else f"`{name}.hex`"
         rows.append(f"| {name} | {memory['words']} | {memory['width']} | {where} |")
     for index, layer in enumerate(core.layers):
-        name, words, width = core.membranes(index)
-        row = f"| {name} | {words} | {width} | written, {layer.lanes} of them |"
-        rows += [row] if row not in rows else []
+        for name, words, width in core.states(index):
+            row = f"| {name} | {words} | {width} | written, {layer.lanes} of them |"
+            rows += [row] if row not in rows else []
     note = (
         "What is loaded and what is written is in `*_ram.v`."
         if loadable

@@ -1,0 +1,118 @@
+"""Synaptic currents: a second state of neurons, between their synapses and their membranes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.layout import LayerImage
+
+from .arithmetic import leak
+from .ram import Ram
+from .update import NeuronUpdate
+
+
+class Membranes(wiring.Component):
+    """The membranes of a lane whose synapses add to currents: a sweep adds the currents to them.
+
+    Parameters
+    ----------
+    depth : int
+        Membranes.
+    state_bits, membrane_bits : int
+        Widths of a current and of a membrane.
+
+    Members
+    -------
+    addr : In(range(depth))
+    current : In(signed(state_bits))
+        One cycle after `addr`.
+    charged : Out(signed(membrane_bits))
+        What the membrane at `addr` carried over, and `current`: in the same cycle as that.
+    current_before : Out(signed(state_bits))
+        `current`, two cycles later: when the update leaks.
+    carried : In(signed(membrane_bits))
+        What a membrane carries over, in the same cycle; written one cycle later.
+    write, write_addr : In
+        In the cycle in which it is written.
+    """
+
+    def __init__(self, *, depth: int, state_bits: int, membrane_bits: int) -> None:
+        self.ram = Ram(width=membrane_bits, depth=depth)
+        addr = unsigned_bits(depth - 1)
+        super().__init__(
+            {
+                "addr": In(addr),
+                "current": In(signed(state_bits)),
+                "charged": Out(signed(membrane_bits)),
+                "current_before": Out(signed(state_bits)),
+                "carried": In(signed(membrane_bits)),
+                "write": In(1),
+                "write_addr": In(addr),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.ram = ram = self.ram
+        current = Signal.like(self.current)
+        written = Signal.like(self.carried)
+        m.d.sync += [current.eq(self.current), self.current_before.eq(current), written.eq(self.carried)]
+        m.d.comb += [
+            ram.read_en.eq(1),
+            ram.read_addr.eq(self.addr),
+            # As deep as the sum that a synapse makes of the same current.
+            self.charged.eq(ram.read_data.as_signed() + self.current),
+            ram.write_en.eq(self.write),
+            ram.write_addr.eq(self.write_addr),
+            ram.write_data.eq(written),
+        ]
+        return m
+
+
+class CurrentUpdate(NeuronUpdate):
+    """Updates neurons with a synaptic current: contract and latencies are those of `NeuronUpdate`.
+
+    The state is the current, which synapses add to; `v` is the membrane, which has a memory in here::
+
+        u = membrane + state
+        spike = u >= threshold                             # and what is left of it, by the `Neuron` of the layer
+        v = after_spike(u) where spike, else at_rest(u)
+        membrane = (v * multiplier) >> shift               # less what a spike takes late; 0 after the last step
+        state = ((state * current multiplier) >> current shift) + bias
+
+    Parameters
+    ----------
+    image : LayerImage
+    lane, state_bits, name
+        See `NeuronUpdate`.
+    membrane_bits : int
+    """
+
+    def __init__(self, image: LayerImage, *, lane: int, state_bits: int, membrane_bits: int, name: str) -> None:
+        super().__init__(image, lane=lane, state_bits=state_bits, name=name, membrane_bits=membrane_bits)
+        self.membranes = Membranes(depth=image.rows, state_bits=state_bits, membrane_bits=membrane_bits)
+
+    def _charged(self, m: Module, state: Any) -> Any:
+        m.submodules.membranes = membranes = self.membranes
+        m.d.comb += [membranes.addr.eq(self.row), membranes.current.eq(state)]
+        return membranes.charged
+
+    def _bias(self, neuron: data.View[data.StructLayout]) -> Any:
+        return Const(0, signed(1))
+
+    def _carried(self, m: Module, neuron: data.View[data.StructLayout], carried: Any, last: Signal) -> Any:
+        assert self._spec.current_decay is not None
+        membranes = self.membranes
+        bias = Signal(neuron.bias.shape())
+        m.d.sync += bias.eq(neuron.bias)
+        m.d.comb += [
+            membranes.carried.eq(carried),
+            membranes.write.eq(self.write),
+            membranes.write_addr.eq(self.write_row),
+        ]
+        return leak(Mux(last, 0, membranes.current_before), self._spec.current_decay, bias)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,15 +52,18 @@ def record(
     *,
     seed: int,
     progress: Progress,
+    waves: Path | None = None,
 ) -> Recording:
     """Run samples through the Verilog and the memory images of a build folder, after its weights were loaded, if any.
+
+    With `waves`, all that the core does is written to that file.
 
     Raises
     ------
     CheckFailed
         If the core breaks the protocol of its output, or refuses the load image.
     """
-    executable = dut.compiled("cocotb", progress)
+    executable = dut.compiled("cocotb", progress, waves=waves is not None)
     with temporary_folder(dut.build_dir) as folder:
         for image in dut.build_dir.glob("*.hex"):
             shutil.copyfile(image, folder / image.name)
@@ -83,6 +86,7 @@ def record(
                 folder,
                 seed=seed,
                 env={f"SPIKEWRIGHT_{key.upper()}": str(path) for key, path in files.items()},
+                arguments=[] if waves is None else ["--trace", "--trace-file", str(waves.resolve())],
             )
         if not files["recording"].is_file():
             raise CheckFailed(f"the simulation was stopped by its bench:\n{log[-2000:]}")
@@ -92,7 +96,15 @@ def record(
         return recording
 
 
-def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: dict[str, str] | None = None) -> str:
+def run_bench(
+    executable: Path,
+    module: str,
+    folder: Path,
+    *,
+    seed: int,
+    env: dict[str, str] | None = None,
+    arguments: Sequence[str] = (),
+) -> str:
     """Run a cocotb module in a compiled simulation, in `folder`; returns its log, whether it succeeded or not.
 
     cocotb's own runner would let variables of the user's through: filters of tests, levels of its log, prefixes of
@@ -111,7 +123,12 @@ def run_bench(executable: Path, module: str, folder: Path, *, seed: int, env: di
     if library is None:
         raise ToolTrouble(f"Python's shared library must be installed for cocotb: {sys.executable} has none")
     # Verilator starts registers with zeros unless it is told to draw them.
-    command = [str(executable.resolve()), "+verilator+rand+reset+2", f"+verilator+seed+{1 + seed % (1 << 30)}"]
+    command = [
+        str(executable.resolve()),
+        *arguments,
+        "+verilator+rand+reset+2",
+        f"+verilator+seed+{1 + seed % (1 << 30)}",
+    ]
     results.unlink(missing_ok=True)
     with tool_environment(folder) as environment, log.open("w") as output:
         environment |= {

@@ -142,6 +142,7 @@ def run_native(
     processes: int | None = None,
     drive: Drive | None = None,
     wave: Wave | None = None,
+    whole: Path | None = None,
 ) -> Report:
     """Run samples through a core compiled with `native.cpp`, on all processors.
 
@@ -160,6 +161,8 @@ def run_native(
     drive : Drive, optional
     wave : Wave, optional
         Written if something differs.
+    whole : Path, optional
+        File for the waveform of all that `executable` does, which then must be compiled for that, in one process.
 
     Returns
     -------
@@ -179,6 +182,7 @@ def run_native(
             **{"settle": dut.settle, "patience": dut.patience, "seed": 1 + seed % (1 << 30), "close": int(drive.close)},
             **{"stall": round(1024 * drive.stall), "repeat": drive.repeat},
             "false_start": 1 + random.Random(seed).randrange(4 * dut.settle),
+            **({} if whole is None else {"whole": 1, "wave": whole.resolve(), "false_start": 0}),
         }
         futures = []
         for shard, folder in zip(shards, folders, strict=True):

@@ -18,7 +18,7 @@
 // follows at once, while the one before is still in the core); `patience` cycles without any sign of life after which a
 // core is given up; `stall` of 1024 cycles of input and output pause, drawn from `seed`; `repeat` passes over the files;
 // `false_start` cycles of the first sample are cut off by a reset before all. A loop compiled with traces writes `wave`
-// of the sample number `dump`, and ends with it.
+// of the sample number `dump`, and ends with it; or, if `whole` is 1, of all that it does.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -113,6 +113,7 @@ struct Source {
 int main(int argc, char** argv) {
     VerilatedContext context;
     context.commandArgs(argc, argv);
+    context.timeunit(-9), context.timeprecision(-9);  // of a waveform, whose cycles then are of 2 ns
     const uint64_t settle = number(argc, argv, "settle"), patience = number(argc, argv, "patience", "1000000");
     const uint64_t stall = number(argc, argv, "stall"), close = number(argc, argv, "close");
     const uint64_t false_start = number(argc, argv, "false_start");
@@ -121,13 +122,14 @@ int main(int argc, char** argv) {
                   fopen(option(argc, argv, "timing").c_str(), "rb"), number(argc, argv, "repeat", "1")};
     if (!source.stimulus || !source.expected || !source.timing || !report) return 3;
 #if VM_TRACE
-    const uint64_t dump = number(argc, argv, "dump");
+    const uint64_t dump = number(argc, argv, "dump"), whole = number(argc, argv, "whole");
     VerilatedVcdC wave;
     context.traceEverOn(true);
 #endif
     Vtop top(&context);
 #if VM_TRACE
     top.trace(&wave, 99);
+    if (whole) wave.open(option(argc, argv, "wave").c_str());
     const auto record = [&] { if (wave.isOpen()) wave.dump(context.time()); };
 #else
     const auto record = [] {};
@@ -305,7 +307,7 @@ int main(int argc, char** argv) {
                 if (!feeding) difference(oldest, "early", 0, 0, sent, oldest.input.size(), sent);
                 finish(oldest, done + 1, waiting_data);
 #if VM_TRACE
-                if (oldest.number == dump) break;
+                if (oldest.number == dump && !whole) break;
 #endif
                 if (!feeding) break;
                 window.pop_front();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +58,7 @@ class Simulation(Result):
             *netlist_facts(self.get("netlist")),
             *(("difference", line) for line in self.details),
             *([("waveform", self["waveform"])] if self.get("waveform") else []),
+            *([("waves", self["waves"])] if self.get("waves") else []),
         ]
 
 
@@ -73,6 +75,8 @@ def simulate(
     repeat: int = 1,
     scheduler: str | None = None,
     seed: int = 0,
+    waves: AnyPath | None = None,
+    wave_samples: Sequence[int] = (0,),
 ) -> Simulation:
     """Run samples through the Verilog and through the integer network in PyTorch, and compare.
 
@@ -102,6 +106,10 @@ def simulate(
         native: address of a Dask scheduler whose workers simulate.
     seed : int
         Of the pauses at input and output.
+    waves : path, optional
+        A file *.vcd that gets all signals of some samples; beside it, a view for GTKWave that ends with ".gtkw".
+    wave_samples : sequence of int
+        Numbers of these samples.
 
     Returns
     -------
@@ -113,10 +121,12 @@ def simulate(
     InputError
         If a file or an option does not fit, or a tool is missing.
     """
+    from spikewright_sim.core.dut import Dut
     from spikewright_sim.core.toolchain import check_tools
     from spikewright_sim.gates import open_netlist
     from spikewright_sim.netlist import make_netlist, netlist_report
     from spikewright_sim.runner import simulate as run
+    from spikewright_sim.waves import check_waves, write_waves
 
     check_tools()  # A missing tool is better told before the work than after.
     folder = Path(build)
@@ -125,6 +135,8 @@ def simulate(
         open_build(folder, loaded)
         at_most = SIMULATED_SAMPLES if samples is None else None
         chosen = opened(loaded or folder / MODEL).samples(data, split, samples, at_most)
+        if waves is not None:
+            check_waves(Path(waves), wave_samples, len(chosen))
         if netlist is None:
             target = folder
         elif Path(netlist).is_dir():
@@ -144,6 +156,10 @@ def simulate(
             bar=True,
             progress=say,
         )
+        if waves is not None:
+            dut = Dut.open(target, loaded, None if image is None else Path(image))
+            write_waves(dut, chosen.counts, wave_samples, Path(waves), engine=engine, seed=seed, progress=say)
+            report["waves"] = str(waves)
         if netlist is not None:
             report["netlist"] = netlist_report(target)
     return Simulation(report)

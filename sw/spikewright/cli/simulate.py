@@ -17,6 +17,7 @@ from spikewright.cli.base import (
 )
 from spikewright.contract.defaults import SIMULATED_SAMPLES
 from spikewright.contract.devices import FAMILIES
+from spikewright.contract.errors import InputError
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -70,6 +71,19 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="load this image by `generate --image-for`, which must be of MODEL (default: made of MODEL)",
     )
     parser.add_argument(
+        "--waves",
+        type=Path,
+        metavar="FILE",
+        help="write all signals of some samples to a file *.vcd, and a view for GTKWave beside it",
+    )
+    parser.add_argument(
+        "--wave-samples",
+        type=integer(0),
+        nargs="+",
+        metavar="N",
+        help="numbers of these samples (default: 0)",
+    )
+    parser.add_argument(
         "--seed",
         type=integer(0, 2**31 - 1),
         default=0,
@@ -81,6 +95,9 @@ def add(subparsers: Subparsers[Parser]) -> None:
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.api.simulate import simulate
 
-    names = ("split", "samples", "engine", "netlist", "model", "image", "repeat", "scheduler", "seed")
-    found = simulate(args.build_dir, args.data, **{name: getattr(args, name) for name in names})
+    if args.wave_samples is not None and args.waves is None:
+        raise InputError("--wave-samples must be left out without --waves")
+    plain = ("split", "samples", "engine", "netlist", "model", "image", "repeat", "scheduler", "seed")
+    options = {name: getattr(args, name) for name in (*plain, "waves")}
+    found = simulate(args.build_dir, args.data, **options, wave_samples=args.wave_samples or [0])
     return Outcome(found.report, found.facts(), found.failed)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from spikewright.api.evaluate import evaluate as evaluate
     from spikewright.api.explore import explore as explore
     from spikewright.api.generate import generate as generate
+    from spikewright.api.hardware import boards as boards
+    from spikewright.api.hardware import program as program
+    from spikewright.api.hardware import run as run
+    from spikewright.api.listen import listen as listen
     from spikewright.api.networks import build_network as build_network
     from spikewright.api.networks import load_network as load_network
     from spikewright.api.networks import save_network as save_network
@@ -88,6 +92,10 @@ _WHERE = {
     "simulate": "spikewright.api.simulate",
     "synth": "spikewright.api.synth",
     "asic": "spikewright.api.asic",
+    "boards": "spikewright.api.hardware",
+    "program": "spikewright.api.hardware",
+    "run": "spikewright.api.hardware",
+    "listen": "spikewright.api.listen",
     "InputError": "spikewright.contract.errors",
     "CheckFailed": "spikewright.contract.errors",
 }

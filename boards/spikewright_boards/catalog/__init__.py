@@ -52,6 +52,10 @@ class FullBoard(Board):
     platform : callable
         Gives a new Amaranth platform, with a resource `uart` and those of the lights; imports what it takes.
     lights : Lights
+    program : tuple of str
+        Command that sends the file `{bitstream}` to the board, its tool first.
+    serial : str
+        Where the board's serial line is, in words.
     """
 
     oscillator_mhz: float
@@ -59,6 +63,8 @@ class FullBoard(Board):
     nextpnr_options: tuple[str, ...]
     platform: Callable[[], Any]
     lights: Lights = Lights()
+    program: tuple[str, ...] = ("openFPGALoader", "{bitstream}")
+    serial: str = "USB"
 
     def __post_init__(self) -> None:
         if self.pll and self.device.family != "ecp5":

@@ -25,4 +25,6 @@ BOARD = FullBoard(
     nextpnr_options=("--package", "sg48"),
     platform=_platform,
     lights=Lights(label=tuple(("led", number) for number in range(2, 7)), error=("led_r", 0), ready=("led_g", 0)),
+    program=("openFPGALoader", "-b", "ice40_generic", "{bitstream}"),
+    serial="USB, the second port of its FT2232H",
 )

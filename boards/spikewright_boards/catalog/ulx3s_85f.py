@@ -24,4 +24,6 @@ BOARD = FullBoard(
     nextpnr_options=("--package", "CABGA381", "--speed", "6"),
     platform=_platform,
     lights=Lights(label=tuple(("led", number) for number in range(7)), error=("led", 7), ready=("led", 6)),
+    program=("openFPGALoader", "-b", "ulx3s", "{bitstream}"),
+    serial="USB, its FT231X",
 )

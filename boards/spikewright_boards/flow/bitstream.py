@@ -16,6 +16,7 @@ from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, read_manifest, sha256, write_json, write_manifest
 from spikewright.support.progress import say
 from spikewright_boards.catalog import FullBoard, find
+from spikewright_boards.link.protocol import fingerprint
 
 from .nextpnr import run_nextpnr
 from .report import utilization
@@ -110,7 +111,7 @@ def synthesize(
         work.mkdir()
         for source in sources:
             shutil.copyfile(source, work / source.name)
-        _write_top(BoardTop(target, stream, clock, core.stem), target, work)
+        _write_top(BoardTop(target, stream, clock, core.stem, fingerprint=fingerprint(sources)), target, work)
         large = single_port_bits(target.device.single_port, build_dir, manifest)
         memories = run_yosys(target, work, progress, verilog, large)
         run_nextpnr(target, work, seed, progress)

@@ -73,10 +73,15 @@ class BoardTop(Elaboratable):
         By `clock_of`.
     core : str
         Name of the core's module.
+    fingerprint : int
+        What the board answers to the question which core it has, see `link.protocol`.
     """
 
-    def __init__(self, board: FullBoard, format: StreamFormat, clock: Clock, core: str = CORE_NAME) -> None:
+    def __init__(
+        self, board: FullBoard, format: StreamFormat, clock: Clock, core: str = CORE_NAME, *, fingerprint: int = 0
+    ) -> None:
         self._core = core
+        self._fingerprint = fingerprint
         self._board = board
         self._format = format
         self._clock = clock
@@ -86,7 +91,10 @@ class BoardTop(Elaboratable):
         if self._clock.pll is not None:
             self._clock_from_pll(m, platform, self._clock.pll)
         m.submodules.bridge = bridge = UartBridge(
-            self._format, divisor=self._clock.divisor, depth=self._board.queue_depth
+            self._format,
+            divisor=self._clock.divisor,
+            depth=self._board.queue_depth,
+            fingerprint=self._fingerprint,
         )
         serial = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", serial.rx)

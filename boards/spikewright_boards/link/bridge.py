@@ -31,6 +31,8 @@ class Bridge(Component):
     format : StreamFormat
     depth : int
         Beats that wait.
+    fingerprint : int
+        What it answers to the question which core this is.
 
     Members
     -------
@@ -51,8 +53,9 @@ class Bridge(Component):
         Only where the core is loaded: bytes of load images, and what became of the last.
     """
 
-    def __init__(self, format: StreamFormat, *, depth: int) -> None:
+    def __init__(self, format: StreamFormat, *, depth: int, fingerprint: int = 0) -> None:
         self._format = format
+        self._fingerprint = fingerprint
         self._depth = depth
         load = {"image": Out(stream.Signature(axis_beat(8))), "loaded": In(1), "load_error": In(1)}
         super().__init__(
@@ -73,7 +76,7 @@ class Bridge(Component):
         m = Module()
         m.submodules.deframer = deframer = Deframer(self._format)
         m.submodules.queue = queue = RamQueue(deframer.o.payload.shape(), depth=self._depth)
-        m.submodules.framer = framer = ResultFramer(self._format)
+        m.submodules.framer = framer = ResultFramer(self._format, fingerprint=self._fingerprint)
         # Registers on both sides of the core: a block RAM alone takes half of the clock cycle to answer.
         m.submodules.before = before = Queue(deframer.o.payload.shape(), depth=2)
         m.submodules.behind = behind = Queue(self.results.payload.shape(), depth=2)
@@ -81,6 +84,7 @@ class Bridge(Component):
         begun = Signal()  # A beat of a sample is in the core, and the result is not complete.
         in_core = Signal()  # All of it.
         beats = Signal(BEAT_COUNT_BITS)
+        asked = Signal()
         wiring.connect(m, wiring.flipped(self.rx), deframer.i)
         wiring.connect(m, queue.o, before.i)
         wiring.connect(m, wiring.flipped(self.results), behind.i)
@@ -97,7 +101,9 @@ class Bridge(Component):
             before.o.ready.eq(self.events.ready & ~in_core),
             framer.flags.eq(self.flags),
             framer.beats.eq(beats),
+            framer.asked.eq(asked),
         ]
+        m.d.sync += asked.eq(deframer.question | (asked & ~framer.told))
         lost = arrived & full
         errors = {OVERFLOW: lost, LINE_ERROR: self.line_error, PROTOCOL_ERROR: deframer.error}
         if self._format.loadable:
@@ -111,6 +117,7 @@ class Bridge(Component):
                 feeder.busy.eq(before.o.valid | begun),
                 feeder.loaded.eq(self.loaded),
                 feeder.refused.eq(self.load_error),
+                framer.loaded.eq(self.loaded),
             ]
             errors |= {OVERFLOW: lost | feeder.dropped, UNLOADED: deframer.o.valid & ~self.loaded}
         for flag, event in errors.items():
@@ -142,6 +149,8 @@ class UartBridge(Component):
         Clock cycles per bit.
     depth : int
         Beats that wait for the core.
+    fingerprint : int
+        What it answers to the question which core this is.
 
     Members
     -------
@@ -161,11 +170,11 @@ class UartBridge(Component):
         If `divisor` is not an integer of at least 8.
     """
 
-    def __init__(self, format: StreamFormat, *, divisor: int, depth: int) -> None:
+    def __init__(self, format: StreamFormat, *, divisor: int, depth: int, fingerprint: int = 0) -> None:
         self._format = format
         self._receiver = UartReceiver(divisor)
         self._transmitter = UartTransmitter(divisor)
-        self._bridge = Bridge(format, depth=depth)
+        self._bridge = Bridge(format, depth=depth, fingerprint=fingerprint)
         super().__init__(
             {
                 "rx": In(1, init=1),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from spikewright.contract.stream import StreamFormat
 
-from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LOAD_REPLY, LOADED, groups
+from .protocol import BEAT_COUNT_BITS, FINGERPRINT_BITS, FLAG_BITS, IDENTITY, LOAD_REPLY, LOADED, groups
 
 
 def axis_beat(width: int) -> data.StructLayout:
@@ -32,11 +32,13 @@ class Deframer(Component):
     o : Out(stream of axis_beat, always ready)
     error : Out(1)
         High for one cycle: something was dropped, or a load image was cut short.
+    question : Out(1)
+        High for one cycle, one cycle after the last byte of the frame that asks which core this is.
     groups : Out(stream of 7 bits, always ready)
         Only where the core is loaded: of a load image, in the cycle of the byte.
     begin, end : Out(1)
-        Likewise: high for one cycle, one cycle after the last byte of a frame. It begins an image, ends it, or, if it
-        cuts one short by beginning another, both.
+        Likewise: high for one cycle, one cycle after the last byte of a frame. It begins an image, ends the one under
+        way, or, if it cuts one short by beginning another, both.
     """
 
     def __init__(self, format: StreamFormat) -> None:
@@ -47,6 +49,7 @@ class Deframer(Component):
                 "i": In(stream.Signature(8, always_ready=True)),
                 "o": Out(stream.Signature(axis_beat(8 * format.input_bytes), always_ready=True)),
                 "error": Out(1),
+                "question": Out(1),
                 **(load if format.loadable else {}),
             }
         )
@@ -61,24 +64,28 @@ class Deframer(Component):
         loading = Signal()  # what continues no frame continues an image
         mark = body[form.mark_bit]
         # What a mark says by its axon and value: the end of a sample or image, and that it is none.
-        says = 1 | form.loadable << form.axon_bits
+        says = 1 | 1 << form.axon_bits
         silent = Cat(bit for position, bit in enumerate(body[: form.mark_bit]) if not says >> position & 1)
-        wrong = body[form.mark_bit + 1 :].any() | (mark & silent.any())
-        command = mark & body[form.axon_bits] & form.loadable
+        command = mark & body[form.axon_bits]
         ends = command & body[0]
+        begins = command & ~body[0]
+        wrong = body[form.mark_bit + 1 :].any() | (mark & silent.any())
+        if not form.loadable:
+            wrong = wrong | begins
         m.d.comb += [
             self.o.payload.data.eq(Mux(mark, 1 << form.mark_bit, body[: form.mark_bit])),
             self.o.payload.last.eq(mark & body[0]),
             self.o.valid.eq(complete & ~wrong & ~command),
+            self.question.eq(complete & ~wrong & ends & ~loading),
         ]
-        m.d.sync += [complete.eq(0), self.error.eq(complete & (wrong | (loading != ends)))]
+        m.d.sync += [complete.eq(0), self.error.eq(complete & (wrong | (loading & ~ends)))]
         start = self.i.payload[7]
         goes_on = loading
         if form.loadable:
             goes_on = Mux(complete, self.begin, loading)
             m.d.comb += [
-                self.begin.eq(complete & ~wrong & command & ~ends),
-                self.end.eq(complete & (loading | (ends & ~wrong))),
+                self.begin.eq(complete & ~wrong & begins),
+                self.end.eq(complete & loading),
                 self.groups.payload.eq(self.i.payload[:7]),
                 self.groups.valid.eq(self.i.valid & ~start & (taken == 0) & goes_on),
             ]
@@ -97,12 +104,14 @@ class ResultFramer(Component):
     """Bytes of the serial line from the result beats of a core.
 
     A packet of n beats becomes one frame of 3 + n * ceil(8 * output_bytes / 7) bytes, one a cycle if `o` is always
-    ready. A beat is taken together with its last byte. An answer to a load image goes between two frames, one cycle
-    after it was offered there.
+    ready. A beat is taken together with its last byte. An answer to a load image or a question goes between two frames,
+    one cycle after it was offered there; a question is answered in 1 + FINGERPRINT_BITS / 7 bytes.
 
     Parameters
     ----------
     format : StreamFormat
+    fingerprint : int
+        Of the core, FINGERPRINT_BITS bits.
 
     Members
     -------
@@ -111,21 +120,30 @@ class ResultFramer(Component):
     flags : In(FLAG_BITS)
     beats : In(14)
         Both go into the head of the frame; they must be stable from the first valid beat of a packet.
+    asked : In(1)
+        A question waits for its answer, until `told`.
+    told : Out(1)
+        High in the cycle in which the last byte of the answer leaves.
     loads : In(stream of 1 bit)
         Answers to load images; only where the core is loaded.
+    loaded : In(1)
+        Likewise: the core has a network.
     o : Out(stream of 8 bits)
     """
 
-    def __init__(self, format: StreamFormat) -> None:
+    def __init__(self, format: StreamFormat, *, fingerprint: int = 0) -> None:
         self._format = format
+        self._fingerprint = fingerprint
         self._width = 8 * format.output_bytes
         super().__init__(
             {
                 "i": In(stream.Signature(axis_beat(self._width))),
                 "flags": In(FLAG_BITS),
                 "beats": In(BEAT_COUNT_BITS),
+                "asked": In(1),
+                "told": Out(1),
                 "o": Out(stream.Signature(8)),
-                **({"loads": In(stream.Signature(1))} if format.loadable else {}),
+                **({"loads": In(stream.Signature(1)), "loaded": In(1)} if format.loadable else {}),
             }
         )
 
@@ -140,6 +158,8 @@ class ResultFramer(Component):
                 m.d.comb += self.o.payload.eq(0x80 | self.flags)
                 with m.If(sent):
                     m.next = "beats-low"
+                with m.If(~self.i.valid & self.asked):
+                    m.next = "who"
                 if self._format.loadable:
                     with m.If(~self.i.valid & self.loads.valid):
                         m.next = "load"
@@ -159,6 +179,23 @@ class ResultFramer(Component):
                 with m.If(sent):
                     m.d.sync += group.eq(Mux(group == count - 1, 0, group + 1))
                     with m.If((group == count - 1) & self.i.payload.last):
+                        m.next = "flags"
+            with m.State("who"):
+                has = Mux(self.loaded, LOADED, 0) if self._format.loadable else LOADED
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(0x80 | LOAD_REPLY | IDENTITY | has | self.flags)]
+                with m.If(self.o.ready):
+                    m.next = "fingerprint"
+            with m.State("fingerprint"):
+                parts = groups(FINGERPRINT_BITS)
+                part = Signal(range(parts))
+                m.d.comb += [
+                    self.o.valid.eq(1),
+                    self.o.payload.eq(Const(self._fingerprint, FINGERPRINT_BITS).word_select(part, 7)),
+                    self.told.eq(self.o.ready & (part == parts - 1)),
+                ]
+                with m.If(self.o.ready):
+                    m.d.sync += part.eq(Mux(part == parts - 1, 0, part + 1))
+                    with m.If(part == parts - 1):
                         m.next = "flags"
             if self._format.loadable:
                 with m.State("load"):

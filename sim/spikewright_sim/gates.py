@@ -8,7 +8,6 @@ from spikewright.build.generate import open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import core_name
 from spikewright.support.files import MANIFEST, read_json, read_manifest, sha256
-from spikewright_sim.core.dut import NETLIST
 
 SIMULATION = "simulation"
 """In the folder of a netlist: a build folder whose core is the netlist, with models of its cells."""
@@ -31,6 +30,4 @@ def open_netlist(build_dir: Path | str, netlist_dir: Path | str) -> Path:
     made_of = read_json(netlist_dir / MANIFEST, "manifest").get("core_sha256")
     if made_of != sha256(core):
         raise InputError(f"netlist {netlist_dir} must be made of {core}, not of another core")
-    if not read_json(folder / NETLIST, "netlist").get("trace"):
-        raise InputError(f"netlist {netlist_dir} must have its trace ports, by `asic --trace`, to be compared")
     return folder

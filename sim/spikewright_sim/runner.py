@@ -54,7 +54,8 @@ def simulate(
         Folder that `spikewright generate` made.
     counts : (B, T, inputs) integers
     labels : (B,) integers
-    engine : "cocotb" or "native"
+    engine : "cocotb", "native" or "icarus"
+        The last one is slow, and knows nothing of a register before it is written.
     seed : int
         Seed of the pauses, and of what registers hold before the reset.
     repeat : int
@@ -96,10 +97,10 @@ def simulate(
         raise InputError(f"counts must be integers, not {counts.dtype}")
     total = Report()
     operations = [0, 0]
-    if engine == "cocotb" and repeat != 1:
-        raise InputError(f"repeat must be 1 for the engine cocotb, not {repeat}")
-    if engine == "cocotb" and scheduler is not None:
-        raise InputError("a scheduler must not be given for the engine cocotb")
+    if engine != "native" and repeat != 1:
+        raise InputError(f"repeat must be 1 for the engine {engine}, not {repeat}")
+    if engine != "native" and scheduler is not None:
+        raise InputError(f"a scheduler must not be given for the engine {engine}")
     waveform = dut.place / "mismatch.vcd"
     waveform.unlink(missing_ok=True)
     found: Iterable[Found]
@@ -116,7 +117,7 @@ def simulate(
             else test_set.on_cluster(part, scheduler)
         )
     else:
-        found = [_cocotb(dut, seed, counts, progress)]
+        found = [_cocotb(dut, seed, counts, progress, engine)]
     for report, part_operations in found:
         total.add(report)
         operations = [a + b for a, b in zip(operations, part_operations, strict=True)]
@@ -136,7 +137,7 @@ def simulate(
     }
 
 
-def _cocotb(dut: Dut, seed: int, counts: npt.NDArray[np.integer], progress: Progress) -> Found:
+def _cocotb(dut: Dut, seed: int, counts: npt.NDArray[np.integer], progress: Progress, engine: Engine) -> Found:
     samples = len(counts)
     alone = [Stimulus(counts[b], f"sample {b}", isolated=True) for b in range(samples)]
     few = list(range(min(samples, 3)))
@@ -147,7 +148,7 @@ def _cocotb(dut: Dut, seed: int, counts: npt.NDArray[np.integer], progress: Prog
     values = np.stack([item.values for item in stimuli])
     progress(f"running {samples} samples through the integer network")
     trace = IntegerNetwork(dut.core.network).run(torch.from_numpy(values.astype(np.int64)))
-    seen = record(dut, stimuli, seed=seed, progress=progress)
+    seen = record(dut, stimuli, seed=seed, progress=progress, engine=engine)
     progress("comparing every neuron at every step")
     report = compare(
         dut.core,
@@ -157,6 +158,7 @@ def _cocotb(dut: Dut, seed: int, counts: npt.NDArray[np.integer], progress: Prog
         output_bytes=dut.stream["output_bytes"],
         names=[item.name for item in stimuli],
         timed=len(alone) + len(back_to_back),
+        traced=dut.traced,
     )
     spikes = [layer[:samples] for layer in trace.spikes]
     return report, total_operations(dut.core.network, values[:samples], spikes)

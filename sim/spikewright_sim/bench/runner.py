@@ -21,7 +21,8 @@ import numpy.typing as npt
 from spikewright.contract.errors import CheckFailed, ToolTrouble
 from spikewright.support.caches import temporary_folder
 from spikewright.support.environment import complaint, is_trouble, tool_environment
-from spikewright_sim.core.dut import REFUSED, Dut, Progress
+from spikewright_sim.core.dut import REFUSED, Dut, Engine, Progress
+from spikewright_sim.core.icarus import run_command
 from spikewright_sim.core.recording import Recording
 
 
@@ -53,6 +54,7 @@ def record(
     seed: int,
     progress: Progress,
     waves: Path | None = None,
+    engine: Engine = "cocotb",
 ) -> Recording:
     """Run samples through the Verilog and the memory images of a build folder, after its weights were loaded, if any.
 
@@ -63,13 +65,14 @@ def record(
     CheckFailed
         If the core breaks the protocol of its output, or refuses the load image.
     """
-    executable = dut.compiled("cocotb", progress, waves=waves is not None)
+    executable = dut.compiled(engine, progress, waves=waves is not None)
     with temporary_folder(dut.build_dir) as folder:
         for image in dut.build_dir.glob("*.hex"):
             shutil.copyfile(image, folder / image.name)
         job = {
             "seed": seed,
             "layers": len(dut.core.layers),
+            "traced": dut.traced,
             "weights": dut.weights.hex(),
             "settle": dut.settle,
             "patience": dut.patience,
@@ -85,6 +88,7 @@ def record(
                 "spikewright_sim.bench.core",
                 folder,
                 seed=seed,
+                four_states=engine == "icarus",
                 env={f"SPIKEWRIGHT_{key.upper()}": str(path) for key, path in files.items()},
                 arguments=[] if waves is None else ["--trace", "--trace-file", str(waves.resolve())],
             )
@@ -104,6 +108,7 @@ def run_bench(
     seed: int,
     env: dict[str, str] | None = None,
     arguments: Sequence[str] = (),
+    four_states: bool = False,
 ) -> str:
     """Run a cocotb module in a compiled simulation, in `folder`; returns its log, whether it succeeded or not.
 
@@ -129,6 +134,8 @@ def run_bench(
         "+verilator+rand+reset+2",
         f"+verilator+seed+{1 + seed % (1 << 30)}",
     ]
+    if four_states:
+        command = run_command(executable)
     results.unlink(missing_ok=True)
     with tool_environment(folder) as environment, log.open("w") as output:
         environment |= {

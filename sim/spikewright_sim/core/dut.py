@@ -20,6 +20,7 @@ from spikewright.support.caches import place_beside
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, sha256, write_manifest
 from spikewright.support.locks import in_turn
 from spikewright_hw.verilog import LOAD_IMAGE
+from spikewright_sim.core.icarus import check_icarus, compile_icarus
 from spikewright_sim.core.toolchain import DesignError, Program, check_tools, cocotb_main, compile_model
 from spikewright_sim.core.traces import header
 
@@ -31,7 +32,8 @@ NATIVE_SOURCES = (NATIVE_MAIN, NATIVE_MAIN.with_name("core.h"))
 REFUSED = "the core refused the load image"
 
 Progress = Callable[[str], None]
-Engine = Literal["cocotb", "native"]
+Engine = Literal["cocotb", "native", "icarus"]
+"""Verilator under cocotb, in a C++ loop, or Icarus Verilog under cocotb, with four states."""
 
 
 def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple[int, int]]:
@@ -89,6 +91,12 @@ class Dut:
         return beats(values, self.stream)
 
     @property
+    def traced(self) -> bool:
+        """Whether the core shows spikes and membranes: a netlist may be without."""
+        file = self.build_dir / NETLIST
+        return not file.is_file() or read_json(file, "netlist").get("trace", True) is True
+
+    @property
     def settle(self) -> int:
         """Cycles in which a core surely finishes what it does after a result."""
         return self.core.settle
@@ -105,22 +113,27 @@ class Dut:
             longest = max(longest, synapses + 8 * layer.spec.axons)
         return 4 * (longest + self.settle) + 1000
 
-    def compiled(self, engine: Engine, progress: Progress, *, waves: bool = False, quick: bool = False) -> Path:
+    def compiled(
+        self, engine: Engine, progress: Progress, *, waves: bool = False, toggles: bool = False, quick: bool = False
+    ) -> Path:
         """The simulation of the build folder, compiled unless its Verilog was before.
 
         Parameters
         ----------
         waves : bool
             A native one that writes waves, of one sample.
+        toggles : bool
+            A native one that counts how often each net changes, in a file in the format SAIF.
         quick : bool
             Compile it quickly, see `compile_model`, if it was not compiled otherwise before. So is one with waves, and
             one for cocotb, which is much slower than the core that it drives. Of several processes, one compiles.
         """
-        check_tools()  # tells what is missing before anything is written
         native = engine == "native"
+        # Tells what is missing before anything is written.
+        check_icarus() if engine == "icarus" else check_tools()
         verilog = [self.build_dir / name for name in self.verilog]
-        name = f"simulation-{engine}{'-waves' if waves else ''}"
-        headers = {"layers.h": header(self.core)} if native else {}
+        name = f"simulation-{engine}{'-waves' if waves else '-toggles' if toggles else ''}"
+        headers = {"layers.h": header(self.core, self.traced)} if native else {}
         stamp = " ".join([__version__, *map(sha256, (*verilog, *NATIVE_SOURCES)), *headers.values()])
         quick = quick or waves or not native
         names = [name, f"{name}-quick"] if quick else [name]
@@ -129,12 +142,18 @@ class Dut:
             for folder in (base / name for name in names for base in (self.build_dir, place)):
                 if _is_made(folder, stamp):
                     return folder / self.name
-            progress(f"compiling the Verilog with Verilator, for {engine}")
-            main, libraries = (NATIVE_MAIN, []) if native else cocotb_main()
-            program = Program(main, headers, libraries=libraries, vpi=not native, waves=waves)
+            simulator = "Icarus" if engine == "icarus" else "Verilator"
+            progress(f"compiling the Verilog with {simulator}, for {'cocotb' if engine == 'icarus' else engine}")
             with atomic_dir(place / names[-1]) as part:
                 try:
-                    compile_model(verilog, self.name, part, program, ports=PORTS, quick=quick)
+                    if engine == "icarus":
+                        compile_icarus(verilog, self.name, part)
+                    else:
+                        main, libraries = (NATIVE_MAIN, []) if native else cocotb_main()
+                        program = Program(
+                            main, headers, libraries=libraries, vpi=not native, waves=waves, toggles=toggles
+                        )
+                        compile_model(verilog, self.name, part, program, ports=PORTS, quick=quick)
                 except DesignError as error:
                     raise InputError(f"{verilog[0]} must be the core of its manifest: {error}") from error
                 write_manifest(part, {"stamp": stamp})

@@ -84,6 +84,7 @@ def compare(
     output_bytes: int,
     names: list[str] | None = None,
     timed: int | None = None,
+    traced: bool = True,
 ) -> Report:
     """Compare samples, in the order in which they were simulated from an idle core.
 
@@ -101,6 +102,8 @@ def compare(
         Names of the samples, for messages.
     timed : int, optional
         The first so many samples (default: all) met no pause of input or output, so that their cycles are predicted.
+    traced : bool
+        Whether the core showed spikes and membranes; without, scores, classes and the cycles of both are compared.
     """
     network = core.network
     check_samples("values", values, network.timesteps, network.inputs)
@@ -113,7 +116,7 @@ def compare(
         spikes = [layer[b].numpy() for layer in trace.spikes]
         predicted.append(model.run(values[b], spikes, seen.starts[b]))
     report.predicted = predicted
-    for index in range(len(core.layers)):
+    for index in range(len(core.layers) if traced else 0):
         _compare_layer(report, core, index, trace, seen, predicted, names, steps)
     _compare_results(report, core, trace, seen, predicted, names, output_bytes)
     return report

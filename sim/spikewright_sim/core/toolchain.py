@@ -99,8 +99,8 @@ class Program:
         Macros, for the main program.
     libraries : list of str
         Arguments for the linker.
-    vpi, waves, coverage : bool
-        Whether it looks into the Verilog by VPI, can write waveforms, counts what is reached.
+    vpi, waves, toggles, coverage : bool
+        Whether it looks into the Verilog by VPI, can write waveforms, counts changes of nets, counts what is reached.
     """
 
     main: Path
@@ -109,19 +109,21 @@ class Program:
     libraries: Sequence[str] = ()
     vpi: bool = False
     waves: bool = False
+    toggles: bool = False
     coverage: bool = False
 
     @property
     def runtime(self) -> list[str]:
         """Files of Verilator's own that it needs."""
-        more = {"vpi": self.vpi, "vcd_c": self.waves, "cov": self.coverage}
+        more = {"vpi": self.vpi, "vcd_c": self.waves, "saif_c": self.toggles, "cov": self.coverage}
         return [*RUNTIME, *(f"verilated_{name}" for name, needed in more.items() if needed)]
 
     @property
     def switches(self) -> list[str]:
         """Macros by which Verilator's own files and the generated ones know each other."""
-        values = {"COVERAGE": self.coverage, "TRACE": self.waves, "TRACE_VCD": self.waves}
-        values |= dict.fromkeys(("SC", "TIMING", "TRACE_FST", "TRACE_SAIF"), False)
+        values = {"COVERAGE": self.coverage, "TRACE": self.waves or self.toggles}
+        values |= {"TRACE_VCD": self.waves, "TRACE_SAIF": self.toggles}
+        values |= dict.fromkeys(("SC", "TIMING", "TRACE_FST"), False)
         return ["-DVERILATOR=1", *(f"-DVM_{name}={int(value)}" for name, value in values.items())]
 
 
@@ -159,7 +161,7 @@ def compile_model(
         texts = {**program.headers, CONTROL: control}
         files = [*sources, program.main, *sorted(program.main.parent.glob("*.h"))]
         recipe = [*_VERILATOR, "--top-module", top, *arguments, *(["--vpi"] if program.vpi else [])]
-        recipe += ["--trace"] if program.waves else []
+        recipe += ["--trace"] if program.waves else ["--trace-saif"] if program.toggles else []
         names = [CONTROL, *(source.name for source in sources)]
         recipe += names
         of_sources = "|".join(map(re.escape, (*names, "--top-module", "No top level module")))

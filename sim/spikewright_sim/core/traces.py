@@ -35,8 +35,11 @@ def layers_of(core: CoreSpec) -> list[TracedLayer]:
     return [TracedLayer(image, core.membrane_bits(index)) for index, image in enumerate(core.layers)]
 
 
-def header(core: CoreSpec) -> str:
-    """`layers.h`, which `core.h` includes: how many layers, how wide, and an accessor of their traces."""
+def header(core: CoreSpec, traced: bool = True) -> str:
+    """`layers.h`, which `core.h` includes: how many layers, how wide, and an accessor of their traces.
+
+    A core that is not `traced` has no ports for them.
+    """
     layers = layers_of(core)
 
     def table(name: str, values: list[int]) -> str:
@@ -50,14 +53,15 @@ def header(core: CoreSpec) -> str:
     return (
         "// Written by spikewright_sim.core.traces for one core; the rest is in core.h.\n#pragma once\n"
         f"#define LAYERS {len(layers)}\n#define CLASSES {core.network.classes}\n"
-        f"#define LOADABLE {int(core.loadable)}\n"
+        f"#define TRACED {int(traced)}\n#define LOADABLE {int(core.loadable)}\n"
         f"#define MAX_WORDS {max(layer.words for layer in layers)}\n"
         + table("ROWS", [layer.rows for layer in layers])
         + table("LANES", [layer.lanes for layer in layers])
         + table("BITS", [layer.bits for layer in layers])
         + table("WORDS", [layer.words for layer in layers])
-        + "static void read_trace(const Vtop& top, int layer, uint32_t& row, uint32_t& spikes, uint32_t* v) {\n"
-        "    switch (layer) {\n" + cases + "    }\n}\n"
+        + f"static uint32_t rows_of(const Vtop& top) {{ return {'top.trace_valid' if traced else '0'}; }}\n"
+        "static void read_trace(const Vtop& top, int layer, uint32_t& row, uint32_t& spikes, uint32_t* v) {\n"
+        "    switch (layer) {\n" + (cases if traced else "") + "    }\n}\n"
     )
 
 

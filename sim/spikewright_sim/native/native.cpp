@@ -18,7 +18,8 @@
 // follows at once, while the one before is still in the core); `patience` cycles without any sign of life after which a
 // core is given up; `stall` of 1024 cycles of input and output pause, drawn from `seed`; `repeat` passes over the files;
 // `false_start` cycles of the first sample are cut off by a reset before all. A loop compiled with traces writes `wave`
-// of the sample number `dump`, and ends with it; or, if `whole` is 1, of all that it does.
+// of the sample number `dump`, and ends with it; or, if `whole` is 1, of all that it does. One that counts changes of
+// nets does so from the sample `dump` to the last one.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -28,8 +29,12 @@
 #include <vector>
 
 #include "core.h"
-#if VM_TRACE
+#if VM_TRACE_SAIF
+#include "verilated_saif_c.h"
+using Wave = VerilatedSaifC;
+#elif VM_TRACE
 #include "verilated_vcd_c.h"
+using Wave = VerilatedVcdC;
 #endif
 
 static const uint64_t DESCRIBED = 20;  // differences of a sample that are described; all are counted
@@ -123,7 +128,7 @@ int main(int argc, char** argv) {
     if (!source.stimulus || !source.expected || !source.timing || !report) return 3;
 #if VM_TRACE
     const uint64_t dump = number(argc, argv, "dump"), whole = number(argc, argv, "whole");
-    VerilatedVcdC wave;
+    Wave wave;
     context.traceEverOn(true);
 #endif
     Vtop top(&context);
@@ -212,7 +217,7 @@ int main(int argc, char** argv) {
                     (unsigned long long)step, (unsigned long long)index, (unsigned long long)want, (unsigned long long)is);
     };
     const auto finish = [&](Sample& sample, uint64_t cycles, uint64_t data) {
-        for (int k = 0; k < LAYERS; ++k)
+        for (int k = 0; k < LAYERS && TRACED; ++k)
             if (sample.seen[k] < size_t(sample.steps) * ROWS[k])
                 difference(sample, "missing", k, sample.seen[k] / ROWS[k], 0, 1, 0);
         // sample <number> <mismatches> <cycle mismatches> <cycles> <data of the last beat>
@@ -260,7 +265,7 @@ int main(int argc, char** argv) {
                 ++feeding, sent = 0;
             }
         }
-        const uint32_t valid = top.trace_valid;
+        const uint32_t valid = rows_of(top);
         for (int k = 0; k < LAYERS; ++k) {
             if (!(valid >> k & 1)) continue;
             last_sign = cycle;
@@ -306,7 +311,7 @@ int main(int argc, char** argv) {
                 // An answer before the last beat: what is left of the sample would be taken for the next one.
                 if (!feeding) difference(oldest, "early", 0, 0, sent, oldest.input.size(), sent);
                 finish(oldest, done + 1, waiting_data);
-#if VM_TRACE
+#if VM_TRACE && !VM_TRACE_SAIF
                 if (oldest.number == dump && !whole) break;
 #endif
                 if (!feeding) break;

@@ -68,7 +68,7 @@ def simulate(
     *,
     split: str = "test",
     samples: int | None = None,
-    engine: Literal["cocotb", "native"] = "cocotb",
+    engine: Literal["cocotb", "native", "icarus"] = "cocotb",
     netlist: AnyPath | None = None,
     model: Model | None = None,
     image: AnyPath | None = None,
@@ -91,8 +91,9 @@ def simulate(
         Part of a folder's data set.
     samples : int, optional
         The first so many; by default the first 20, or all if there are fewer.
-    engine : "cocotb" or "native"
-        native is a C++ loop for whole test sets.
+    engine : "cocotb", "native" or "icarus"
+        native is a C++ loop for whole test sets; icarus knows four states, and nothing of a register before it is
+        written.
     netlist : "ecp5", "ice40" or path, optional
         Simulate what yosys makes of the core for this family, or the gates in this folder by `asic`, instead of the
         core.

@@ -39,9 +39,10 @@ def add(subparsers: Subparsers[Parser]) -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=("cocotb", "native"),
+        choices=("cocotb", "native", "icarus"),
         default="cocotb",
-        help="native is a C++ loop for whole test sets; both run some samples back to back and with pauses "
+        help="native is a C++ loop for whole test sets; icarus (Icarus Verilog) is slow and knows four states: nothing "
+        "is known of a register before it is written; all run some samples back to back and with pauses "
         "(default: %(default)s)",
     )
     parser.add_argument(

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from random_networks import random_counts, random_network
 from spikewright.build.generate import build
 from spikewright.cli.main import main
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.integer.file import save_model
 from spikewright_boards.asic import design
 from spikewright_boards.asic.flow import build_asic
 from spikewright_boards.asic.gates import Netlist
+from spikewright_sim.core.dut import Engine
 from spikewright_sim.gates import open_netlist
 from spikewright_sim.runner import simulate
 from ten_cells import AREAS, ten_cells
@@ -74,12 +76,40 @@ def test_no_net_has_many_ends_and_no_register_a_start_value(core: Path, gated: d
     assert "initial" not in text
 
 
-def test_the_gates_give_the_same_answers(core: Path, gated: dict[str, Any]) -> None:
-    folder = open_netlist(core / "build", core / "gated")
-    counts = random_counts(5, NETWORK, 20)
-    result = simulate(folder, counts, np.zeros(20, dtype=np.int64), engine="native")
-    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+def compared(folder: Path, samples: int, engine: Engine) -> tuple[int, int, list[str]]:
+    counts = random_counts(5, NETWORK, samples)
+    result = simulate(folder, counts, np.zeros(samples, dtype=np.int64), engine=engine)
     assert result["cycles_per_inference"]["min"] > 50
+    return result["mismatches"], result["cycle_mismatches"], result["details"]
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog (iverilog)")
+def test_the_gates_give_the_same_answers_without_start_values(core: Path, gated: dict[str, Any]) -> None:
+    """Four states: what a register holds before it is written is not known."""
+    folder = open_netlist(core / "build", core / "gated")
+    assert compared(folder, 20, "icarus") == (0, 0, [])
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog (iverilog)")
+def test_a_wrong_gate_is_noticed(core: Path, gated: dict[str, Any], tmp_path: Path) -> None:
+    shutil.copytree(core / "gated" / "simulation", tmp_path / "wrong", ignore=shutil.ignore_patterns("simulation-*"))
+    verilog = tmp_path / "wrong" / "spikewright_core.v"
+    begin, module, rest = verilog.read_text().partition("module spikewright_engine_lane0_update ")
+    verilog.write_text(begin + module + rest.replace("  xor2 ", "  nor2 ", 3))
+    try:
+        mismatches, _, details = compared(tmp_path / "wrong", 3, "icarus")
+        assert mismatches > 0
+        assert details
+    except CheckFailed as error:
+        assert "the simulation was stopped by its bench" in str(error)  # what is unknown reached an output
+
+
+def test_gates_without_trace_ports_give_the_same_scores(core: Path) -> None:
+    report = build_asic(core / "build", [core / "ten.lib"], out_dir=core / "plain", progress=lambda line: None)
+    folder = open_netlist(core / "build", core / "plain")
+    assert "trace_valid" not in (core / "plain" / "netlist.v").read_text()
+    assert compared(folder, 20, "native") == (0, 0, [])
+    assert report["registers"] > 300
 
 
 def test_a_netlist_of_another_core_is_refused(core: Path, gated: dict[str, Any], tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def build_network(
     inputs : int
         Input channels, 1 .. 65536.
     classes : int
-        2 .. 4096.
+        1 .. 4096.
     timesteps : int
         Steps of a sample, 2 .. 65535.
     density : float

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from spikewright.api.source import Data, FloatNetwork, Opened, opened
 from spikewright.contract.defaults import WEIGHT_BITS
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import NetworkSpec
-from spikewright.data.arrays import UNKNOWN
+from spikewright.data.arrays import UNKNOWN, is_array_file
+from spikewright.data.arrays import load as load_arrays
 from spikewright.data.shd import SpikeData
 from spikewright.integer.calibrate import calibrate as round_for
 from spikewright.integer.calibrate import choose
 from spikewright.integer.finetune import fine_tune as tune
 from spikewright.integer.rates import SAMPLES, measured
-from spikewright.integer.recordings import with_rates
+from spikewright.integer.recordings import fitting, with_rates
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize as round_nearest
 from spikewright.integer.rounding import round_delays, rounded_to_zero
@@ -85,8 +89,8 @@ def quantize(
     if fine_tune:
         spec, validation = _fine_tuned(trained, rounded, data, (weight_bits, value_bits), fine_tune)
     elif calibrate:
-        config, parts = _training(trained, data)
-        counts = choose(parts[0].counts, calibrate, config.training.seed)
+        config = trained.recipe or Config(network=trained.config)
+        counts = choose(_to_calibrate(config, data), calibrate, config.training.seed)
         calibrated = len(counts)
         with step(f"Rounding the weights for {calibrated} recordings"):
             spec = round_for(rounded, counts, weight_bits=weight_bits, value_bits=value_bits)
@@ -124,6 +128,16 @@ def _fine_tuned(
         epochs=epochs,
         report=lambda epoch, accuracy: say(f"epoch {epoch}: validation accuracy in integers {accuracy:.4f}"),
     )
+
+
+def _to_calibrate(config: Config, data: Data | None) -> Tensor:
+    """Samples of which nothing is held out, as nothing is chosen by them, unless they are of a data set with parts."""
+    assert data is not None
+    if isinstance(data, SpikeData):
+        return torch.from_numpy(fitting(data, config.network).counts)
+    if is_array_file(data):
+        return torch.from_numpy(fitting(load_arrays(Path(data)), config.network).counts)
+    return load_parts(config, Path(data))[0].counts
 
 
 def _training(network: SpikingNetwork, data: Data | None) -> tuple[Config, tuple[Samples, Samples]]:

@@ -243,8 +243,8 @@ def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) ->
 def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, Tensor, float]:
     """Weights, bias and leak of the read-out."""
     last = network.layers[-1]
-    if not 2 <= network.classes <= 1 << 12:
-        raise _refuse(last, "neurons of the last layer", "2 .. 4096", network.classes)
+    if network.classes > 1 << 12:
+        raise _refuse(last, "neurons of the last layer", "at most 4096", network.classes)
     if last.fires:
         if network.decision != "count":
             raise _refuse(last, "decision", "count where the last layer fires", network.decision)

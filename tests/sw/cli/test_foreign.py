@@ -103,6 +103,14 @@ def test_a_network_is_quantized_and_keeps_its_names(net: Path, capsys: pytest.Ca
     report(capsys, "quantize", checkpoint, "-o", model, "--fine-tune", "1", "--data", data)
 
 
+def test_few_samples_are_enough_to_calibrate(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint, model, data = net.with_name("net.safetensors"), net.with_name("model"), net.with_name("data.npz")
+    report(capsys, "import", net, "-o", checkpoint, "--dialect", "snntorch", "--set", "reset=sub", "--timesteps", "30")
+    np.savez(data, input=np.random.default_rng(0).integers(0, 3, (30, 1, 5)))
+    found = report(capsys, "quantize", checkpoint, "-o", model, "--calibrate", "4", "--data", data)
+    assert (found["calibrated_on"], found["accuracy"]) == (1, {"float": None, "quantized": None})
+
+
 def test_every_command_takes_the_checkpoint(net: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint, model, data = net.with_name("net.safetensors"), net.with_name("model"), net.with_name("data.npz")
     settings = ("--dialect", "snntorch", "--set", "reset=zero", "--timesteps", "12", "--decision", "last")

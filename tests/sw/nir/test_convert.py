@@ -185,6 +185,11 @@ def test_delays_behind_the_weights_are_refused_and_none_are_nothing(tmp_path: Pa
         as_spiking_network(made(tmp_path, {**nodes, "d": delay(0, 0, 1, 0, 0, 0)}, edges, reset="sub"))
 
 
+def test_a_single_neuron_may_be_the_last(tmp_path: Path) -> None:
+    nodes = {**ports((2,), (1,)), "a": affine(np.array([[0.6, 0.3]])), "n": lif(1)}
+    check(made(tmp_path, nodes, path_of("input", "a", "n", "output"), reset="sub"), counts(2))
+
+
 def test_spikes_of_the_last_layer_are_counted(tmp_path: Path) -> None:
     draw = np.random.default_rng(1)
     nodes = {**ports((5,), (3,)), "a": affine(draw.normal(size=(4, 5))), "n": lif(4)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from spikewright.contract.neuron import all_neurons, usual_neuron
-from spikewright_sim.formal.delays import delay_buffer
+from spikewright_sim.formal.delays import delay_buffer, onward_buffer
 from spikewright_sim.formal.lanes import CURRENT, lane, row_fetch, update
 from spikewright_sim.formal.membranes import step_bounds, update_bounds
 from spikewright_sim.formal.progress import lane_progress, step_join
@@ -25,6 +25,8 @@ PROOFS = (
     Proof("DelayBuffer, delays 0 and 1", partial(delay_buffer, (0, 1), 1), "induction", 6, 34),
     Proof("DelayBuffer, delays 0, 2, 1, 2", partial(delay_buffer, (0, 2, 1, 2), 2), "induction", 6, 50),
     Proof("DelayBuffer, delay 3", partial(delay_buffer, (3, 3), 2), "induction", 6, 50),
+    Proof("OnwardBuffer, delays 0 and 1", partial(onward_buffer, (0, 1), 2), "bounded", 34, 34),
+    Proof("OnwardBuffer, delays 1, 0, 2", partial(onward_buffer, (1, 0, 2), 2), "bounded", 34, 50),
     Proof("RowFetch", row_fetch, "induction", 6, 10, quick=True),
     Proof("Lane", lane, "bounded", 18, 16, parts=("membranes",)),
     Proof("Lane, distances", partial(lane, encoding="relative"), "bounded", 18, 16, parts=("membranes",)),

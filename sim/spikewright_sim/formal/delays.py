@@ -12,7 +12,7 @@ from spikewright.contract.decay import Decay
 from spikewright.contract.layout import DelayPlan
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.layout.pack import pack
-from spikewright_hw.delay import DelayBuffer
+from spikewright_hw.delay import DelayBuffer, OnwardBuffer
 from spikewright_hw.layouts import bit_row, delay_entry, delay_program
 from spikewright_sim.formal.stage import Stage
 
@@ -77,6 +77,59 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
     stage.reachable(arrives & (delay == longest) & (passed == plan.slots), "a spike from the first slot, used again")
     stage.reachable(arrives & (late != 0), "a spike before the last step is complete")
     stage.reachable(marks & ~own.asked & stage.ever(arrives), "a second sample")
+    return stage
+
+
+def onward_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
+    """`OnwardBuffer`: step t of a sample sends the spike of step t - delay of any neuron, once; then its mark."""
+    plan = DelayPlan(np.array(delays), lanes)
+    dut = OnwardBuffer(plan, name="proof", steps=1)
+    stage = Stage(dut)
+    m, longest = stage.m, max(delays)
+    for port in (dut.valid, dut.bits, dut.last, dut.error):
+        m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
+    # Rows of a step come when there was room, and end with its mark.
+    row = Signal(range(plan.rows + 1), name="fired_rows")
+    at_end = dut.valid & (row == plan.rows - 1)
+    m.d.comb += dut.mark.eq(stage.past(at_end))
+    with m.If(dut.valid):
+        m.d.sync += row.eq(Mux(at_end, 0, row + 1))
+    apart = ~dut.mark & ~stage.past(dut.mark) & ~stage.past(dut.mark, 2)
+    stage.assume(~dut.valid | (row != 0) | (stage.past(dut.room, 2) & apart))
+    # The serializer has a proof of its own: what counts is what it is given.
+    given = data.View(bit_row(plan.rows, plan.lanes), stage.inner("serializer", "rows__payload"))
+    offered = stage.inner("serializer", "rows__valid")
+    marks = offered & given.mark
+    # Any one neuron, by its place: what it fired, newest first, and how many steps the sample has so far.
+    place = stage.constant(range(plan.rows * plan.lanes))
+    stage.assume(place < plan.neurons)
+    own_row, own_lane = place // plan.lanes, place % plan.lanes
+    delay = Signal(range(longest + 1), name="own_delay")
+    m.d.comb += delay.eq(Array(Const(value, len(delay)) for value in delays)[place])
+    history = Signal(longest + 1, name="own_spikes")
+    with m.If(dut.valid & (row == own_row)):
+        m.d.sync += history.eq(Cat(dut.bits.bit_select(own_lane, 1), history))
+    passed, fresh = Signal(range(longest + 2), name="steps_of_sample"), Signal(init=1, name="sample_begins")
+    waits, seen, flags = Signal(name="step_waits"), Signal(name="own_seen"), Signal(2, name="step_flags")
+    with m.If(dut.mark):
+        m.d.sync += passed.eq(Mux(fresh, 1, Mux(passed > longest, passed, passed + 1)))
+        m.d.sync += [fresh.eq(dut.last), flags.eq(Cat(dut.last, dut.error)), waits.eq(1), seen.eq(0)]
+    expected = (delay < passed) & history.bit_select(delay, 1)
+    arrives = offered & ~given.mark & (given.index == own_row) & given.bits.bit_select(own_lane, 1)
+    with m.If(arrives):
+        m.d.sync += seen.eq(1)
+    with m.If(marks):
+        m.d.sync += waits.eq(0)
+    stage.claim(~offered | waits, "what is sent is of a complete step")
+    stage.claim(~arrives | expected, "what arrives was fired so many steps ago, in this sample")
+    stage.claim(~arrives | ~seen, "a spike arrives once")
+    stage.claim(~marks | (seen == expected), "what was fired has arrived when its step is marked")
+    stage.claim(~marks | (Cat(given.last, given.error) == flags), "the mark has the flags of its step")
+    stage.claim(~dut.room | ~waits | dut.mark, "there is no room before a step was sent")
+    slow = "a step takes a cycle for each entry of the program and five"
+    stage.within(waits, len(plan.program) + 5, slow)
+    stage.reachable(arrives & (delay == longest) & (longest != 0), "a spike of the longest delay")
+    stage.reachable(marks & given.last & stage.ever(marks & given.last), "a second sample")
     return stage
 
 

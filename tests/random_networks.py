@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +79,24 @@ def random_network(
     return NetworkSpec(layers=tuple(layers), timesteps=timesteps, readout=readout)
 
 
+def with_own(seed: int, spec: NetworkSpec, names: Collection[str]) -> NetworkSpec:
+    """The network with `leaks` and `starts` of single neurons, those of the read-out among them."""
+    rng = np.random.default_rng([seed, 3])
+    layers = []
+    for layer in spec.layers:
+        shift = int(rng.integers(1, 17))
+        scale = int(np.abs(layer.bias).max()) + 1
+        start = rng.integers(-2 * scale, 2 * scale, layer.neurons)
+        if layer.threshold is not None:
+            start = np.minimum(start, layer.threshold - 1)
+        multipliers = rng.integers(0, (1 << shift) + 1, layer.neurons)
+        own: dict[str, Any] = {"start": start} if "starts" in names else {}
+        if "leaks" in names:
+            own |= {"decay": Decay(1 << shift, shift), "multipliers": multipliers}
+        layers.append(replace(layer, **own))
+    return replace(spec, layers=tuple(layers))
+
+
 def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:
     """Another network that fits the same wires: everything learned in other places, layer by layer."""
     rng = np.random.default_rng([seed, 2])
@@ -85,10 +104,11 @@ def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:
     for layer in spec.layers:
         learned = {"threshold": layer.threshold, "delays": layer.delays, "onward": layer.onward}
         own = {}
-        if layer.floor is not None:
-            # Together with the threshold, which it may be made of.
+        if layer.floor is not None or layer.start is not None or layer.multipliers is not None:
+            # Together with the threshold, which a floor may be made of and a start is below.
             order = rng.permutation(layer.neurons)
-            own = {name: getattr(layer, name)[order] for name in ("threshold", "floor")}
+            names = ("threshold", "floor", "start", "multipliers")
+            own = {name: values[order] for name in names if (values := getattr(layer, name)) is not None}
             del learned["threshold"]
         layers.append(
             replace(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from hypothesis import strategies as st
 
-from random_networks import random_counts, random_network, shuffled_network
+from random_networks import random_counts, random_network, shuffled_network, with_own
 from spikewright.build.generate import Loadable, build
 from spikewright.contract.decay import Decay
 from spikewright.contract.decision import DECISIONS
@@ -116,6 +116,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         floor=draw(st.sampled_from(["", "", "threshold", "own"])),
         most_onward=draw(st.sampled_from([None, None, 0, 1, 5, 20])),
     )
+    spec = with_own(seed, spec, draw(st.sampled_from([(), (), ("leaks",), ("starts",), ("leaks", "starts")])))
     spec = replace(spec, layers=tuple(_with_odd_rows(draw, layer) for layer in spec.layers))
     counts = random_counts(seed, spec, samples, rate=draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))
     if draw(st.booleans()):

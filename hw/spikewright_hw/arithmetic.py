@@ -22,6 +22,11 @@ def leak(v: Any, decay: Decay, bias: Any) -> Any:
     return product.shift_right(decay.shift)
 
 
+def leak_by(v: Any, multiplier: Any, shift: int, bias: Any) -> Any:
+    """The same, of a multiplier that is a signal: a multiplication in place of some additions."""
+    return (bias.shift_left(shift) + v * multiplier).shift_right(shift)
+
+
 def following(number: Any, count: int) -> Any:
     """What a register holds next that counts 0 .. count - 1, round and round; a power of two wraps by itself."""
     after = number + 1

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Mux, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 
 from spikewright.contract.layout import Constant, LayerCapacity, LayerImage
+from spikewright.contract.network import LayerSpec
+
+from .arithmetic import leak, leak_by
 
 _LACKED = {"threshold": 1}
 """Constants of a layer that lacks them, if not 0: a threshold of a read-out among layers that fire."""
@@ -52,6 +55,35 @@ def stored_words(layout: data.StructLayout, image: LayerImage, lane: int) -> lis
         for name in fields
     ]
     return [layout.const(dict(zip(fields, row, strict=True))).as_bits() for row in zip(*columns, strict=True)]
+
+
+class Carrying:
+    """What a neuron carries over, a cycle after its word was registered: of the constants that this needs, if any.
+
+    Parameters
+    ----------
+    m : Module
+    neuron : View
+        The word, see `word_layout`.
+    """
+
+    def __init__(self, m: Module, neuron: Any) -> None:
+        self._held: dict[str, Any] = {}
+        for name in ("start", "leak"):
+            if name in dict(neuron.shape()):
+                field = neuron[name]
+                self._held[name] = held = Signal(field.shape(), name=f"{name}_of_v")
+                m.d.sync += held.eq(field)
+
+    def begins(self, last: Any, v: Any) -> Any:
+        """The membrane that the next step begins with, before its leak."""
+        return Mux(last, self._held.get("start", 0), v)
+
+    def leaked(self, spec: LayerSpec, v: Any, bias: Any) -> Any:
+        """What is left of it in the next step, and the bias."""
+        if spec.multipliers is None:
+            return leak(v, spec.decay, bias)
+        return leak_by(v, self._held["leak"], spec.decay.shift, bias)
 
 
 def floor_of(neuron: Any) -> Any:

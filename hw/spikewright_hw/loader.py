@@ -44,7 +44,7 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
                 **({} if image.spec.onward is None else {"onward": True}),
                 "decay": asdict(image.spec.decay),
                 **image.spec.neuron.as_dict(),
-                **({} if image.spec.floor is None else {"floor": True}),
+                **{name: True for name in ("multipliers", "start", "floor") if getattr(image.spec, name) is not None},
                 "weight_bits": image.spec.weight_bits,
                 "weight_shift": image.spec.weight_shift,
                 "value_bits": image.spec.value_bits,

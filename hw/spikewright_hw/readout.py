@@ -12,7 +12,7 @@ from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import LayerImage
 
-from .arithmetic import leak
+from .constants import Carrying, stored_words, word_layout
 from .layouts import delayed
 from .ram import Ram
 from .rom import Rom
@@ -31,7 +31,7 @@ class ReadoutUpdate(wiring.Component):
     every membrane grows the score of its class, as the `Decision` says, and leaks::
 
         score = score + state                              # or another; state alone in the first step of a sample
-        state = ((state * multiplier) >> shift) + bias     # bias alone after the last step of a sample
+        state = ((state * multiplier) >> shift) + bias     # after the last step of a sample, with the start for it
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class ReadoutUpdate(wiring.Component):
     state_bits : int
     score_bits : int
     name : str
-        Prefix of the memory image `<name>_neurons<lane>`: the `bias` of a row per word.
+        Prefix of the memory image `<name>_neurons<lane>`: a word per row, see `LayerImage.constants`.
     decision : Decision
 
     Members
@@ -68,14 +68,11 @@ class ReadoutUpdate(wiring.Component):
         self._rows = image.rows
         self._state_bits = state_bits
         self._score_bits = score_bits
-        spec = image.spec
-        self._bias_bits = image.bias_bits
-        mask = (1 << self._bias_bits) - 1
-        words = [bias & mask for bias in image.by_position(spec.bias, 0)[:, lane].tolist()]
+        self._neuron = word_layout([image])
         self.rom = Rom(
             name=f"{name}_neurons{lane}",
-            width=self._bias_bits,
-            words=words,
+            width=self._neuron.size,
+            words=stored_words(self._neuron, image, lane),
             capacity=image.rows if image.capacity else None,
         )
         super().__init__(
@@ -97,9 +94,13 @@ class ReadoutUpdate(wiring.Component):
 
         # Register what the memories gave, then read the score while the membrane waits.
         state = Signal(value)
-        biases = [Signal(signed(self._bias_bits), name=f"bias{k}") for k in range(2)]
+        word = data.View(self._neuron, rom.data)
+        biases = [Signal(word.bias.shape(), name=f"bias{k}") for k in range(2)]
         m.d.comb += [rom.addr.eq(self.row), rom.en.eq(1)]
-        m.d.sync += [state.eq(self.state), self.v.eq(state), biases[0].eq(rom.data), biases[1].eq(biases[0])]
+        m.d.sync += [state.eq(self.state), self.v.eq(state), biases[0].eq(word.bias), biases[1].eq(biases[0])]
+        neuron = Signal(self._neuron)
+        if len(dict(neuron.shape())) > 1:
+            m.d.sync += neuron.eq(rom.data)
         m.d.comb += [
             scores.read_en.eq(1),
             scores.read_addr.eq(Mux(reads[2], rows[2], self.score_row)),
@@ -115,7 +116,8 @@ class ReadoutUpdate(wiring.Component):
         ]
         with m.If(scores.write_en & (rows[3] == self._rows - 1)):
             m.d.sync += first.eq(lasts[3])
-        m.d.sync += self.next_state.eq(leak(Mux(lasts[3], 0, self.v), self._spec.decay, biases[1]))
+        carrying = Carrying(m, neuron)
+        m.d.sync += self.next_state.eq(carrying.leaked(self._spec, carrying.begins(lasts[3], self.v), biases[1]))
         m.d.comb += [
             self.done.eq(reads[3]),
             self.done_row.eq(rows[3]),

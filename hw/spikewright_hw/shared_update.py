@@ -12,7 +12,7 @@ from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import SharedCore
 
 from .arithmetic import leak
-from .constants import clipped, floor_of, stored_words, word_layout
+from .constants import Carrying, clipped, floor_of, stored_words, word_layout
 from .currents import Membranes
 from .layouts import by_layer, delayed, of_layer
 from .neuron import INTEGRATOR, neuron_logic
@@ -141,9 +141,11 @@ class SharedUpdate(wiring.Component):
         ]
 
         # Leak and add the bias; add to the score.
-        kept = Mux(lasts[3], 0, self.v)
-        decays = [spec.decay for spec in self._specs]
-        state_after = of_layer(layers[3], decays, lambda decay: leak(kept, decay, bias))
+        carrying = Carrying(m, neuron)
+        kept = carrying.begins(lasts[3], self.v)
+        like = {(spec.decay, spec.multipliers is None): spec for spec in self._specs}
+        leaks = [(spec.decay, spec.multipliers is None) for spec in self._specs]
+        state_after = of_layer(layers[3], leaks, lambda key: carrying.leaked(like[key], kept, bias))
         keep: Any = 0
         if self._bit:
             keep = of_layer(

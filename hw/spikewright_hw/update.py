@@ -11,8 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import LayerImage
 
-from .arithmetic import leak
-from .constants import clipped, floor_of, stored_words, word_layout
+from .constants import Carrying, clipped, floor_of, stored_words, word_layout
 from .layouts import delayed
 from .neuron import neuron_logic
 from .rom import Rom
@@ -64,7 +63,7 @@ class NeuronUpdate(wiring.Component):
 
         spike = state >= threshold                         # and what is left of it, by the `Neuron` of the layer
         v = after_spike(state) where spike, else at_rest(state), or the floor if that is higher
-        state = ((v * multiplier) >> shift) + bias         # bias alone after the last step of a sample
+        state = ((v * multiplier) >> shift) + bias         # after the last step of a sample, with the start for v
 
     A bit that the neurons keep from step to step is the lowest one of the state.
 
@@ -156,7 +155,9 @@ class NeuronUpdate(wiring.Component):
         ]
 
         # Leak and add the bias.
-        state_after = self._carried(m, neuron, leak(Mux(lasts[3], 0, self.v), self._spec.decay, bias), lasts[3])
+        carrying = Carrying(m, neuron)
+        carried = carrying.leaked(self._spec, carrying.begins(lasts[3], self.v), bias)
+        state_after = self._carried(m, neuron, carried, lasts[3])
         keep = logic.remembered(state, neuron.threshold, before) & ~lasts[2] if self._bit else 0
         m.d.sync += self.next_state.eq(with_bit(m, state_after, keep, self._bit))
         m.d.comb += [

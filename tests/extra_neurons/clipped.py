@@ -51,7 +51,7 @@ class Clipped(FloatNeuron):
         return torch.sub(u, s, alpha=self.threshold, out=out).clamp_(min=-self.depth * self.threshold)
 
     def kept(self, u: Tensor, s: Tensor) -> Tensor:
-        return (u >= -self.depth * self.threshold).to(u.dtype) * self.decay
+        return (u >= -self.depth * self.threshold).to(u.dtype) * self.share
 
     def in_integers(self) -> Neuron:
         return neuron_from({"neuron": "clipped", "depth": self.depth})

@@ -1,12 +1,13 @@
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
+import numpy as np
 import pytest
 from component_bench import Beat, Seen, play
 from test_update import sweep
 
-from random_networks import TAU_1_05, TAU_2, random_network
+from random_networks import TAU_1_05, TAU_2, random_network, with_own
 from spikewright.contract.decay import Decay
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.layout import LayerImage
@@ -16,8 +17,8 @@ from spikewright_hw.readout import ReadoutUpdate, ScoreSender
 BITS, SCORE_BITS = 14, 18
 
 
-def image(seed: int, classes: int, lanes: int, decay: Decay = TAU_1_05) -> LayerImage:
-    return pack(random_network(seed, (3, classes, classes), decay=decay), lanes).layers[-1]
+def image(seed: int, classes: int, lanes: int, decay: Decay = TAU_1_05, own: Collection[str] = ()) -> LayerImage:
+    return pack(with_own(seed, random_network(seed, (3, classes, classes), decay=decay), own), lanes).layers[-1]
 
 
 def update(layer: LayerImage, lane: int, readout: str = "sum") -> ReadoutUpdate:
@@ -37,6 +38,21 @@ def test_end_of_a_sample_sets_the_bias() -> None:
     bias = layer.by_position(layer.spec.bias, 0)
     _, written = sweep(update(layer, 1), [(row, 999, 1) for row in range(layer.rows)])
     assert [state for *_, state in written] == bias[:, 1].tolist()
+
+
+@pytest.mark.parametrize("own", [("leaks",), ("starts",), ("leaks", "starts")])
+def test_leaks_and_starts_of_single_classes(own: Collection[str]) -> None:
+    layer = image(3, 5, 2, own=own)
+    spec = layer.spec
+    leaks = np.full(5, spec.decay.multiplier) if spec.multipliers is None else spec.multipliers
+    starts = np.zeros(5, dtype=np.int64) if spec.start is None else spec.start
+    columns = [layer.by_position(values, 0)[:, 0].tolist() for values in (spec.bias, leaks, starts)]
+    reads = [(row, 37 * row - 50, last) for last in (0, 1) for row in range(layer.rows)]
+    done, written = sweep(update(layer, 0), reads)
+    assert [v for *_, v in done] == [state for _, state, _ in reads]
+    for (row, state, last), (*_, found) in zip(reads, written, strict=True):
+        bias, leak, start = (column[row] for column in columns)
+        assert found == bias + ((start if last else state) * leak >> spec.decay.shift)
 
 
 def test_image_has_the_bias_of_a_row_per_word() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from component_bench import play
 
-from random_networks import HARD, TAU_1_05, TAU_2, random_network
+from random_networks import HARD, TAU_1_05, TAU_2, random_network, with_own
 from spikewright.contract.decay import Decay
 from spikewright.contract.layout import LayerImage
 from spikewright.contract.network import NetworkSpec
@@ -166,10 +166,19 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
     floor = ("", "own", "threshold")[seed % 3]
     layer = image(seed, rng.randint(lanes, 4 * lanes), lanes, decay=decay, neuron=neuron, floor=floor)
     assert (layer.floor_bits > 0) == (floor == "own")
+    network = NetworkSpec(
+        layers=(layer.spec, random_network(seed, (layer.spec.neurons, 2), value_bits=1).layers[0]), timesteps=20
+    )
+    own = ((), ("leaks",), ("starts",), ("leaks", "starts"))[seed // 3]
+    layer = pack(with_own(seed, network, own), layer.lanes).layers[0]
     lane = rng.randrange(layer.lanes)
     thresholds, biases = lane_values(layer, lane)
     lowest = np.full(layer.spec.neurons, -1000) if layer.spec.floor is None else layer.spec.floor
     floors = layer.by_position(lowest, {"": -1000, "own": 0, "threshold": -1}[floor])[:, lane].tolist()
+    multipliers = [layer.spec.decay.multiplier] * layer.rows
+    if layer.spec.multipliers is not None:
+        multipliers = layer.by_position(layer.spec.multipliers, 0)[:, lane].tolist()
+    starts = [0] * layer.rows if layer.spec.start is None else layer.by_position(layer.spec.start, 0)[:, lane].tolist()
     last = rng.randrange(2)
     sums = [(rng.randint(-200, 300), rng.randrange(2) if neuron.remembers else 0) for _ in range(60)]
     reads = [(rng.randrange(layer.rows), u << neuron.remembers | before, last) for u, before in sums]
@@ -182,7 +191,8 @@ def test_sweeps_equal_the_equations(seed: int) -> None:
         v = left if spike else 0 if dead else max(u, floors[row])
         late = threshold * (spike and neuron.reset == "late")
         kept = {"dead": spike, "twice": v >= threshold + neuron.strict}.get(neuron.reset, False)
-        state = biases[row] + (0 if last else decay(v) - late)
+        carried = (starts[row] if last else v) * multipliers[row] >> layer.spec.decay.shift
+        state = biases[row] + carried - (0 if last else late)
         assert done[k] == (k + 3, row, int(spike), v), f"seed {seed}, read {k}"
         word = state << neuron.remembers | (kept and not last)
         assert written[k] == (k + 4, row, word), f"seed {seed}, read {k}"

@@ -6,12 +6,21 @@ from functools import partial
 
 from spikewright.contract.neuron import all_neurons, usual_neuron
 from spikewright_sim.formal.delays import delay_buffer, onward_buffer
-from spikewright_sim.formal.lanes import CURRENT, lane, row_fetch, update
+from spikewright_sim.formal.lanes import CURRENT, Own, lane, row_fetch, update
 from spikewright_sim.formal.membranes import step_bounds, update_bounds
 from spikewright_sim.formal.progress import lane_progress, step_join
 from spikewright_sim.formal.prove import Proof
 from spikewright_sim.formal.queues import queue, ram_queue
 from spikewright_sim.formal.streams import guard, merge, serializer
+
+_OWN: dict[str, Own] = {
+    "floor of the threshold": {"floor": (-5, -3)},
+    "floor of its own": {"floor": (-2, -9)},
+    "leak of its own": {"multipliers": (3, 1)},
+    "start of its own": {"start": (-4, 2)},
+    "all of its own": {"floor": (-2, -9), "multipliers": (1, 2), "start": (2, -4)},
+}
+"""Constants of the two neurons of a layer."""
 
 PROOFS = (
     Proof("Queue, depth 2", partial(queue, 2), "induction", 2, 12, quick=True),
@@ -39,8 +48,8 @@ PROOFS = (
     ),
     *(Proof(f"NeuronUpdate, {neuron.label}", partial(update, neuron), "induction", 6, 10) for neuron in all_neurons()),
     *(
-        Proof(f"NeuronUpdate{part}, floor of {where}", partial(stage, usual_neuron(), floor), "induction", 6, depth)
-        for where, floor in (("the threshold", (-5, -3)), ("its own", (-2, -9)))
+        Proof(f"NeuronUpdate{part}, {name}", partial(stage, usual_neuron(), own), "induction", 6, depth)
+        for name, own in _OWN.items()
         for part, stage, depth in ((", bounds", update_bounds, 9), ("", update, 10))
     ),
     *(

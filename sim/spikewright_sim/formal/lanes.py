@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
-from spikewright.contract.decay import Decay
+from spikewright.contract.decay import Decay, Leak, Leaks
+from spikewright.contract.integers import IntArray
 from spikewright.contract.layout import CoreSpec, LayerImage
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
@@ -21,6 +22,7 @@ from spikewright_hw.rows import RowFetch, pointers
 from spikewright_hw.update import NeuronUpdate
 from spikewright_sim.formal.stage import Stage
 
+Own = Mapping[str, Sequence[int]]
 WIDE = 20
 """Bits of the references: far more than a membrane of these layers can take."""
 
@@ -63,10 +65,14 @@ def small_core(
     neuron: Neuron | None = None,
     lanes: int = 1,
     encoding: str = "absolute",
-    floor: Sequence[int] | None = None,
+    own: Own | None = None,
     current: Decay | None = None,
 ) -> CoreSpec:
-    """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4; synaptic currents if they leak."""
+    """Four inputs of two bits, two neurons, weights of three bits, a leak of 3/4; synaptic currents if they leak.
+
+    What the neurons have of their `own` is more, or in place of that leak, by the names of `LayerSpec`.
+    """
+    constants: dict[str, Any] = {name: np.array(values) for name, values in (own or {}).items()}
     # The second axon has no synapse with the first neuron: that is a distance of one bit.
     layer = LayerSpec(
         inputs=4,
@@ -75,12 +81,12 @@ def small_core(
         bias=np.array([2, -3]),
         threshold=np.array([5, 3]),
         delays=None,
-        decay=Decay(3, 2),
+        decay=Decay(4, 2) if "multipliers" in (own or {}) else Decay(3, 2),
         current_decay=current,
         neuron=neuron or usual_neuron(),
         weight_bits=3,
         value_bits=2,
-        floor=None if floor is None else np.array(floor),
+        **constants,
     )
     readout = LayerSpec(
         inputs=2,
@@ -271,9 +277,14 @@ def free_update(core: CoreSpec, timesteps: int) -> tuple[Stage, Any, AnyMembrane
     return stage, dut, membranes
 
 
-def update(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | None = None) -> Stage:
+def of_position(values: IntArray, order: list[int], row: Any) -> Any:
+    """A constant of the neuron in a row."""
+    return Array(Const(int(values[position]), signed(WIDE)) for position in order)[row]
+
+
+def update(neuron: Neuron, own: Own | None = None, current: Decay | None = None) -> Stage:
     """`NeuronUpdate`: spike, reset, leak and bias by the equations, for every membrane in its bounds; no overflow."""
-    core = small_core(neuron=neuron, floor=floor, current=current)
+    core = small_core(neuron=neuron, own=own, current=current)
     image = core.layers[0]
     spec = image.spec
     assert spec.threshold is not None
@@ -292,12 +303,16 @@ def update(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | 
     m.d.comb += state.eq(stage.past(charged, 2))
     before: Any = stage.past(dut.state[0], 2) if kept else 0
     order = image.order.tolist()
-    threshold = Array(Const(int(spec.threshold[position]), signed(WIDE)) for position in order)[row]
-    bias = Array(Const(int(spec.bias[position]), signed(WIDE)) for position in order)[stage.past(row)]
+    threshold = of_position(spec.threshold, order, row)
+    bias = of_position(spec.bias, order, stage.past(row))
+    leak: Leak = spec.decay
+    if spec.multipliers is not None:
+        leak = Leaks(of_position(spec.multipliers, order, stage.past(row)), spec.decay.shift)
+    start: Any = 0 if spec.start is None else of_position(spec.start, order, stage.past(row))
     fires = state >= neuron.fires_from(threshold, before)
     at_rest = neuron.at_rest(state, threshold, before)
     if spec.floor is not None:
-        lowest = Array(Const(int(spec.floor[position]), signed(WIDE)) for position in order)[row]
+        lowest = of_position(spec.floor, order, row)
         at_rest = Mux(at_rest > lowest, at_rest, lowest)
     m.d.comb += v.eq(Mux(fires, neuron.after_spike(state, threshold), at_rest))
     stage.claim(dut.done == asked, "a neuron is done three cycles after it was read")
@@ -306,8 +321,8 @@ def update(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | 
         stage.claim(dut.spike == fires, "it fires from the threshold on")
         stage.claim(dut.v == v, "what remains of the membrane does not overflow")
     forget = stage.past(dut.last, 4)
-    carried = neuron.carried(stage.past(v), stage.past(fires), stage.past(threshold), spec.decay)
-    wanted = Mux(forget, 0, carried) + bias
+    carried = neuron.carried(stage.past(v), stage.past(fires), stage.past(threshold), leak)
+    wanted = Mux(forget, leak(start), carried) + bias
     remembered = Value.cast(neuron.remembered(stage.past(v), stage.past(fires), stage.past(threshold)))
     if membranes is not None and spec.current_decay is not None:
         stage.claim(membranes.read_en & (membranes.read_addr == dut.row), "the membrane is read with its current")

@@ -6,7 +6,6 @@ a membrane within them, the update makes one from which a step may start. The wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +19,15 @@ from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.layouts import delayed
-from spikewright_sim.formal.lanes import WIDE, free_update, small_core
+from spikewright_sim.formal.lanes import WIDE, Own, free_update, small_core
 from spikewright_sim.formal.stage import Stage
 
 FOR_EVER = 1000
 """Steps after which the bounds of a leaky neuron do not grow any more."""
 
 
-def endless_core(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | None = None) -> CoreSpec:
-    core = small_core(neuron=neuron, floor=floor, current=current)
+def endless_core(neuron: Neuron, own: Own | None = None, current: Decay | None = None) -> CoreSpec:
+    core = small_core(neuron=neuron, own=own, current=current)
     return pack(replace(core.network, timesteps=FOR_EVER), 1, encoding="absolute")
 
 
@@ -142,12 +141,12 @@ def step_bounds() -> Stage:
     return stage
 
 
-def update_bounds(neuron: Neuron, floor: Sequence[int] | None = None, current: Decay | None = None) -> Stage:
+def update_bounds(neuron: Neuron, own: Own | None = None, current: Decay | None = None) -> Stage:
     """`NeuronUpdate`: from a membrane within its bounds, the next step starts within those that its bounds rest on.
 
     With a synaptic current, both do.
     """
-    core = endless_core(neuron, floor, current)
+    core = endless_core(neuron, own, current)
     image = core.layers[0]
     stage, dut, membranes = free_update(core, FOR_EVER)
     low, high = limits(core)

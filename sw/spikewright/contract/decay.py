@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikewright.contract.integers import IntArray
+
+Leak = Callable[[Any], Any]
+"""What is left of a membrane, or of each of an array or tensor of them: a `Decay`, or the `Leaks` of single neurons."""
 
 TOLERANCE = 2.0**-9
 """Largest error of a leak that `nearest_decay` finds."""
@@ -41,6 +49,44 @@ class Decay:
         return max(0, len(signed_digits(self.multiplier)) - 1)
 
 
+@dataclass(frozen=True, eq=False)
+class Leaks:
+    """Leaks of single neurons, `v <- (v * multiplier) >> shift` with a multiplier for each membrane of an array."""
+
+    multipliers: Any
+    shift: int
+
+    def __call__(self, v: Any) -> Any:
+        return (v * self.multipliers) >> self.shift
+
+
+def nearest_leaks(leaks: npt.NDArray[np.float64], tolerance: float = TOLERANCE) -> tuple[Decay, IntArray | None]:
+    """The leaks of single neurons, each within `tolerance` of its own, with one shift.
+
+    Parameters
+    ----------
+    leaks : (neurons,)
+        Shares of the membranes that are left after a step, 0 .. 1; 1 is kept exactly.
+    tolerance : float
+        2**-15 .. 1.
+
+    Returns
+    -------
+    Decay, multipliers
+        `LayerSpec.decay` and `LayerSpec.multipliers`: where all leaks are equal, the cheapest decay and no multipliers.
+    """
+    first = float(leaks[0])
+    if (leaks == first).all():
+        return _nearest(first, tolerance), None
+    for shift in range(17):
+        # A membrane that leaks must leak in integers too.
+        most = np.where(leaks < 1.0, (1 << shift) - 1, 1 << shift)
+        multipliers = np.minimum(np.round(leaks * (1 << shift)), most).astype(np.int64)
+        if (np.abs(multipliers / (1 << shift) - leaks) <= tolerance).all():
+            break
+    return Decay(1 << shift, shift), multipliers
+
+
 def nearest_decay(tau: float, tolerance: float = TOLERANCE) -> Decay:
     """The cheapest k / 2**F within `tolerance` of 1 - 1/tau.
 
@@ -54,9 +100,12 @@ def nearest_decay(tau: float, tolerance: float = TOLERANCE) -> Decay:
     tolerance : float
         2**-15 .. 1.
     """
-    if math.isinf(tau):
+    return _nearest(1.0 - 1.0 / tau, tolerance)
+
+
+def _nearest(target: float, tolerance: float) -> Decay:
+    if target == 1.0:
         return Decay(multiplier=1, shift=0)
-    target = 1.0 - 1.0 / tau
     candidates = []
     for shift in range(11 if tolerance >= TOLERANCE else 17):
         nearest = round(target * (1 << shift))

@@ -118,8 +118,8 @@ class LayerCapacity:
     bias_bits, state_bits : int
     offset_bits : int
         See `LayerImage.offset_bits`. Runs are placed so that it suffices.
-    floor_bits : int
-        See `LayerImage.floor_bits`.
+    floor_bits, start_bits, leak_bits : int
+        See `LayerImage.floor_bits`, `LayerImage.constants`.
     onward_entries, onward_delay : int
         As `entries` and `delay`, for the way to the next layer; 0 without delays there.
     membrane_bits : int
@@ -136,6 +136,8 @@ class LayerCapacity:
     state_bits: int
     offset_bits: int
     floor_bits: int = 0
+    start_bits: int = 0
+    leak_bits: int = 0
     onward_entries: int = 0
     onward_delay: int = 0
     membrane_bits: int = 0
@@ -320,6 +322,12 @@ class LayerImage:
         found["bias"] = Constant(self.bias_bits, True, spec.bias, 0)
         if spec.floor is not None:
             found["floor"] = Constant(self.floor_bits, False, -spec.floor, 0)
+        if spec.start is not None:
+            bits = signed_bits(int(spec.start.min()), int(spec.start.max()))
+            found["start"] = Constant(self.capacity.start_bits if self.capacity else bits, True, spec.start, 0)
+        if spec.multipliers is not None:
+            bits = unsigned_bits(int(spec.multipliers.max()))
+            found["leak"] = Constant(self.capacity.leak_bits if self.capacity else bits, False, spec.multipliers, 0)
         return found
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.contract.decay import Decay
+from spikewright.contract.decay import Decay, Leak, Leaks
 from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.integers import IntArray, check_range, frozen, signed_bits
 from spikewright.contract.neuron import Neuron, usual_neuron
@@ -28,6 +28,10 @@ Flags = npt.NDArray[np.bool_]
 _LIMIT = 1 << 40
 _MEMBRANE_LIMIT = 1 << 46
 """Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
+
+
+def _shown(decay: Decay) -> str:
+    return f"{decay.multiplier}/{1 << decay.shift}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class LayerSpec(Shown):
 
     A step, in this order: decay, add all weighted events and the bias, compare, emit, reset::
 
-        v = neuron.carried(v, s, threshold, decay)                  # (v * decay.multiplier) >> decay.shift
+        v = neuron.carried(v, s, threshold, leak)                   # (v * multiplier) >> decay.shift
         v = v + bias + sum(weight << weight_shift) * value          # events of the step
         s = v >= neuron.fires_from(threshold, before)
         v = neuron.after_spike(v, threshold) where s, else max(neuron.at_rest(v, threshold, before), floor)
@@ -120,6 +124,10 @@ class LayerSpec(Shown):
         Steps that spikes take to the next layer: one of neuron j at step t counts there in step t + onward[j]; without
         it, all in step t. A read-out has none.
     decay : Decay
+    multipliers : (neurons,) integers of 0 .. 2**decay.shift, optional
+        Leaks of single neurons, in place of the multiplier of the decay, which is then 2**decay.shift.
+    start : (neurons,) integers, optional
+        Membranes that are left before the first step of a sample; 0 if left out.
     neuron : Neuron
         Leaky integrate-and-fire with a reset to 0 by default. Ignored by a read-out.
     weight_bits : int
@@ -155,6 +163,8 @@ class LayerSpec(Shown):
     weight_bits: int = 8
     weight_shift: int = 0
     value_bits: int = 1
+    multipliers: IntArray | None = None
+    start: IntArray | None = None
     floor: IntArray | None = None
     rates: IntArray | None = None
     onward: IntArray | None = None
@@ -191,6 +201,16 @@ class LayerSpec(Shown):
         if self.threshold is not None:
             object.__setattr__(self, "threshold", frozen(self.threshold, "threshold", shape))
             check_range("threshold", self.threshold, 1, _LIMIT - 1)
+        if self.multipliers is not None:
+            object.__setattr__(self, "multipliers", frozen(self.multipliers, "multipliers", shape))
+            check_range("multipliers", self.multipliers, 0, 1 << self.decay.shift)
+            if self.decay.multiplier != 1 << self.decay.shift:
+                raise ValueError(f"decay of single neurons must be 1, not {_shown(self.decay)}")
+        if self.start is not None:
+            object.__setattr__(self, "start", frozen(self.start, "start", shape))
+            check_range("start", self.start, 1 - _LIMIT, _LIMIT - 1)
+            if self.threshold is not None and self.remembers and (self.start >= self.threshold).any():
+                raise ValueError(f"start must be below the threshold of neurons with {self.neuron.label}, not above it")
         if self.floor is not None:
             if self.readout:
                 raise ValueError("a read-out layer must have no floor: it keeps every membrane")
@@ -240,12 +260,19 @@ class LayerSpec(Shown):
         if self.onward is not None:
             parts.append(f"onward delays {self.onward.min()} .. {self.onward.max()}")
         parts.append("read-out" if self.readout else self.neuron.label)
-        parts.append(f"leak {self.decay.multiplier}/{1 << self.decay.shift}")
+        if self.multipliers is None:
+            parts.append(f"leak {_shown(self.decay)}")
+        else:
+            parts.append(f"leaks {self.multipliers.min()} .. {self.multipliers.max()}/{1 << self.decay.shift}")
         if self.current_decay is not None:
-            current = self.current_decay
-            parts.append(f"synaptic currents that leak {current.multiplier}/{1 << current.shift}")
+            parts.append(f"synaptic currents that leak {_shown(self.current_decay)}")
         zeros = percent(1 - self.synapses / self.weights.size)
         return ", ".join([*parts, f"{self.weight_bits}-bit weights, {zeros} zero"])
+
+    @property
+    def leak(self) -> Leak:
+        """What is left of membranes (..., neurons) of NumPy."""
+        return self.decay if self.multipliers is None else Leaks(self.multipliers, self.decay.shift)
 
     def clipped(self, v: Any) -> Any:
         """Membranes (neurons,) of neurons that do not fire, none below its floor."""
@@ -281,10 +308,10 @@ class LayerSpec(Shown):
         )
 
     def neuron_bounds(self, timesteps: int) -> NeuronBounds:
-        """Interval arithmetic over at most `timesteps` steps from v = 0.
+        """Interval arithmetic over at most `timesteps` steps from v = start.
 
         Sums, and what a step leaves of them and carries over, are monotone, so the range of the membrane after a step
-        follows from its range before. It grows from {0} to a fixed point, which a leaky neuron reaches after a few
+        follows from its range before. It grows from {start} to a fixed point, which a leaky neuron reaches after a few
         steps; iterating no further than `timesteps` bounds a neuron without leak too.
 
         Raises
@@ -294,9 +321,12 @@ class LayerSpec(Shown):
         """
         nothing = np.zeros(self.neurons, dtype=np.int64)
         low_in, high_in = self.step_input()
-        # Of everything that is kept, from one step to the next and at any moment: it starts at 0.
-        carried = current = after = nothing, nothing
-        membrane = state = _joined((nothing, nothing), (self.bias, self.bias))
+        # Of everything that is kept, from one step to the next and at any moment: it starts at 0, but for membranes.
+        current = after = nothing, nothing
+        first = nothing if self.start is None else self.leak(self.start)
+        carried = first, first
+        begins = self.bias if self.current_decay is not None else first + self.bias
+        membrane = state = _joined((nothing, nothing), (begins, begins))
         compared = np.full(self.neurons, -_MEMBRANE_LIMIT)
         before = np.zeros(self.neurons, dtype=np.bool_)
         for _ in range(timesteps):
@@ -327,7 +357,7 @@ class LayerSpec(Shown):
         Ranges of what is left and of what is carried over, and where a bit may be kept.
         """
         if self.threshold is None:
-            return (low, high), (self.decay(low), self.decay(high)), before
+            return (low, high), (self.leak(low), self.leak(high)), before
         found = self._left_after(low, high, 0)
         if before.any():
             also = self._left_after(low, high, 1)
@@ -358,7 +388,7 @@ class LayerSpec(Shown):
 
         rules: tuple[Callable[[IntArray, int], IntArray], ...] = (
             lambda v, s: v,
-            lambda v, s: neuron.carried(v, s, threshold, self.decay),
+            lambda v, s: neuron.carried(v, s, threshold, self.leak),
             lambda v, s: neuron.remembered(v, s, threshold),
         )
         return tuple(joined([rule(v, 0) for v in silent], [rule(v, 1) for v in fired]) for rule in rules)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from spikewright.contract import found
-from spikewright.contract.decay import Decay
+from spikewright.contract.decay import Leak
 
 _PACKAGE = "spikewright.contract.neurons"
 OPTIONAL: Mapping[str, Any] = {"optional": True}
@@ -68,7 +68,7 @@ class Neuron(ABC):
         """The bit that is kept, 0 or 1; of a higher membrane not a lower one."""
         return 0
 
-    def carried(self, v: Any, fired: Any, threshold: Any, decay: Decay) -> Any:
+    def carried(self, v: Any, fired: Any, threshold: Any, decay: Leak) -> Any:
         """What the next step begins with, but for its bias; `fired` is 0 or 1."""
         return decay(v)
 

@@ -114,7 +114,6 @@ class CalibratedRounding:
         self.rounded: list[RoundedLayer] = []
         """The rounding of the layers so far."""
         self._layers: list[SpikingLayer | None] = [*network.spiking_layers(), None]
-        self._readout_tau = network.config.readout_tau
         self._counted = _COUNTED[network.config.readout]
         mode = network.training
         network.eval()
@@ -144,7 +143,8 @@ class CalibratedRounding:
         return self.rounded[-1]
 
     def _steps(self, layer: SpikingLayer | None, folded: FoldedLayer) -> _Steps:
-        decay = 1.0 - 1.0 / (self._readout_tau if layer is None else layer.config.tau)
+        # Where neurons have leaks of their own, inputs are filtered by the usual one: what counts most is exact.
+        usual = float(folded.leak.mean())
         inputs, lost, importance = [], [], []
         for number, (exact, integer) in enumerate(zip(self._float, self._integer, strict=True)):
             spikes = None
@@ -158,9 +158,9 @@ class CalibratedRounding:
             current = x @ folded.weights.T
             lost_current = current - y[:, :, :-1] @ folded.weights.T
             if layer is not None and layer.neuron.current_decay:
-                leak = layer.neuron.current_decay
-                y, lost_current = _filtered(y, leak), _filtered(lost_current, leak)
-            y, lost_current = _filtered(y, decay), _filtered(lost_current, decay)
+                of_current = layer.neuron.current_decay
+                y, lost_current = _filtered(y, of_current), _filtered(lost_current, of_current)
+            y, lost_current = _filtered(y, usual), _filtered(lost_current, folded.leak)
             if layer is None or spikes is None:
                 inputs.append(self._counted(y))
                 lost.append(self._counted(lost_current))
@@ -195,7 +195,7 @@ def _delayed(spikes: Tensor, delays: Tensor) -> Tensor:
     return out
 
 
-def _filtered(x: Tensor, decay: float) -> Tensor:
+def _filtered(x: Tensor, decay: Tensor | float) -> Tensor:
     """(T, ...): what a membrane without threshold has of every input."""
     out = x.clone()
     for t in range(1, len(out)):
@@ -206,7 +206,7 @@ def _filtered(x: Tensor, decay: float) -> Tensor:
 def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
     neuron, u = layer.own_neuron(columns=False), _filtered(current, layer.neuron.current_decay)
-    v, before = torch.zeros_like(u[0]), None
+    v, before = neuron.first(u[0]), None
     for t in range(len(u)):
         u[t] = neuron.charge(u[t], v, before)
         v, before = neuron.left(u[t], spikes[t], v), spikes[t]

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import CheckFailed
-from spikewright.contract.network import NetworkSpec
+from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import fold, quantize
 from spikewright.learn.augment import Augmenter
@@ -77,7 +77,9 @@ class QuantizedNetwork(nn.Module):
             current = integer.current_decay
             tau_syn = 1.0 if current is None else _tau(current)
             layer.neuron = dataclasses.replace(layer.neuron, tau=_tau(integer.decay), tau_syn=tau_syn)
+            _set_leaks(layer, integer)
         self._rounded.readout.decay = 1.0 - 1.0 / _tau(self.spec().layers[-1].decay)
+        _set_leaks(self._rounded.readout, self.spec().layers[-1])
         self._kept = {name: (p != 0).to(p.dtype) for name, p in network.weight_matrices().items()}
 
     def spec(self) -> NetworkSpec:
@@ -103,6 +105,12 @@ class QuantizedNetwork(nn.Module):
 def _tau(decay: Decay) -> float:
     share = 1.0 - decay.multiplier / (1 << decay.shift)
     return 1.0 / share if share else math.inf
+
+
+def _set_leaks(module: nn.Module, layer: LayerSpec) -> None:
+    """Give neurons with leaks of their own those of the integer layer."""
+    if layer.multipliers is not None:
+        module.leak = torch.tensor(layer.multipliers / (1 << layer.decay.shift), dtype=torch.float32)
 
 
 @torch.no_grad()

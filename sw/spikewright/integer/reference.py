@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikewright.contract.decay import Leak, Leaks
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
 from spikewright.contract.network import LayerSpec, NetworkSpec
@@ -59,6 +60,8 @@ class IntegerLayer(nn.Module):
     threshold: Tensor
     fires_from: Tensor
     floor: Tensor
+    start: Tensor
+    multipliers: Tensor
     delays: Tensor
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -69,13 +72,14 @@ class IntegerLayer(nn.Module):
         if spec.threshold is not None:
             self.register_buffer("threshold", torch.tensor(spec.threshold))
             self.register_buffer("fires_from", torch.tensor(spec.neuron.fires_from(spec.threshold)))
-        if spec.floor is not None:
-            self.register_buffer("floor", torch.tensor(spec.floor))
+        for name in ("floor", "start", "multipliers"):
+            if (values := getattr(spec, name)) is not None:
+                self.register_buffer(name, torch.tensor(values))
         if spec.delays is not None:
             self.register_buffer("delays", torch.tensor(spec.delays))
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Run from v = 0.
+        """Run from v = start.
 
         Parameters
         ----------
@@ -93,8 +97,11 @@ class IntegerLayer(nn.Module):
         current = values.to(torch.float64) @ self.weights[:, : spec.inputs].T  # (T, B, N)
         currents = current.to(torch.int64) + self.bias
         spikes = torch.zeros(currents.shape, dtype=torch.bool, device=values.device)
+        leak: Leak = spec.decay if spec.multipliers is None else Leaks(self.multipliers, spec.decay.shift)
         carried = torch.zeros_like(currents[0]) if steps else currents.sum(dim=0)
-        synaptic = carried
+        if spec.start is not None:
+            carried = carried + leak(self.start)
+        synaptic = torch.zeros_like(carried)
         if spec.delays is not None:
             neuron = torch.arange(spec.neurons, device=values.device)
             arriving = torch.zeros(
@@ -120,11 +127,11 @@ class IntegerLayer(nn.Module):
                 spikes[t] = fired
                 if spec.delays is not None:
                     arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)
-                carried = spec.neuron.carried(v, fired, self.threshold, spec.decay)
+                carried = spec.neuron.carried(v, fired, self.threshold, leak)
                 if spec.remembers:
                     before = spec.neuron.remembered(v, fired, self.threshold).long()
             else:
-                carried = spec.decay(v)
+                carried = leak(v)
             membranes[t] = v
         return spikes.transpose(0, 1), membranes.transpose(0, 1)
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from spikewright.contract.decay import TOLERANCE, nearest_decay
+from spikewright.contract.decay import TOLERANCE, nearest_decay, nearest_leaks
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
@@ -32,13 +32,15 @@ _LARGEST_SCALE = 1 << 12  # threshold over the largest weight, in units of the w
 class FoldedLayer:
     """A layer with its batch norm folded in: float64, `I = weights @ events + bias`.
 
-    `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out. `floor`, if there is
-    one, is (neurons,).
+    `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out. `leak` is (neurons,),
+    as are `start` and `floor` where there are any.
     """
 
     weights: Tensor
     bias: Tensor
     threshold: float | None
+    leak: Tensor
+    start: Tensor | None = None
     floor: Tensor | None = None
 
 
@@ -133,13 +135,15 @@ def quantize(
         onward = None
         if layer is not None and layer.config.onward:
             onward = layer.onward.long().numpy()
+        own = {
+            name: torch.round(constant * unit).long().numpy()
+            for name in ("start", "floor")
+            if (constant := getattr(folded, name)) is not None
+        }
         tolerance, current_decay = network.config.leak_tolerance, None
-        if layer is None:
-            tau, neuron = network.config.readout_tau, usual_neuron()
-        else:
-            tau, neuron = layer.neuron.tau, layer.neuron.in_integers()
-            if layer.neuron.current_decay:
-                current_decay = nearest_decay(layer.neuron.tau_syn, tolerance)
+        decay, multipliers = nearest_leaks(folded.leak.numpy(), tolerance)
+        if layer is not None and layer.neuron.current_decay:
+            current_decay = nearest_decay(layer.neuron.tau_syn, tolerance)
         try:
             layers.append(
                 LayerSpec(
@@ -148,12 +152,13 @@ def quantize(
                     weights=rounded.weights.long().numpy(),
                     bias=torch.round(rounded.bias * unit).long().numpy(),
                     threshold=threshold,
-                    floor=None if folded.floor is None else torch.round(folded.floor * unit).long().numpy(),
+                    multipliers=multipliers,
+                    **own,
                     delays=delays,
                     onward=onward,
-                    decay=nearest_decay(tau, tolerance),
+                    decay=decay,
                     current_decay=current_decay,
-                    neuron=neuron,
+                    neuron=usual_neuron() if layer is None else layer.neuron.in_integers(),
                     weight_bits=bits,
                     weight_shift=shift,
                     value_bits=value_bits if index == 0 else 1,
@@ -214,15 +219,24 @@ def fold(network: SpikingNetwork) -> list[FoldedLayer]:
         for index, layer in enumerate(network.spiking_layers())
     ]
     readout = network.readout
-    return [*folded, FoldedLayer(readout.weight.detach().double(), readout.bias.detach().double(), None)]
+    weight, bias = readout.weight.detach().double(), readout.bias.detach().double()
+    leak = _each(readout.decay if readout.leak is None else readout.leak, bias)
+    start = None if readout.start is None else readout.start.double()
+    return [*folded, FoldedLayer(weight, bias, None, leak, start)]
+
+
+def _each(share: Tensor | float, like: Tensor) -> Tensor:
+    """One for each neuron."""
+    return share.double() if isinstance(share, Tensor) else torch.full_like(like, share)
 
 
 def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
     weights, bias = layer.folded(input_scale)
     if layer.config.recurrent:
         weights = torch.cat([weights, layer.recurrent_weight.detach().double()], dim=1)
-    floor = layer.own_neuron(columns=False).floor
-    return FoldedLayer(weights, bias, layer.config.threshold, None if floor is None else floor.double())
+    neuron = layer.own_neuron(columns=False)
+    start, floor = (None if of is None else of.double() for of in (neuron.start, neuron.floor))
+    return FoldedLayer(weights, bias, layer.config.threshold, _each(neuron.share, bias), start, floor)
 
 
 def largest_weight(weight_bits: int) -> float:

@@ -30,6 +30,8 @@ _THINGS = {
     "state_bits": "bits of a membrane",
     "floor_bits": "bits of a floor",
     "membrane_bits": "bits of a membrane beside its current",
+    "start_bits": "bits of a start",
+    "leak_bits": "bits of a leak",
 }
 
 
@@ -160,6 +162,10 @@ class _Growth:
     def bits(self, low: int, high: int) -> int:
         return signed_bits(ceil(abs(low) * self.factor) * (-1 if low < 0 else 1), ceil(max(high, 0) * self.factor))
 
+    def leak_bits(self, spec: LayerSpec) -> int:
+        assert spec.multipliers is not None
+        return unsigned_bits(self.number(int(spec.multipliers.max()), 1 << spec.decay.shift))
+
     def layer(self, image: LayerImage, offset: int) -> LayerCapacity:
         spec = image.spec
         plans = dict.fromkeys(("", "onward_"), (0, 0))
@@ -176,6 +182,8 @@ class _Growth:
             bias_bits=self.bits(int(spec.bias.min()), int(spec.bias.max())),
             state_bits=self.bits(*bounds.state),
             offset_bits=offset,
+            start_bits=0 if spec.start is None else self.bits(int(spec.start.min()), int(spec.start.max())),
+            leak_bits=0 if spec.multipliers is None else self.leak_bits(spec),
             floor_bits=unsigned_bits(ceil(image.deepest * self.factor)) if image.floor_bits else 0,
             membrane_bits=0 if spec.current_decay is None else self.bits(*bounds.membrane),
         )
@@ -198,7 +206,8 @@ def _shared(core: SharedCore, growth: _Growth, offset_bits: Sequence[int]) -> _C
         **dict.fromkeys(("entries", "delay", "onward_entries", "onward_delay"), 0),
         offset_bits=offset_bits[0],
     )
-    of_engine = {"synapses": 0, "run": 0, "threshold_bits": 0, "bias_bits": 0, "floor_bits": 0}
+    constants = ("threshold_bits", "bias_bits", "floor_bits", "start_bits", "leak_bits")
+    of_engine = dict.fromkeys(("synapses", "run", *constants), 0)
     return [replace(layer, **of_engine) for layer in layers], {"engine": engine}
 
 
@@ -245,7 +254,7 @@ def _wired(layer: LayerSpec) -> dict[str, Any]:
     """What is wired of a layer, but for its sizes."""
     names = ("recurrent", "decay", "current_decay", "weight_bits", "weight_shift", "value_bits")
     neuron = {} if layer.readout else {"neuron": layer.neuron.name, **asdict(layer.neuron)}
-    optional = {name: getattr(layer, name) is not None for name in ("floor", "onward")}
+    optional = {name: getattr(layer, name) is not None for name in ("multipliers", "start", "floor", "onward")}
     return {**{name: getattr(layer, name) for name in names}, **optional, **neuron}
 
 

@@ -73,6 +73,10 @@ def _without(layers: tuple[LayerSpec, ...], kept: list[npt.NDArray[np.bool_]]) -
     inputs = np.ones(layers[0].inputs, dtype=np.bool_)
     for layer, own in zip(layers, [*kept, np.ones(layers[-1].neurons, dtype=np.bool_)], strict=True):
         axons = np.concatenate([inputs, own]) if layer.recurrent else inputs
+        optional: dict[str, Any] = {
+            name: None if (values := getattr(layer, name)) is None else values[own]
+            for name in ("threshold", "multipliers", "start", "floor", "delays", "onward")
+        }
         smaller.append(
             replace(
                 layer,
@@ -80,10 +84,7 @@ def _without(layers: tuple[LayerSpec, ...], kept: list[npt.NDArray[np.bool_]]) -
                 neurons=int(own.sum()),
                 weights=layer.weights[np.ix_(own, axons)],
                 bias=layer.bias[own],
-                threshold=None if layer.threshold is None else layer.threshold[own],
-                delays=None if layer.delays is None else layer.delays[own],
-                floor=None if layer.floor is None else layer.floor[own],
-                onward=None if layer.onward is None else layer.onward[own],
+                **optional,
                 rates=None if layer.rates is None else layer.rates[axons],
             )
         )

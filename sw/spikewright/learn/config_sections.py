@@ -11,7 +11,8 @@ from spikewright.contract.neurons.lif import Reset
 from spikewright.support.checks import require, require_finite
 
 _MOST_WEIGHTS = 1 << 28
-Own = Literal["floor"]
+Own = Literal["leak", "start", "floor"]
+OwnOfReadout = Literal["leak", "start"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ class LayerConfig:
     learned_spread: bool = False
     """Whether each neuron learns the width of its triangle, 1 + 2 * sigma * sigmoid(p)."""
     own: tuple[Own, ...] = ()
-    """What each neuron has a constant of its own for, as imported ones may: `floor`, its lowest membrane."""
+    """What each neuron has a constant of its own for, as imported ones may, in place of a setting: `leak`, the share of
+    its membrane that is left after a step; `start`, its membrane before the first one; `floor`, its lowest membrane."""
 
     def __post_init__(self) -> None:
         for name in ("tau_syn", "threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
@@ -127,6 +129,8 @@ class NetworkConfig:
     their softmax (float only)."""
     readout_tau: float = 1.05
     """Time constant of the read-out's leaky integrator in steps; 1 is a linear read-out, `inf` is one without leak."""
+    readout_own: tuple[OwnOfReadout, ...] = ()
+    """What each class has a constant of its own for, see `own` of the layers."""
     leak_tolerance: float = 2.0**-9
     """Largest error of a leak when quantized, 2**-15 .. 1: each addition that hardware is spared makes it larger."""
     surrogate: Literal["atan", "triangle"] = "atan"

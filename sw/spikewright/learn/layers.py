@@ -158,7 +158,7 @@ class _Neurons(torch.autograd.Function):
         spikes = torch.empty_like(current)
         delayed = torch.zeros_like(current) if weight is not None else None
         line = None if kernel is None else _DelayLine(kernel, spikes)
-        v = torch.zeros_like(current[0])
+        v = neuron.first(current[0])
         synaptic = torch.zeros_like(v)
         for t in range(current.shape[0]):
             drive = current[t]

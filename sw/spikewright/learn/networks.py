@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +12,7 @@ from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, Shown, percent, thousands
 from spikewright.learn.config import Config, LayerConfig, NetworkConfig
+from spikewright.learn.config_sections import OwnOfReadout
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
 from spikewright.learn.neuron import Neuron, neuron_of
 from spikewright.learn.optim import sparse_init_, sparsity
@@ -77,8 +78,9 @@ class SpikingLayer(nn.Module):
             self.limit_delays()
         if config.onward:
             self.register_buffer("onward", torch.full((config.neurons,), float(config.onward)))
-        if "floor" in config.own:
-            self.register_buffer("floor", torch.full((config.neurons,), -config.threshold))
+        usual = {"leak": neuron.decay, "start": 0.0, "floor": -config.threshold}
+        for name in config.own:
+            self.register_buffer(name, torch.full((config.neurons,), usual[name]))
 
     def own_neuron(self, *, columns: bool = True) -> Neuron:
         """The neuron with the constants that each has of its own: for tensors (N, B), or (B, N) without `columns`."""
@@ -159,11 +161,19 @@ class Readout(nn.Module):
     rule : "sum", "max", "last" or "softmax_sum"
         Score of a class: the sum over the steps of its membrane, the highest of them, that of the last step, or the sum
         of its softmax over the classes.
+    own : "leak", "start"
+        Constants (classes,) in place of what tau says, and of 0.
     """
 
-    def __init__(self, inputs: int, classes: int, tau: float, rule: str) -> None:
+    leak: Tensor | None
+    start: Tensor | None
+
+    def __init__(self, inputs: int, classes: int, tau: float, rule: str, own: Sequence[OwnOfReadout] = ()) -> None:
         super().__init__()
         self.decay = 1.0 - 1.0 / tau
+        usual = {"leak": self.decay, "start": 0.0}
+        for name, value in usual.items():
+            self.register_buffer(name, torch.full((classes,), value) if name in own else None)
         self.rule = rule
         self.weight = nn.Parameter(torch.empty(classes, inputs))
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
@@ -171,7 +181,7 @@ class Readout(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Scores (B, classes) of spikes (T, I, B), each neuron's times `mask` (I, B)."""
-        if self.rule != "sum":
+        if self.rule != "sum" or self.leak is not None or self.start is not None:
             return self.running(self.membranes(x if mask is None else x * mask))[-1].t()
         # The sum of the membranes is linear: a current at step t counts 1 + decay + ... + decay**(T-1-t) times.
         left = torch.arange(x.shape[0], 0, -1, dtype=x.dtype, device=x.device)
@@ -186,9 +196,12 @@ class Readout(nn.Module):
         """Membranes (T, classes, B) of spikes (T, I, B)."""
         current = time_linear(x, self.weight) + self.bias.view(1, -1, 1)
         v = torch.zeros_like(current[0])
+        if self.start is not None:
+            v = v + self.start.unsqueeze(1)
+        share = self.decay if self.leak is None else self.leak.unsqueeze(1)
         steps = []
         for drive in current:
-            v = drive + self.decay * v
+            v = drive + share * v
             steps.append(v)
         return torch.stack(steps)
 
@@ -221,7 +234,7 @@ class SpikingNetwork(Shown, nn.Module):
             layers.append(SpikingLayer(width, layer, neuron_of(layer, config.surrogate, config.alpha)))
             width = layer.neurons
         self.layers = nn.ModuleList(layers)
-        self.readout = Readout(width, config.classes, config.readout_tau, config.readout)
+        self.readout = Readout(width, config.classes, config.readout_tau, config.readout, config.readout_own)
         if density < 1.0:
             for weight in self.weight_matrices().values():
                 sparse_init_(weight, density)

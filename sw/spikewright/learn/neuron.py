@@ -38,14 +38,16 @@ class Loop:
 
     Parameters
     ----------
-    reset : str
-        What a spike leaves: `hard`, `soft`, `late` or `none`, as of LIF.
     strict : bool
         Whether a membrane at its threshold is silent.
+    to_zero, taken, taken_late : bool
+        Whether a spike leaves 0; takes the threshold away; does so in the next step. If nothing, all is left.
     """
 
-    reset: str
     strict: bool
+    to_zero: bool
+    taken: bool
+    taken_late: bool
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,9 @@ class Neuron(ABC):
         Shape of the derivative that replaces that of the spike.
     alpha : float
         Steepness of the surrogate.
-    floor : tensor, optional
-        (N, 1): lowest membranes that a step leaves, at most 0.
+    leak, start, floor : tensors, optional
+        (N, 1): shares of the membranes that are left after a step, in place of what tau says; membranes before the
+        first step, in place of 0; lowest membranes that a step leaves, at most 0.
 
     Raises
     ------
@@ -81,6 +84,8 @@ class Neuron(ABC):
     surrogate: Surrogate = "atan"
     alpha: float = 5.0
     tau_syn: float = 1.0
+    leak: Tensor | None = field(default=None, compare=False)
+    start: Tensor | None = field(default=None, compare=False)
     floor: Tensor | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +102,7 @@ class Neuron(ABC):
 
     @property
     def decay(self) -> float:
-        """Share of the membrane that is left after a step."""
+        """Share of the membrane that is left after a step, of neurons without a leak of their own."""
         return 1.0 - 1.0 / self.tau
 
     @property
@@ -105,12 +110,24 @@ class Neuron(ABC):
         """Share of the synaptic current that is left after a step; 0 without one."""
         return 1.0 - 1.0 / self.tau_syn
 
+    @property
+    def share(self) -> Tensor | float:
+        """As `decay`, of any neurons."""
+        return self.decay if self.leak is None else self.leak
+
     def charge(self, current: Tensor, v: Tensor, s: Tensor | None, out: Tensor | None = None) -> Tensor:
         """Membranes with the current of a step, from what was left of them by the step before and its spikes `s`.
 
         `s` is None in the first step.
         """
+        if self.leak is not None:
+            return torch.addcmul(current, v, self.leak, out=out)
         return torch.add(current, v, alpha=self.decay, out=out)
+
+    def first(self, like: Tensor) -> Tensor:
+        """Membranes before the first step."""
+        nothing = torch.zeros_like(like)
+        return nothing if self.start is None else nothing + self.start
 
     def fires(self, u: Tensor, out: Tensor | None = None) -> Tensor:
         """Whether each membrane fires: 0 or 1 in `out`, else booleans."""
@@ -122,7 +139,7 @@ class Neuron(ABC):
 
     @abstractmethod
     def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
-        """Derivative of a membrane by `u` of the step before, whose spikes were `s`; None if it is always `decay`."""
+        """Derivative of a membrane by `u` of the step before, whose spikes were `s`; None if it is always `share`."""
 
     def left(self, u: Tensor, s: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         """`after`, and not below the floor."""
@@ -134,12 +151,14 @@ class Neuron(ABC):
         return None
 
     def passed(self, u: Tensor, s: Tensor) -> Tensor | None:
-        """`kept`, and nothing of what is below the floor."""
+        """`kept`, and nothing of what is below the floor; None if it is always `decay`."""
         kept = self.kept(u, s)
+        if kept is None and self.leak is not None:
+            kept = self.leak.expand_as(u)
         if self.floor is None:
             return kept
         above = (u >= self.floor).to(u.dtype)
-        return above.mul_(self.decay) if kept is None else above.mul_(kept)
+        return above.mul_(self.decay if kept is None else kept)
 
     def loop(self) -> Loop | None:
         """The same rule for the compiled loops of `sequences`; None where they do not have it, as by default."""

@@ -30,8 +30,9 @@ _CHUNK = 2048
 
 def loop_of(neuron: Neuron, like: Tensor) -> Loop | None:
     """The constants with which the functions below compute `neuron`; None if it has another rule or place."""
-    known = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64) and neuron.floor is None
-    return neuron.loop() if known and not neuron.current_decay else None
+    known = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64)
+    own = neuron.leak is not None or neuron.start is not None or neuron.floor is not None
+    return neuron.loop() if known and not own and not neuron.current_decay else None
 
 
 def forward(current: Tensor, neuron: Neuron, loop: Loop, membranes: Tensor) -> Tensor:
@@ -124,8 +125,8 @@ def _surrogate(like: Tensor, neuron: Neuron) -> Surrogate:
 
 def _rule(like: Tensor, neuron: Neuron, loop: Loop) -> Rule:
     kind = like.detach().numpy().dtype.type
-    soft, late = (kind(neuron.threshold if loop.reset == name else 0.0) for name in ("soft", "late"))
-    return kind(neuron.decay), kind(neuron.threshold), loop.strict, loop.reset == "hard", soft, late
+    soft, late = (kind(neuron.threshold if taken else 0.0) for taken in (loop.taken, loop.taken_late))
+    return kind(neuron.decay), kind(neuron.threshold), loop.strict, loop.to_zero, soft, late
 
 
 def _flat(sequence: Tensor) -> Array:

@@ -25,7 +25,7 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.network import MAX_DELAY
 from spikewright.contract.neurons.lif import Reset
 from spikewright.learn.config import LayerConfig, NetworkConfig
-from spikewright.learn.config_sections import Own
+from spikewright.learn.config_sections import Own, OwnOfReadout
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.graph import named
 from spikewright.nir.network import ForeignLayer, ForeignNetwork
@@ -47,6 +47,7 @@ RESETS: dict[str, Reset] = {
 """Ours, by what dialects call them."""
 _READOUTS: dict[str, Literal["sum", "max", "last"]] = {"sum": "sum", "count": "sum", "max": "max", "last": "last"}
 """By decision: spikes are counted by the sum of those of the last layer."""
+_SAME_LEAK = 1e-6
 LEAK_TOLERANCE = 2.0**-15
 """The most exact: these networks were not trained with leaks that hardware does cheaply."""
 
@@ -100,7 +101,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     late, _ = _parted(network.layers[0].forward)
     if late is not None:
         layers.insert(0, _relay(late))
-    weight, bias, leak = _readout(network, layers)
+    weight, bias, leak, own = _readout(network, layers)
     config = NetworkConfig(
         layers=tuple(
             LayerConfig(
@@ -128,11 +129,13 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
         value_bits=8 if late is None else 1,
         readout=_READOUTS[network.decision],
         readout_tau=_tau(leak),
+        readout_own=cast(tuple[OwnOfReadout, ...], tuple(own)),
         leak_tolerance=LEAK_TOLERANCE,
     )
     with torch.device("meta"):
         made = SpikingNetwork(config)
     tensors = {"readout.weight": weight, "readout.bias": bias}
+    tensors |= {f"readout.{name}": constant for name, constant in own.items()}
     for index, layer in enumerate(layers):
         tensors |= {f"layers.{index}.weight": layer.weight, f"layers.{index}.bias": layer.bias}
         tensors |= {f"layers.{index}.{name}": constant for name, constant in layer.own.items()}
@@ -188,16 +191,16 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
     rule, constants = layer.rule, layer.constants
     assert rule is not None and constants is not None and constants.threshold is not None
     size = int(np.prod(layer.layer.shape))
-    leak = _leak(layer, constants)
+    leak = _leak(constants.leak, size)
     _check_rule(layer, rule)
     origin = _origin(layer, rule, constants, size)
     threshold = np.broadcast_to(constants.threshold, (size,)) - origin
     if (threshold <= 0).any():
         raise _refuse(layer, "v_min", "below the threshold", f"{rule.v_min:g}")
     start = constants.start - origin
-    if start.any():
-        raise _refuse(layer, "start", "what a reset leaves", f"{start[np.argmax(np.abs(start))]:g} from there")
-    own = {}
+    if (start >= threshold).any():
+        raise _refuse(layer, "start", "below the threshold", f"{constants.start.max():g}")
+    own = _own(leak, start=start / threshold)
     if rule.v_min is not None:
         own["floor"] = torch.from_numpy((rule.v_min - origin) / threshold)
     constant = constants.rest - (1.0 - leak) * origin
@@ -226,8 +229,8 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
         onward = onward + late.delays
     if int(onward.max()) > MAX_DELAY:
         raise _refuse(layer, "delays of its spikes", f"at most {MAX_DELAY} steps", int(onward.max()))
-    weight = weight * scale.unsqueeze(1)
-    return _Unrolled(layer.name, leak, current_leak, reset, strict, weight, bias, recurrent, delays, own, onward)
+    weight, share = weight * scale.unsqueeze(1), float(leak.mean())
+    return _Unrolled(layer.name, share, current_leak, reset, strict, weight, bias, recurrent, delays, own, onward)
 
 
 def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) -> Floats:
@@ -240,8 +243,8 @@ def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) ->
     return np.zeros(size)
 
 
-def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, Tensor, float]:
-    """Weights, bias and leak of the read-out."""
+def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, Tensor, float, dict[str, Tensor]]:
+    """Weights, bias and leak of the read-out, and constants that each class has."""
     last = network.layers[-1]
     if network.classes > 1 << 12:
         raise _refuse(last, "neurons of the last layer", "at most 4096", network.classes)
@@ -249,38 +252,47 @@ def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, 
         if network.decision != "count":
             raise _refuse(last, "decision", "count where the last layer fires", network.decision)
         size = network.classes
-        return torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64), 0.0
+        return torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64), 0.0, {}
     if not layers:
         raise _refuse(last, "layers", "at least one that fires, before it", 0)
     weight, bias = _matrix(last, _parted(last.forward)[1], math.prod(_given(last)))
     constants, rule = last.constants, last.rule
     if constants is None or rule is None:
-        return weight, bias, 0.0
-    leak = _leak(last, constants)
+        return weight, bias, 0.0, {}
+    leak = _leak(constants.leak, network.classes)
     if constants.syn_leak is not None:
         raise _refuse(last, "type", "one without a synaptic current", type(last.layer.node).__name__)
     if last.loop is not None:
         raise _refuse(last, "a loop", "around neurons that fire", "around these")
     if rule.v_min is not None:
         raise _refuse(last, "v_min", "null", rule.v_min)
-    if constants.start.any():
-        raise _refuse(last, "start", "0", f"{np.abs(constants.start).max():g}")
+    own = _own(leak, start=np.broadcast_to(constants.start, (network.classes,)).copy())
     scale = torch.from_numpy(np.broadcast_to(constants.gain, (network.classes,)).copy())
     rest = torch.from_numpy(np.broadcast_to(constants.rest, (network.classes,)).copy())
-    return weight * scale.unsqueeze(1), bias * scale + rest, leak
+    return weight * scale.unsqueeze(1), bias * scale + rest, float(leak.mean()), own
 
 
 def _given(layer: ForeignLayer) -> tuple[int, ...]:
     return layer.layer.forward[0].given if layer.layer.forward else layer.layer.shape
 
 
-def _leak(layer: ForeignLayer, constants: Constants) -> float:
-    return _same_for_all(layer, "leak", constants.leak)
+def _leak(leaks: Floats, size: int) -> Floats:
+    """(N,); leaks that only the rounding of a file tells apart are equal."""
+    if np.ptp(leaks) <= _SAME_LEAK:
+        return np.full(size, leaks.mean())
+    return np.broadcast_to(leaks, (size,)).copy()
+
+
+def _own(leak: Floats, **others: Floats) -> dict[str, Tensor]:
+    """Constants of single neurons: the leaks, if they differ, and others, if they are not all 0."""
+    own = {} if (leak == leak[0]).all() else {"leak": leak}
+    own |= {name: values for name, values in others.items() if values.any()}
+    return {name: torch.from_numpy(values) for name, values in own.items()}
 
 
 def _same_for_all(layer: ForeignLayer, what: str, leaks: Floats) -> float:
     low, high = float(leaks.min()), float(leaks.max())
-    if high - low > 1e-6:
+    if high - low > _SAME_LEAK:
         raise _refuse(layer, what, "the same for all neurons", f"{low:g} .. {high:g}")
     return float(leaks.mean())
 

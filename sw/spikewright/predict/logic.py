@@ -50,6 +50,16 @@ def delay_memories(name: str, image: LayerImage, onward_steps: int) -> list[Memo
     return found
 
 
+def leak_multipliers(core: CoreSpec) -> int:
+    """Blocks of 18 by 18 bits that multiply by leaks of single neurons, one or more in every lane that does."""
+    blocks: dict[int, int] = {}
+    for index, (pipeline, image) in enumerate(zip(core.pipelines, core.layers, strict=True)):
+        if image.spec.multipliers is not None:
+            widest = max(core.membrane_bits(index), image.constants["leak"].bits + 1)
+            blocks[pipeline] = image.lanes * -(-widest // 18)
+    return sum(blocks.values())
+
+
 def update_luts_per_bit(spec: LayerSpec) -> int:
     """LUTs for each bit of a membrane that fires, of what is left of it after a step."""
     return spec.neuron.luts_per_bit + (0 if spec.floor is None else 2)  # compare with the floor, choose

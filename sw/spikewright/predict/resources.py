@@ -14,6 +14,7 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.contract.stream import StreamFormat
 from spikewright.layout.price import Memory, Resources, place_all
 from spikewright.predict.engines import ENGINES
+from spikewright.predict.logic import leak_multipliers
 
 
 def estimate(core: CoreSpec, board: Board) -> Resources:
@@ -34,7 +35,7 @@ def estimate(core: CoreSpec, board: Board) -> Resources:
     luts = stored.luts + family.top_luts + family.lut_factor * described_luts
     ffs = stored.ffs + family.top_ffs + family.ff_factor * described_ffs
     # A weight is multiplied only where events carry more than one bit.
-    dsps = sum(image.lanes for image in core.memories.values() if image.spec.value_bits > 1)
+    dsps = sum(image.lanes for image in core.memories.values() if image.spec.value_bits > 1) + leak_multipliers(core)
     return Resources(luts=round(luts), ffs=round(ffs), brams=stored.brams, dsps=dsps)
 
 

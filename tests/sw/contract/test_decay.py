@@ -1,6 +1,9 @@
+import math
+
+import numpy as np
 import pytest
 
-from spikewright.contract.decay import Decay, nearest_decay, signed_digits
+from spikewright.contract.decay import Decay, nearest_decay, nearest_leaks, signed_digits
 
 
 def test_a_leak_floors() -> None:
@@ -35,6 +38,25 @@ def test_the_nearest_decay_is_near_and_leaks(tau: float) -> None:
 def test_the_nearest_decay_is_the_cheapest(tau: float, expected: tuple[int, int]) -> None:
     decay = nearest_decay(tau)
     assert (decay.multiplier, decay.shift) == expected
+
+
+def test_leaks_of_single_neurons_have_one_shift() -> None:
+    decay, multipliers = nearest_leaks(np.array([0.5, 0.25, 1.0]), 2.0**-9)
+    assert (decay, multipliers.tolist()) == (Decay(4, 2), [2, 1, 4])
+    leaks = np.random.default_rng(1).random(50)
+    for tolerance in (2.0**-9, 2.0**-15):
+        decay, multipliers = nearest_leaks(leaks, tolerance)
+        assert np.abs(multipliers / 2**decay.shift - leaks).max() <= tolerance
+        assert decay.shift <= -math.log2(tolerance)
+    # What leaks in floating point leaks in integers too.
+    decay, multipliers = nearest_leaks(np.array([1 - 1e-9, 1.0]), 2.0**-15)
+    assert multipliers.tolist() == [(1 << decay.shift) - 1, 1 << decay.shift]
+
+
+def test_equal_leaks_are_the_cheapest_decay() -> None:
+    for tau in (1.0, 1.05, 2.0, 7.0, math.inf):
+        assert nearest_leaks(np.full(4, 1 - 1 / tau)) == (nearest_decay(tau), None)
+    assert nearest_decay(math.inf) == Decay(1, 0)
 
 
 def test_a_leak_takes_an_addition_less_than_it_has_digits() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from random_networks import TAU_2, random_counts, random_network
+from random_networks import TAU_2, random_counts, random_network, with_own
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
@@ -21,12 +21,13 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
     assert isinstance(spec.neuron, IntegerLIF)
     reset, strict = spec.neuron.reset, spec.neuron.strict
     late, dead, twice = (reset == name and spec.threshold is not None for name in ("late", "dead", "twice"))
-    v, current = [0] * spec.neurons, [0] * spec.neurons
+    v, current = [0] * spec.neurons if spec.start is None else spec.start.tolist(), [0] * spec.neurons
+    leaks = [spec.decay.multiplier] * spec.neurons if spec.multipliers is None else spec.multipliers.tolist()
     spikes, membranes = [], []
     for t in range(steps):
         fired = []
         for n in range(spec.neurons):
-            carried = (v[n] * spec.decay.multiplier) >> spec.decay.shift
+            carried = (v[n] * leaks[n]) >> spec.decay.shift
             if late and t:
                 carried -= spikes[t - 1][n] * int(spec.threshold[n])
             # Lent by a membrane that was left above the threshold, and given back after the comparison.
@@ -68,6 +69,7 @@ def test_every_step_of_every_neuron_follows_the_contract(neuron: Neuron, weight_
         spec = random_network(
             seed, neuron=neuron, weight_shift=weight_shift, recurrent=loops, floor=floor, current_decays=currents
         )
+        spec = with_own(seed, spec, ((), ("leaks",), ("starts",), ("leaks", "starts"))[seed])
         counts = random_counts(seed, spec, samples=3)
         trace = IntegerNetwork(spec).run(torch.from_numpy(counts))
         assert any(spikes.any() for spikes in trace.spikes), f"seed {seed} is silent"
@@ -76,6 +78,9 @@ def test_every_step_of_every_neuron_follows_the_contract(neuron: Neuron, weight_
             for index, layer in enumerate(spec.layers):
                 spikes, membranes = ref_layer(layer, values)
                 np.testing.assert_array_equal(trace.membranes[index][b], membranes)
+                bounds = layer.bounds(spec.timesteps)
+                assert bounds.after_reset[0] <= np.min(membranes)
+                assert np.max(membranes) <= bounds.after_reset[1]
                 if not layer.readout:
                     np.testing.assert_array_equal(trace.spikes[index][b], spikes)
                 values = np.array(spikes)

@@ -85,6 +85,34 @@ def test_equals_the_reference_neuron(shared_dir, case):
         np.testing.assert_allclose(v.t().numpy(), reference[f"{case}.v_after_reset"][t], atol=1e-5)
 
 
+@pytest.mark.parametrize("reset", ["hard", "soft", "late", "none", "dead"])
+def test_constants_of_single_neurons_count_in_membranes_and_gradients(reset):
+    generator = torch.Generator().manual_seed(3)
+    own = {
+        "leak": torch.tensor([[0.0], [0.5], [1.0]]),
+        "start": torch.tensor([[-0.4], [0.3], [0.2]]),
+        "floor": torch.tensor([[-0.3], [-0.1], [0.0]]),
+    }
+    neuron = LIF(reset=reset, **own)
+    current = torch.randn(12, 3, 5, generator=generator).requires_grad_()
+    spikes = neurons(current, neuron)
+    # The same with what autograd makes of it: spikes that are no part of a reset, as they are detached.
+    v, before, found = own["start"].expand(3, 5), torch.zeros(3, 5), []
+    for drive in current:
+        u = own["leak"] * v + drive
+        u = u - before if reset == "late" else u * (1 - before) if reset == "dead" else u
+        s = (u >= 1).float()
+        found.append(s + (surrogate_gradient(u.detach(), neuron) * u - (surrogate_gradient(u, neuron) * u).detach()))
+        left = u * (1 - s) if reset in ("hard", "dead") else u - s if reset == "soft" else u
+        v, before = torch.maximum(left, own["floor"]), s
+    expected = torch.stack(found)
+    assert torch.equal(spikes, expected.detach().round())
+    weight = torch.randn(12, 3, 5, generator=generator)
+    (gradient,) = torch.autograd.grad((spikes * weight).sum(), current)
+    (wanted,) = torch.autograd.grad((expected * weight).sum(), current)
+    torch.testing.assert_close(gradient, wanted)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

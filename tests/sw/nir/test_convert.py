@@ -124,6 +124,28 @@ def test_a_constant_drive_of_a_membrane_behind_a_current_is_refused(tmp_path: Pa
         as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
 
 
+@pytest.mark.parametrize("reset", ["zero", "sub", "sub_delayed", "zero_after", "snn_sub_nodelay"])
+def test_leaks_and_starts_of_single_neurons(tmp_path: Path, reset: str) -> None:
+    nodes, edges = recurrent()
+    draw = np.random.default_rng(2)
+    nodes["lif"]["tau"] = np.linspace(1e-4, 2e-3, 6)
+    nodes["lif"]["v_leak"] = draw.uniform(-0.5, 0.5, 6)
+    nodes["lif"]["v_reset"] = draw.uniform(-0.5, 0.1, 6)
+    nodes["li"] |= {"tau": np.linspace(2e-4, 2e-3, 3), "v_leak": np.array([0.1, -0.2, 0.3])}
+    network = made(tmp_path, nodes, edges, reset=reset, v0="v_leak")
+    check(network, counts(5))
+    own = as_spiking_network(network)
+    assert own.config.layers[0].own == ("leak", "start")
+    assert own.config.readout_own == ("leak", "start")
+    x = counts(5)
+    with torch.no_grad():
+        spec = quantize(own, weight_bits=16)
+        found = IntegerNetwork(spec).run(x)
+    assert spec.layers[0].decay.multiplier == 1 << spec.layers[0].decay.shift
+    assert int((found.spikes[0] != network.run(x).spikes["lif"]).sum()) <= 0.005 * found.spikes[0].numel()
+    assert torch.equal(found.classes, network.run(x).classes)
+
+
 def test_a_threshold_that_is_only_reached_is_not_exceeded(tmp_path: Path) -> None:
     nodes = {**ports((2,), (2,)), "w": affine(np.eye(2)), "n": lif(2, tau=2e-4, r=2.0)}
     edges = path_of("input", "w", "n", "output")
@@ -223,8 +245,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "multispike": ({"reset": "sub", "multispike": "true"}, "multispike must be false"),
     "v_min": ({"reset": "sub", "v_min": "0.5"}, "v_min must be at most 0 where spikes take the threshold away"),
     "v_min too high": ({"reset": "zero", "v_min": "1.5"}, "v_min must be below the threshold"),
-    "start": ({"reset": "sub", "v0": "0.5"}, "start must be what a reset leaves"),
-    "v_reset": ({"reset": "zero", "v0": "0.5"}, "start must be what a reset leaves"),
+    "start": ({"reset": "sub", "v0": "1.5"}, "start must be below the threshold"),
 }
 
 
@@ -236,10 +257,6 @@ def test_what_hardware_does_not_compute_is_refused_by_name(tmp_path: Path, name:
 
 
 def test_leaks_and_shapes_that_hardware_does_not_have_are_refused(tmp_path: Path) -> None:
-    nodes, edges = recurrent()
-    nodes["lif"]["tau"] = np.linspace(1e-3, 2e-3, 6)
-    with pytest.raises(InputError, match="node 'lif': leak must be the same for all neurons .*, not 0.9 .. 0.95"):
-        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
     network = import_nir(write(tmp_path / "net.nir", *recurrent()), "snntorch", {"reset": "sub"})
     with pytest.raises(InputError, match="timesteps must be given to `spikewright import`, by --timesteps"):
         as_spiking_network(network)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, get_args
 
-from spikewright.contract.decay import Decay
+from spikewright.contract.decay import Leak
 from spikewright.contract.neuron import OPTIONAL, Neuron
 
 Reset = Literal["hard", "soft", "late", "none", "dead", "twice"]
@@ -71,7 +71,7 @@ class IntegerLIF(Neuron):
             return v >= self.fires_from(threshold)
         return fired if self.reset == "dead" else 0
 
-    def carried(self, v: Any, fired: Any, threshold: Any, decay: Decay) -> Any:
+    def carried(self, v: Any, fired: Any, threshold: Any, decay: Leak) -> Any:
         return decay(v) - threshold * fired if self.reset == "late" else decay(v)
 
     @classmethod

@@ -74,13 +74,15 @@ class LIF(Neuron):
         return torch.sub(u, s, alpha=self.threshold if self.reset == "soft" else 0.0, out=out)
 
     def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
-        return s.mul(-self.decay).add_(self.decay) if self.reset in ("hard", "dead") else None
+        return s.mul(-self.share).add_(self.share) if self.reset in ("hard", "dead") else None
 
     def taken(self, s: Tensor) -> Tensor | None:
         return 1.0 - s if self.reset == "dead" else None
 
     def loop(self) -> Loop | None:
-        return Loop(self.reset, self.strict) if self.reset in ("hard", "soft", "late", "none") else None
+        if self.reset in ("dead", "twice"):
+            return None
+        return Loop(self.strict, self.reset == "hard", self.reset == "soft", self.reset == "late")
 
     def in_integers(self) -> IntegerLIF:
         return IntegerLIF(self.reset, self.strict)

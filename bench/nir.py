@@ -5,7 +5,7 @@
 FOLDER holds a folder for each network: `net.nir`, `about.json` (its dialect), and `io.npz` with input and spikes as the
 library computed them. Each is imported and compared, quantized to 16 bits and (calibrated) to 8, and generated and
 simulated by every engine at 1 and 4 lanes. With --write the figures become `bench/results/nir.json`, those of networks
-that were not run anew stay.
+that were not run anew stay, as do other tables of that file.
 
 A network in which a small error grows is told by the column "noise": spikes that differ in floating point, with weights
 that are wrong by a random 2**-15 of themselves, which is what 16 bits do to them.
@@ -129,8 +129,8 @@ def percent(share: float) -> str:
     return "0" if share == 0 else f"{share:.2%}".replace("%", " %")
 
 
-def page(rows: list[list[Any]]) -> dict[str, Any]:
-    """The page of `bench/results.py`."""
+def page(rows: list[list[Any]], others: list[Any]) -> dict[str, Any]:
+    """The page of `bench/results.py`, with other tables that it has."""
     return {
         "title": "Networks of other libraries",
         "intro": [
@@ -152,7 +152,8 @@ def page(rows: list[list[Any]]) -> dict[str, Any]:
                 "data": "networks and recordings by the libraries themselves, random input",
                 "seeds": "0 .. 2 for the noise; nothing else is random",
                 "spread": "none: each is one network; the noise is the mean of three draws",
-            }
+            },
+            *others,
         ],
     }
 
@@ -164,9 +165,8 @@ def main() -> int:
     parser.add_argument("--no-cores", action="store_true")
     parser.add_argument("--write", action="store_true", help=f"into {RESULTS.name}")
     args = parser.parse_args()
-    known = {}
-    if RESULTS.exists():
-        known = {row[0]: row for row in json.loads(RESULTS.read_text("utf-8"))["tables"][0]["rows"]}
+    tables = json.loads(RESULTS.read_text("utf-8"))["tables"] if RESULTS.exists() else [{"rows": []}]
+    known = {row[0]: row for row in tables[0]["rows"]}
     for path in sorted(args.folder.glob("*/io.npz")):
         name = path.parent.name
         if args.only and name not in args.only:
@@ -174,7 +174,7 @@ def main() -> int:
         known[name] = measure(path.parent, not args.no_cores)
         print(" | ".join(map(str, known[name])), flush=True)
         if args.write:
-            text = json.dumps(page([known[name] for name in sorted(known)]), indent=2, ensure_ascii=False)
+            text = json.dumps(page([known[name] for name in sorted(known)], tables[1:]), indent=2, ensure_ascii=False)
             RESULTS.write_text(text + "\n", "utf-8")
     return 0
 

@@ -15,12 +15,23 @@ import torch
 import spikewright as sw
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NEEDS = {"snntorch_swap": ["snntorch"], "spikingjelly_swap": ["spikingjelly", "loguru"], "own_loop": []}
+NEEDS = {
+    "snntorch_swap": ["snntorch"],
+    "spikingjelly_swap": ["spikingjelly", "loguru"],
+    "own_loop": [],
+    "from_snntorch": ["snntorch", "nir", "nirtorch"],
+    "from_norse": ["norse", "nir", "nirtorch"],
+    "from_spikingjelly": ["spikingjelly", "loguru", "nir", "nirtorch"],
+}
 """Libraries of each example, beside the package itself."""
 
 
 def test_every_example_is_tested() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == NEEDS.keys()
+
+
+said: dict[str, str] = {}
+"""What each example that was run has printed."""
 
 
 def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[float]:
@@ -29,7 +40,8 @@ def run(name: str, capsys: pytest.CaptureFixture[str]) -> list[float]:
         if importlib.util.find_spec(library) is None:
             pytest.skip(f"needs {library}: pip install {library}")
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-    return [float(number) for number in re.findall(r"[\d.]+", capsys.readouterr().out)]
+    said[name] = capsys.readouterr().out
+    return [float(number) for number in re.findall(r"[\d.]+", said[name])]
 
 
 @pytest.mark.parametrize("name", ["snntorch_swap", "spikingjelly_swap"])
@@ -38,6 +50,18 @@ def test_one_line_makes_the_weights_of_other_libraries_sparse(name: str, capsys:
     accuracy, zeros = run(name, capsys)
     assert accuracy > 0.95
     assert 0.83 < zeros < 0.95
+
+
+@pytest.mark.parametrize("name", ["from_snntorch", "from_norse", "from_spikingjelly"])
+@pytest.mark.filterwarnings("default")  # of libraries that are not ours
+def test_networks_of_other_libraries_become_verilog(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(name, capsys)
+    assert re.fullmatch(
+        r"[1-9]\d+ spikes, the same: True, mismatches in simulated Verilog: 0", said[name].splitlines()[-1]
+    )
 
 
 def test_a_loop_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 
 from random_networks import random_counts, random_network, shuffled_network, with_own
 from spikewright.build.generate import Loadable, build
+from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.layout import LANES
+from spikewright.contract.names import LAYERS
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import all_neurons
 from spikewright.integer.file import load_info, load_model, save_model
@@ -38,6 +40,8 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"without_idle": True},
     {"layers": "shared"},
     {"layers": "shared", "without_idle": True},
+    {"layers": "slotted"},
+    {"layers": "slotted", "without_idle": True},
     {"margin": 0.0},
     {"margin": 0.5},
     {"layers": "shared", "margin": 0.0},
@@ -122,9 +126,12 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
     if draw(st.booleans()):
         counts[draw(st.integers(0, samples - 1))] = draw(st.sampled_from([0, (1 << spec.value_bits) - 1]))
     variant = dict(draw(st.sampled_from(VARIANTS)))
+    if CORES[variant.get("layers", LAYERS[0])].refusal(spec) is not None:
+        plain = tuple(replace(layer, onward=None, current_decay=None) for layer in spec.layers)
+        spec = replace(spec, layers=plain)
     if "margin" in variant:
         variant["others"] = draw(st.integers(0, 2))
-    else:
+    elif CORES[variant.get("layers", LAYERS[0])].encodes:
         variant["encoding"] = draw(st.sampled_from(["auto", *encoding_names()]))
     allowed = [lanes for lanes in LANES if lanes <= most_lanes]
     lanes = draw(st.sampled_from([lanes for number, lanes in enumerate(allowed) for _ in range(number, len(allowed))]))

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from spikewright.contract.layout import CORES
+from spikewright.contract.cores import CORES
 from spikewright.contract.names import LAYERS, LAYERS_HELP, unusual
 from spikewright.layout import capacity, pack
 from spikewright.predict import engines as predicted

@@ -12,8 +12,8 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.contract.stream import StreamFormat
 
 from .engines import engine_of
-from .guard import InputGuard
-from .layouts import event
+from .guard import InputGuard, PairGuard
+from .layouts import event, pair
 from .loader import Loader, SampleGate, fingerprint
 from .reset import ResetRegister, add_parts
 from .rom import LoadTarget
@@ -33,7 +33,7 @@ class Core(wiring.Component):
     reset : In(1)
         Like that of the clock domain, two cycles later.
     events : In(stream.Signature(event(inputs, value_bits)))
-        See `InputGuard` for what is accepted.
+        See `InputGuard` for what is accepted; a `pair` where the core takes two events a beat.
     results : Out(stream.Signature(result(score_bits)))
         Per sample, a score per class, then the class with `last`.
     traces : Out, one per layer as `trace0`, `trace1`, ...
@@ -43,12 +43,13 @@ class Core(wiring.Component):
     def __init__(self, spec: CoreSpec) -> None:
         self._spec = spec
         network = spec.network
-        self.guard = InputGuard(network)
+        self.guard = InputGuard(network) if spec.beat_events == 1 else PairGuard(network)
+        beat = (event if spec.beat_events == 1 else pair)(network.inputs, network.value_bits)
         self._engine = engine_of(spec)
         super().__init__(
             {
                 "reset": In(1),
-                "events": In(stream.Signature(event(network.inputs, network.value_bits))),
+                "events": In(stream.Signature(beat)),
                 "results": Out(self._engine.results.signature),
                 **{f"trace{index}": Out(trace.signature) for index, trace in enumerate(self._engine.traces)},
             }
@@ -110,7 +111,8 @@ class AxiCore(wiring.Component):
         Synchronous reset, for one cycle or more. The clock domain has none.
     s_axis_tdata, s_axis_tvalid, s_axis_tready, s_axis_tlast
         Events: the axon in the low bits of `tdata`, then its value, then one bit that marks the end of a step, in
-        whole bytes. `tlast` on the mark of the last step.
+        whole bytes; where a beat has two events, axon and value of the second are above the mark. `tlast` on the mark
+        of the last step.
     m_axis_tdata, m_axis_tvalid, m_axis_tready, m_axis_tlast
         Results: a score per class, sign extended to whole bytes; then, with `tlast`, the class, and in the top bit
         whether something in the sample was out of range.
@@ -179,6 +181,12 @@ class AxiCore(wiring.Component):
             self.m_axis_tlast.eq(scores.last),
             core.results.ready.eq(self.m_axis_tready & working),
         ]
+        if self.format.events > 1:
+            second = self.s_axis_tdata[mark_bit + 1 :]
+            m.d.comb += [
+                core.events.payload.second_axon.eq(second[:axon_bits]),
+                core.events.payload.second_value.eq(second[axon_bits:mark_bit]),
+            ]
         with m.If(scores.last):
             m.d.comb += self.m_axis_tdata[-1].eq(scores.error)
         for index, trace in enumerate(self._traces()):

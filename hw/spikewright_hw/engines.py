@@ -13,6 +13,7 @@ from spikewright.contract.layout import CoreSpec, ParallelCore, SharedCore
 from .layer import ReadoutLayer, SpikingLayer
 from .rom import LoadTarget
 from .shared import SharedEngine
+from .slotted import SlotChain
 
 
 class Engine(Protocol):
@@ -62,7 +63,7 @@ class Turns:
         """There is nothing between."""
 
 
-_ENGINES: dict[str, Any] = {"parallel": LayerChain, "shared": Turns}
+_ENGINES: dict[str, Any] = {"parallel": LayerChain, "shared": Turns, "slotted": SlotChain}
 
 
 def engine_of(core: CoreSpec) -> Engine:

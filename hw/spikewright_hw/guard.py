@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.network import NetworkSpec
 
-from .layouts import assign_fields, event
+from .layouts import assign_fields, event, pair
 from .queue import Queue
 
 
@@ -39,8 +39,23 @@ class InputGuard(wiring.Component):
     def __init__(self, network: NetworkSpec) -> None:
         self._inputs = network.inputs
         self._timesteps = network.timesteps
-        self._event = event(network.inputs, network.value_bits)
+        self._event = self._layout(network.inputs, network.value_bits)
         super().__init__({"i": In(stream.Signature(self._event)), "o": Out(stream.Signature(self._event))})
+
+    def _layout(self, inputs: int, value_bits: int) -> Any:
+        return event(inputs, value_bits)
+
+    def _breaks(self, given: Any, next_axon: Any) -> Any:
+        """Whether an event is out of order or range."""
+        return (given.axon < next_axon) | (given.axon >= self._inputs)
+
+    def _some(self, given: Any) -> Any:
+        """Whether there is something to let in."""
+        return given.value != 0
+
+    def _axon(self, given: Any) -> Any:
+        """The last axon."""
+        return given.axon
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -56,14 +71,11 @@ class InputGuard(wiring.Component):
         bad = Signal()
         m.d.comb += [
             mark.eq(given.mark | given.last),
-            bad.eq(
-                (~given.mark & ((given.axon < next_axon) | (given.axon >= self._inputs) | given.last))
-                | (mark & (step == self._timesteps))
-            ),
+            bad.eq((~given.mark & (self._breaks(given, next_axon) | given.last)) | (mark & (step == self._timesteps))),
             *assign_fields(queue.i.payload, given),
             queue.i.payload.mark.eq(mark),
             queue.i.payload.error.eq(error | bad),
-            queue.i.valid.eq(arrived.o.valid & (mark | (~bad & (given.value != 0)))),
+            queue.i.valid.eq(arrived.o.valid & (mark | (~bad & self._some(given)))),
             arrived.o.ready.eq(queue.i.ready),
         ]
         wiring.connect(m, queue.o, wiring.flipped(self.o))
@@ -78,5 +90,33 @@ class InputGuard(wiring.Component):
             with m.Elif(bad):
                 m.d.sync += error.eq(1)
             with m.Else():
-                m.d.sync += next_axon.eq(given.axon + 1)
+                m.d.sync += next_axon.eq(self._axon(given) + 1)
         return m
+
+
+class PairGuard(InputGuard):
+    """As `InputGuard`, for beats of two events, of which the second has a higher axon, or the value 0: there is none.
+
+    If one of the two breaks a rule, both are dropped.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+
+    Members
+    -------
+    i, o : In, Out(stream.Signature(pair(inputs, value_bits)))
+    """
+
+    def _layout(self, inputs: int, value_bits: int) -> Any:
+        return pair(inputs, value_bits)
+
+    def _breaks(self, given: Any, next_axon: Any) -> Any:
+        second = (given.second_axon <= given.axon) | (given.second_axon >= self._inputs)
+        return super()._breaks(given, next_axon) | ((given.second_value != 0) & second)
+
+    def _some(self, given: Any) -> Any:
+        return (given.value != 0) | (given.second_value != 0)
+
+    def _axon(self, given: Any) -> Any:
+        return Mux(given.second_value != 0, given.second_axon, given.axon)

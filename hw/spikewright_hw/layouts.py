@@ -24,6 +24,16 @@ def event(axons: int, value_bits: int = 1) -> data.StructLayout:
     return data.StructLayout({"axon": unsigned_bits(axons - 1), "value": value_bits, "mark": 1, "last": 1, "error": 1})
 
 
+def pair(axons: int, value_bits: int) -> data.StructLayout:
+    """Two events of one step, the second one of a higher axon, or, with `mark`, the end of the step, see `event`.
+
+    There is no second one where its value is 0.
+    """
+    one = event(axons, value_bits)
+    axon, value = one["axon"].shape, one["value"].shape
+    return data.StructLayout({**dict(one.members), "second_axon": axon, "second_value": value})
+
+
 def offer(payload: data.Layout) -> wiring.Signature:
     """As a stream, but what waits may give way to something else: a payload counts only in the cycle it is taken in.
 

@@ -13,12 +13,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-MEMORIES = ("ram", "rom")
+MEMORIES = ("ram", "rom", "rom2")
 """Modules that are written by hand, in `spikewright_<memory>.v`: one for each kind of memory, a file of its own."""
 IN_CORE = ("reset", "trace")
 """Likewise, in the core's own file."""
-PARTS = (*IN_CORE, *MEMORIES)
-ROM = "spikewright_rom"
+IF_USED = ("copy",)
+"""Likewise, where the core has any."""
+PARTS = (*IN_CORE, *IF_USED, *MEMORIES)
+ROMS = ("spikewright_rom", "spikewright_rom2")
 KEYWORDS = """
 alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins
 binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle class clocking cmos config const
@@ -297,7 +299,7 @@ def _share(modules: dict[str, NetlistModule], order: Sequence[str]) -> tuple[dic
         for cell in module.cells:
             lines.append(f"{shared.get(cell.module, cell.module)} {cell.name}" if cell.module else "")
             for line in cell.lines[1:] if cell.module else cell.lines:
-                if cell.module == ROM and (free := _FREE.match(line)):
+                if cell.module in ROMS and (free := _FREE.match(line)):
                     module.parameters.append(Parameter(cell.name, free[1], free[2]))
                     module.holds_images = True
                 else:
@@ -371,9 +373,9 @@ def _text(
         lines.append(f"  cell \\{kind} \\{cell.name}")
         if inner is None:
             for line in cell.lines[attributes + 1 :]:
-                free = _FREE.match(line) if cell.module == ROM else None
+                free = _FREE.match(line) if cell.module in ROMS else None
                 lines.append(f"    parameter \\{free[1]} {given[cell.name, free[1]]}" if free else line)
-            if cell.module == ROM:
+            if cell.module in ROMS:
                 lines.insert(-1, f'    parameter \\{IMAGES} "@{IMAGES}@"')
             continue
         if modules[inner].holds_images:

@@ -38,7 +38,8 @@ class LoadTarget(Protocol):
     load_data: Any
 
 
-def _checked(name: str, width: int, words: Sequence[int]) -> list[int]:
+def checked(name: str, width: int, words: Sequence[int]) -> list[int]:
+    """The words as a list; raises a `ValueError` if one does not fit."""
     if bad := [word for word in words if not 0 <= word < 1 << width]:
         raise ValueError(f"words of {name} must be 0 .. 2**{width} - 1, not {bad[0]}")
     return [int(word) for word in words]
@@ -82,7 +83,7 @@ class Rom(wiring.Component):
     def __init__(self, *, name: str, width: int, words: Sequence[int], capacity: int | None = None) -> None:
         self.name = name
         self.width = width
-        self.words = _checked(name, width, words)
+        self.words = checked(name, width, words)
         if capacity is not None and len(words) > capacity:
             raise ValueError(f"words of {name} must be at most {capacity}, not {len(words)}")
         if capacity is None:
@@ -159,7 +160,7 @@ class Setting(wiring.Component):
     def __init__(self, *, name: str, width: int, word: int, loadable: bool) -> None:
         self.name = name
         self.width = width
-        self.words = _checked(name, width, [word])
+        self.words = checked(name, width, [word])
         self.depth = 1
         self._loadable = loadable
         load = {"load_en": In(1), "load_addr": In(1), "load_data": In(width)}

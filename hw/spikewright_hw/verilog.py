@@ -17,7 +17,7 @@ from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import CORE_NAME, TRACE
 
 from .core import AxiCore
-from .modules import IMAGES, IN_CORE, MEMORIES, Tidied, part_prefix, tidy
+from .modules import IF_USED, IMAGES, IN_CORE, MEMORIES, Tidied, part_prefix, tidy
 
 LOAD_IMAGE = "weights.bin"
 Split = Callable[[int, int], Sequence[int]]
@@ -129,6 +129,11 @@ def _default(parameter: str) -> str:
     return "2" if "DEPTH" in parameter else '""'
 
 
+def _has(text: str, name: str, part: str) -> bool:
+    """Whether there is an instance of such a module."""
+    return re.search(rf"^\s*{part_prefix(name)}_{part} ", text, re.MULTILINE) is not None
+
+
 def _part(name: str, part: str) -> str:
     """A source that is written by hand, with the name of a core's own."""
     source = Path(__file__).with_name(f"spikewright_{part}.v").read_text()
@@ -206,13 +211,13 @@ def generate(
         missing_domain=lambda name: ClockDomain(name, reset_less=True),
     )
     text = _trace_on_demand(verilog_of(tidy(netlist, name, init=init)), name)
-    text = "\n".join([header(spec, name, trace), text, *(_part(name, part) for part in IN_CORE)])
+    used = [part for part in IF_USED if _has(text, name, part)]
+    text = "\n".join([header(spec, name, trace), text, *(_part(name, part) for part in (*IN_CORE, *used))])
     text = _always_traced(text) if trace else text
     files = {f"{name}.v": text}
     for memory in MEMORIES:
-        module = f"{part_prefix(name)}_{memory}"
-        if re.search(rf"^\s*{module} ", text, re.MULTILINE):
-            files[f"{module}.v"] = _part(name, memory)
+        if _has(text, name, memory):
+            files[f"{part_prefix(name)}_{memory}.v"] = _part(name, memory)
     for file, content in files.items():
         (folder / file).write_text(content)
     images.write(folder)

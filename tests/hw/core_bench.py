@@ -41,6 +41,17 @@ class Recording:
         return [cycle for cycle, row, _, _ in self.rows[layer] if row == 0]
 
 
+def _beats(sample: npt.NDArray[np.int64], together: int) -> list[tuple[tuple[int, int], tuple[int, int], int, int]]:
+    """The first and the last event of every beat, which has so many `together`; whether it is a mark, the last one."""
+    beats: list[tuple[tuple[int, int], tuple[int, int], int, int]] = []
+    for t, row in enumerate(sample):
+        events = [(int(axon), int(row[axon])) for axon in np.flatnonzero(row)]
+        events += [(0, 0)] * (-len(events) % together)
+        beats += [(events[k], events[k + together - 1], 0, 0) for k in range(0, len(events), together)]
+        beats.append(((0, 0), (0, 0), 1, int(t == len(sample) - 1)))
+    return beats
+
+
 def run(
     core: CoreSpec,
     samples: npt.NDArray[np.int64],
@@ -62,11 +73,7 @@ def run(
         payload = dut.events.payload
         for sample in samples:
             seen.starts.append(cycle[0])
-            beats: list[tuple[int, int, int, int]] = []
-            for t, row in enumerate(sample):
-                beats += [(int(axon), int(row[axon]), 0, 0) for axon in np.flatnonzero(row)]
-                beats.append((0, 0, 1, int(t == len(sample) - 1)))
-            for axon, value, mark, last in beats:
+            for (axon, value), second, mark, last in _beats(sample, core.beat_events):
                 while stall_input():
                     ctx.set(dut.events.valid, 0)
                     await ctx.tick()
@@ -74,6 +81,9 @@ def run(
                 ctx.set(payload.value, value)
                 ctx.set(payload.mark, mark)
                 ctx.set(payload.last, last)
+                if core.beat_events > 1:
+                    ctx.set(payload.second_axon, second[0])
+                    ctx.set(payload.second_value, second[1])
                 ctx.set(dut.events.valid, 1)
                 await ctx.tick().until(dut.events.ready)
             seen.accepted.append(cycle[0] - 1)

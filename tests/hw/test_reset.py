@@ -11,6 +11,7 @@ from amaranth.sim import Simulator
 from verilog_text import instances
 
 from random_networks import random_counts, random_network
+from spikewright.contract.names import LAYERS, Layers
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import pack
 from spikewright_hw.core import AxiCore
@@ -18,13 +19,13 @@ from spikewright_hw.verilog import generate
 from spikewright_sim.core.dut import beats
 
 
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize("length", [1, 3])
 def test_a_reset_at_any_moment_leaves_a_core_that_takes_and_answers_nothing_for_three_cycles(
-    shared: bool, length: int
+    layers: Layers, length: int
 ) -> None:
     network = random_network(21, (6, 5, 3), recurrent=(True,), timesteps=4)
-    core = AxiCore(pack(network, 2, layers="shared" if shared else "parallel"))
+    core = AxiCore(pack(network, 2, layers=layers))
     counts = random_counts(21, network, 2)
     trace = IntegerNetwork(network).run(torch.as_tensor(counts))
     assert trace.classes[0] != trace.classes[1] or (trace.scores[0] != trace.scores[1]).any()

@@ -14,7 +14,7 @@ from random_networks import HARD, random_counts, random_network
 from spikewright.build.generate import open_build
 from spikewright.cli.main import main
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import Layers
+from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import Neuron, all_neurons, neuron_from
 from spikewright.integer.file import load_model, save_model
@@ -74,7 +74,7 @@ def test_its_membranes_are_those_of_its_equations(clipped: Neuron, tmp_path: Pat
             assert (u <= bounds.state_high).all()
 
 
-@pytest.mark.parametrize("layers", ["parallel", "shared"])
+@pytest.mark.parametrize("layers", LAYERS)
 def test_it_is_generated_predicted_and_simulated_exactly(
     clipped: Neuron, tmp_path: Path, layers: Layers, capsys: pytest.CaptureFixture[str]
 ) -> None:

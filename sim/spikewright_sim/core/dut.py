@@ -38,7 +38,7 @@ Engine = Literal["cocotb", "native", "icarus"]
 
 def beats(values: npt.NDArray[np.integer], stream: dict[str, int]) -> list[tuple[int, int]]:
     """Input beats (tdata, tlast) of a sample (T, inputs): per step its events by rising axon, then a mark."""
-    return events_of(values, stream["axon_bits"], stream["mark_bit"])
+    return events_of(values, stream["axon_bits"], stream["mark_bit"], stream.get("events", 1))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from typing import Any
 from spikewright import __version__
 from spikewright.build.digest import digest
 from spikewright.build.kit import write_kit
+from spikewright.contract.cores import CORES
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import CORES, LANES, CoreSpec
+from spikewright.contract.layout import LANES, CoreSpec
 from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, core_name
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.stream import StreamFormat
@@ -74,8 +75,9 @@ def build(
         Folder to make.
     lanes : int
         One of `LANES`.
-    layers : "parallel" or "shared"
-        Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
+    layers : "parallel", "shared" or "slotted"
+        Every layer has lanes of its own, all at work at once; or all take turns on the same ones; or every layer reads
+        the synapses of an event for all its neurons at once.
     encoding : str
         "auto", or one of `encoding_names()`.
         How the memories tell the neurons of the synapses, see `pack`. A core that is loaded at run time has "absolute".
@@ -123,6 +125,9 @@ def build(
     target = target or "ecp5"
     if loadable is not None and encoding not in ("auto", "absolute"):
         raise InputError(f"encoding of a core that is loaded at run time must be absolute, not {encoding}")
+    if loadable is not None and not CORES[layers].encodes:
+        able = " or ".join(kind for kind in LAYERS if CORES[kind].encodes)
+        raise InputError(f"layers of a core that is loaded at run time must be {able}, not {layers}")
     if without_idle and loadable is not None:
         # What has no effect in one network has some in another.
         raise InputError("a core that is loaded at run time must have all neurons, not be without idle ones")
@@ -247,7 +252,7 @@ def memory_bits(core: CoreSpec, images: dict[str, dict[str, int]]) -> dict[str, 
         for name, words, width in core.states(index):
             bits[name] = words * width * layer.lanes
         for kind, plan in layer.plans.items():
-            bits[f"layer{index}_{kind}ring"] = plan.ring_words * plan.lanes
+            bits[f"layer{index}_{kind}ring"] = core.ring_bits(plan)
     return bits
 
 
@@ -360,7 +365,7 @@ def _open_core(
     if "load" not in manifest:
         if model is not None:
             raise InputError(f"{build_dir} must be made by `generate --weights loadable` to take another network")
-        memories = len(CORES[layers].shares) or len(own.layers)
+        memories = (len(CORES[layers].shares) or len(own.layers)) if CORES[layers].encodes else 0
         if len(encoding) != memories:
             raise InputError(f"{build_dir / MANIFEST}: encoding must have {memories} entries, not {len(encoding)}")
         try:

@@ -90,6 +90,8 @@ class Family:
     shapes : tuple of (words, width)
         Words and widths that a block RAM can have. Empty if nothing is known of what memories take: then the family is
         no target of `generate`.
+    wide_shapes : tuple of (words, width)
+        Those of `shapes` of which a single word is read in a cycle, and not two.
     block_luts : int
         What a block RAM is worth, in LUTs, where encodings and memories are chosen: about as many as there are of them
         for each block RAM of a device. It is a part of what is generated for the family, whatever its boards are.
@@ -110,6 +112,7 @@ class Family:
     netlist: Netlist
     flow: Flow | None = None
     shapes: tuple[tuple[int, int], ...] = ()
+    wide_shapes: tuple[tuple[int, int], ...] = ()
     block_luts: int = 0
     block_cost: int = 0
     rom_cost: int = 0
@@ -125,6 +128,7 @@ FAMILIES: Mapping[str, Family] = {
     "ecp5": Family(
         synth="synth_ecp5",
         shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+        wide_shapes=((512, 36),),
         block_luts=402,
         block_cost=128,
         rom_cost=4,
@@ -168,6 +172,7 @@ FAMILIES: Mapping[str, Family] = {
     "ice40": Family(
         synth="synth_ice40",
         shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
+        wide_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
         block_luts=176,
         block_cost=64,
         rom_cost=64,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from spikewright.contract.encoding import Encoding, encoding_named
 from spikewright.contract.integers import IntArray, run_addresses, signed_bits, unsigned_bits
-from spikewright.contract.names import LAYERS, Layers
+from spikewright.contract.names import Layers
 from spikewright.contract.network import LayerSpec, NetworkSpec
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
@@ -266,6 +266,11 @@ class LayerImage:
         return unsigned_bits(self.rows - 1)
 
     @property
+    def lane_bits(self) -> int:
+        """Width of a lane, 0 of a single one."""
+        return (self.lanes - 1).bit_length()
+
+    @property
     def start_bits(self) -> int:
         """Width of an address of a lane's synapse memory."""
         words = self.capacity.synapses if self.capacity else max(len(data) for data in self.data)
@@ -393,12 +398,19 @@ class CoreSpec:
     kind: ClassVar[Layers]
     shares: ClassVar[tuple[str, ...]] = ()
     """Fields for memories of no single layer, named as in `memories`."""
+    encodes: ClassVar[bool] = True
+    """Memories tell the rows of synapses in an encoding, and may be loaded at run time."""
 
     def __post_init__(self) -> None:
         if self.lanes not in LANES:
             raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes}")
         if not 8 <= self.queue_depth <= 64:
             raise ValueError(f"queue_depth must be 8 .. 64, not {self.queue_depth}")
+
+    @classmethod
+    def refusal(cls, network: NetworkSpec) -> str | None:
+        """Why a core of this kind cannot have a network, or None."""
+        return None
 
     @property
     def memories(self) -> dict[str, LayerImage]:
@@ -425,6 +437,15 @@ class CoreSpec:
         Events are added to what is in the first, which are the membranes, or where a layer has them, synaptic currents.
         """
         raise NotImplementedError
+
+    def ring_bits(self, plan: DelayPlan) -> int:
+        """Bits of the spikes that are kept for delays."""
+        return plan.ring_words * plan.lanes
+
+    @property
+    def beat_events(self) -> int:
+        """Events of an input beat, at most."""
+        return 1
 
     @property
     def loadable(self) -> bool:
@@ -559,7 +580,3 @@ class SharedCore(CoreSpec):
     def engine_rows(self) -> int:
         """Words of a memory of the engine with a word per row."""
         return max(base + image.rows for base, image in zip(self.row_bases, self.layers, strict=True))
-
-
-CORES: dict[Layers, type[CoreSpec]] = dict(zip(LAYERS, (ParallelCore, SharedCore), strict=True))
-"""The types of cores, by their `kind`."""

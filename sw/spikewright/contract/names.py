@@ -13,12 +13,13 @@ CORE_NAME = "spikewright_core"
 """Of the Verilog module and its file, unless the user chooses another."""
 TRACE = "SPIKEWRIGHT_TRACE"
 """Macro of Verilog that gives a core its trace ports."""
-Layers = Literal["parallel", "shared"]
+Layers = Literal["parallel", "shared", "slotted"]
 """How the layers of a core work: each with lanes of its own, or all taking turns on the same ones."""
 LAYERS: tuple[Layers, ...] = get_args(Layers)
 LAYERS_HELP: dict[Layers, str] = {
     "parallel": "every layer has its lanes, all work at once",
     "shared": "they take turns on the same lanes, for small FPGAs",
+    "slotted": "every layer reads the synapses of an event for all neurons at once, for the least latency",
 }
 """What they mean to somebody who has to choose."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ class StreamFormat:
         1 .. 8: bytes of a result beat.
     classes : int
         1 .. 65536; with an error flag on top, a class must fit a result beat.
+    events : int
+        1 or 2: events of an input beat. The second has its axon and value above the mark; a value of 0 says that there
+        is none, so that beats of one event are good for any core.
     loadable : bool
         The core is loaded at run time.
     shape : (int, int), optional
@@ -46,13 +50,15 @@ class StreamFormat:
     input_bytes: int
     output_bytes: int
     classes: int
+    events: int = 1
     loadable: bool = False
     shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name, high in (("axon_bits", 16), ("value_bits", 16), ("output_bytes", 8), ("classes", 1 << 16)):
             _check(name, getattr(self, name), 1, high)
-        least = -(-(self.mark_bit + 1) // 8)
+        _check("events", self.events, 1, 2)
+        least = -(-(self.events * self.mark_bit + 1) // 8)
         _check("input_bytes", self.input_bytes, least, least)
         if (self.classes - 1).bit_length() + 1 > 8 * self.output_bytes:
             raise InputError(
@@ -73,9 +79,10 @@ class StreamFormat:
         return cls(
             axon_bits=axon_bits,
             value_bits=network.value_bits,
-            input_bytes=-(-(axon_bits + network.value_bits + 1) // 8),
+            input_bytes=-(-(core.beat_events * (axon_bits + network.value_bits) + 1) // 8),
             output_bytes=-(-core.score_bits // 8),
             classes=network.classes,
+            events=core.beat_events,
             loadable=core.loadable,
             shape=(network.timesteps, network.inputs),
         )
@@ -89,6 +96,7 @@ class StreamFormat:
             "mark_bit": self.mark_bit,
             "output_bytes": self.output_bytes,
             "classes": self.classes,
+            **({"events": self.events} if self.events > 1 else {}),
         }
 
     @classmethod
@@ -111,7 +119,9 @@ class StreamFormat:
             numbers = shape if isinstance(shape, list) else []
             if len(numbers) != 2 or not all(type(value) is int and value > 0 for value in numbers):
                 raise InputError(f"manifest entry sample must be [steps, axons], not {shape!r:.60}")
+        events = entry.get("events", 1)
         result = cls(
+            events=events,
             **{name: entry.get(name) for name in names},  # type: ignore[arg-type]
             loadable=loadable,
             shape=None if shape is None else (shape[0], shape[1]),
@@ -120,11 +130,20 @@ class StreamFormat:
         return result
 
 
-def events_of(values: npt.NDArray[np.integer], axon_bits: int, mark_bit: int) -> list[tuple[int, int]]:
-    """Input beats (tdata, tlast) of a sample (T, inputs): per step its events by rising axon, then a mark."""
+def events_of(
+    values: npt.NDArray[np.integer], axon_bits: int, mark_bit: int, together: int = 1
+) -> list[tuple[int, int]]:
+    """Input beats (tdata, tlast) of a sample (T, inputs): per step its events by rising axon, then a mark.
+
+    A beat has so many events `together`, see `StreamFormat.events`.
+    """
     words: list[tuple[int, int]] = []
     for t, row in enumerate(values):
-        words += [(int(axon) | int(row[axon]) << axon_bits, 0) for axon in np.flatnonzero(row)]
+        events = [int(axon) | int(row[axon]) << axon_bits for axon in np.flatnonzero(row)]
+        if together > 1:
+            pairs = itertools.zip_longest(events[::2], events[1::2], fillvalue=0)
+            events = [first | second << mark_bit + 1 for first, second in pairs]
+        words += [(event, 0) for event in events]
         words.append((1 << mark_bit, int(t == len(values) - 1)))
     return words
 

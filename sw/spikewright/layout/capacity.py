@@ -7,9 +7,10 @@ from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from math import ceil
 from typing import Any
 
+from spikewright.contract.cores import CORES
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import signed_bits, unsigned_bits
-from spikewright.contract.layout import CORES, LANES, CoreSpec, LayerCapacity, LayerImage, ParallelCore, SharedCore
+from spikewright.contract.layout import LANES, CoreSpec, LayerCapacity, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
 from spikewright.contract.network import MAX_DELAY, LayerSpec, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack
@@ -211,9 +212,14 @@ def _shared(core: SharedCore, growth: _Growth, offset_bits: Sequence[int]) -> _C
     return [replace(layer, **of_engine) for layer in layers], {"engine": engine}
 
 
+def _refused(core: CoreSpec, growth: _Growth, offset_bits: Sequence[int]) -> _Capacities:
+    raise InputError(f"layers of a core that is loaded at run time must not be {core.kind}")
+
+
 _MEASURES: dict[Layers, Callable[[Any, _Growth, Sequence[int]], _Capacities]] = {
     "parallel": _parallel,
     "shared": _shared,
+    "slotted": _refused,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
@@ -16,9 +17,11 @@ from spikewright.contract.integers import IntArray, run_addresses
 from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
 from spikewright.contract.network import RATE_UNIT, LayerSpec, NetworkSpec
+from spikewright.contract.slots import SlottedCore
 from spikewright.layout.dealing import balanced_order
 from spikewright.layout.placement import Encoder
 from spikewright.layout.price import price_of
+from spikewright.layout.slots import grouped, slot_image, slot_reads
 
 
 def prune(network: NetworkSpec) -> tuple[NetworkSpec, dict[str, list[list[int]]]]:
@@ -144,7 +147,7 @@ def pack(
     ----------
     network : NetworkSpec
     lanes : int
-    layers : "parallel" or "shared"
+    layers : "parallel", "shared" or "slotted"
     encoding : str or sequence of str
         How the positions of synapses are told: one encoding for all memories, one for each layer (a single one
         where they share lanes), or "auto", for each the one that takes the least of the `target`: of block RAM and
@@ -179,7 +182,7 @@ class Packer:
     def __init__(self, network: NetworkSpec) -> None:
         self._network = network
         self._orders: dict[tuple[int, int], IntArray] = {}
-        self._last: tuple[object, _Parallel | _Shared] | None = None
+        self._last: tuple[object, _Way] | None = None
 
     def pack(
         self,
@@ -194,10 +197,14 @@ class Packer:
         """See the function `pack`."""
         if lanes not in LANES:
             raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+        if (refusal := CORES[layers].refusal(self._network)) is not None:
+            raise InputError(refusal)
         # Many lanes with short runs drift apart by more of them.
         queue_depth = 32 if lanes >= 8 else 16
         way = self._way(layers, of_layers or layer_lanes(self._network, lanes))
         count = len(way.memories)
+        if not count and encoding not in ("auto", []):
+            raise InputError(f"encoding must be auto for layers that are {layers}, not {encoding!r:.60}")
         chosen = [encoding] * count if isinstance(encoding, str) else encoding
         bits: Sequence[int | None] = offset_bits or [None] * count
         for name, number in (("encoding", len(chosen)), ("offset_bits", len(bits))):
@@ -215,7 +222,7 @@ class Packer:
             self._orders[index, lanes] = balanced_order(self._network.layers[index], lanes)
         return self._orders[index, lanes]
 
-    def _way(self, layers: Layers, of_layers: Sequence[int]) -> _Parallel | _Shared:
+    def _way(self, layers: Layers, of_layers: Sequence[int]) -> _Way:
         """How layers lie in memories; the last way is kept, so that other encodings of it cost little."""
         key = layers, tuple(of_layers)
         if self._last is None or self._last[0] != key:
@@ -340,7 +347,36 @@ class _Shared:
         return SharedCore(layers=self._layers, engine=engine, **common)
 
 
-_PACKERS: dict[Layers, type[_Parallel] | type[_Shared]] = {"parallel": _Parallel, "shared": _Shared}
+class _Slotted:
+    """Every layer has wide memories of its own, see `SlotImage`; there is no encoding to choose."""
+
+    def __init__(self, packer: Packer, network: NetworkSpec, of_layers: Sequence[int]) -> None:
+        self.memories: list[_Memory] = []
+        rows = max(-(-layer.neurons // max(of_layers)) for layer in network.layers)
+        layers, slots = [], []
+        feed = np.arange(network.inputs)
+        for index, spec in enumerate(network.layers):
+            lanes = 1
+            while -(-spec.neurons // lanes) > rows:
+                lanes *= 2
+            reads = slot_reads(spec, index == 0)
+            group, order = grouped(spec, lanes, reads)
+            memory = _Memory(spec, lanes, order, feed, f"layer {index}")
+            layers.append(memory.image("absolute", None, "", 0))
+            slots.append(slot_image(layers[-1], memory.weights, group, reads))
+            feed = order
+        self._layers, self._slots = tuple(layers), tuple(slots)
+
+    def core(self, images: Sequence[LayerImage], **common: Any) -> CoreSpec:
+        return SlottedCore(layers=self._layers, slots=self._slots, **common)
+
+
+_Way = _Parallel | _Shared | _Slotted
+_PACKERS: dict[Layers, type[_Parallel] | type[_Shared] | type[_Slotted]] = {
+    "parallel": _Parallel,
+    "shared": _Shared,
+    "slotted": _Slotted,
+}
 
 
 def _by_position(spec: LayerSpec, order: IntArray, feed: IntArray) -> IntArray:

@@ -19,13 +19,14 @@ from spikewright.layout.placement import Encoded, Stored
 
 @dataclass(frozen=True)
 class Memory:
-    """`count` equal memories of a core."""
+    """`count` equal memories of a core, of which `reads` words are read in a cycle."""
 
     name: str
     words: int
     width: int
     writable: bool
     count: int = 1
+    reads: int = 1
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,18 @@ def place(memory: Memory, family: Family) -> Resources:
         return Resources(luts=math.ceil(width * words / 2), ffs=bits + width, brams=0, dsps=0)
     if not memory.writable and bits == 0:
         return Resources(0, 0, 0, 0)
+    if memory.reads > 1 and not set(family.shapes) - set(family.wide_shapes):
+        # A copy for every word that is read.
+        one = place(replace(memory, reads=1), family)
+        return Resources(2 * one.luts, 2 * one.ffs, 2 * one.brams, 0)
     shape, columns = _shape(memory, family)
     deep = -(-words // shape[0])
-    in_blocks = Resources(luts=width * (deep - 1), ffs=0, brams=columns * deep, dsps=0)
+    in_blocks = Resources(luts=memory.reads * width * (deep - 1), ffs=0, brams=columns * deep, dsps=0)
     cost = in_blocks.brams * _price(memory, family) + in_blocks.luts
     if not memory.writable:
         # A table of LUTs: yosys prices 16 bits at one; registers take what is read.
-        tables = Resources(luts=math.ceil(bits / 16 * _TABLE), ffs=width, brams=0, dsps=0)
-        return tables if bits / 16 < cost else in_blocks
+        tables = Resources(memory.reads * math.ceil(bits / 16 * _TABLE), memory.reads * width, brams=0, dsps=0)
+        return tables if memory.reads * bits / 16 < cost else in_blocks
     if family.distributed:
         rows, columns = -(-words // 16), -(-width // 4)
         selected = width * (rows - 1)
@@ -77,7 +82,7 @@ def split(memory: Memory, family: Family) -> list[Memory]:
     yosys gives all block RAMs of a memory the same shape: those of ECP5 hold 1,600 words of 13 bits as twice nine bits,
     five of which are unused, or as nine and four, where words are left that something could be stored in.
     """
-    if memory.writable or not place(memory, family).brams:
+    if memory.writable or memory.reads > 1 or not place(memory, family).brams:
         return [memory]
     return [replace(memory, width=width) for width in _columns(memory.words, memory.width, family)]
 
@@ -151,7 +156,10 @@ def _shape(memory: Memory, family: Family) -> tuple[tuple[int, int], int]:
         # Of equal ones, the one that pads words least.
         return columns * deep * price + width * (deep - 1), columns * shape[1]
 
-    shape = min(family.shapes, key=cost)
+    shapes = family.shapes
+    if memory.reads > 1:
+        shapes = tuple(shape for shape in shapes if shape not in family.wide_shapes)
+    shape = min(shapes, key=cost)
     return shape, -(-width // shape[1])
 
 

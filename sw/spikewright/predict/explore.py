@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from spikewright.contract.cores import CORES
 from spikewright.contract.devices import Board
 from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
@@ -110,7 +111,7 @@ def explore(
         classes = torch.cat([trace.classes for trace in traces]).numpy()
         accuracy = float((classes == data.labels).mean())
         packer = Packer(network)
-        for layers in LAYERS if len(network.layers) > 1 else LAYERS[:1]:
+        for layers in _kinds(network):
             for lanes in lanes_of(network):
                 cycles: tuple[int, float, int] | None = None
                 for encoding, core in _cores(packer, lanes, layers, board.device.family):
@@ -123,10 +124,18 @@ def explore(
     return designs
 
 
+def _kinds(network: NetworkSpec) -> list[Layers]:
+    """Those that can have the network; a single layer has nothing to share or to keep pace with."""
+    kinds = LAYERS if len(network.layers) > 1 else LAYERS[:1]
+    return [kind for kind in kinds if CORES[kind].refusal(network) is None]
+
+
 def _cores(packer: Packer, lanes: int, layers: Layers, target: str) -> Iterator[tuple[str, CoreSpec]]:
     """A core with the encodings that suit the target best; then one for each single encoding that is not the same."""
     core = packer.pack(lanes, layers=layers, target=target)
     yield "auto", core
+    if not core.encodes:
+        return
     chosen = {image.encoding for image in core.memories.values()}
     rows = max(image.rows for image in core.memories.values())
     for encoding in encoding_names():

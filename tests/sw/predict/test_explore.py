@@ -15,6 +15,7 @@ from random_networks import random_counts, random_network
 from spikewright.cli.main import main
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
+from spikewright.contract.names import LAYERS
 from spikewright.data.shd import SpikeData
 from spikewright.integer.file import save_model
 from spikewright.integer.reference import IntegerNetwork
@@ -87,7 +88,7 @@ def test_cycles_and_accuracy_are_those_of_the_models(monkeypatch):
     trace = IntegerNetwork(network).run(torch.from_numpy(samples.counts))
     designs = explore({8: network}, samples, find("ulx3s-85f"))
     assert [(found.layers, found.lanes) for found in designs if found.encoding == "auto"] == [
-        (layers, lanes) for layers in ("parallel", "shared") for lanes in (1, 2, 4, 8)
+        (layers, lanes) for layers in LAYERS for lanes in (1, 2, 4, 8)
     ]
     for found in designs:
         core = pack(network, found.lanes, layers=found.layers, encoding=found.encoding)
@@ -186,14 +187,15 @@ def test_a_checkpoint_is_explored_in_all_widths(tmp_path, capsys, digits):
     assert status == 0
     found = json.loads(out)
     assert (found["samples"], found["board"], found["clock_mhz"]) == (3, "icebreaker", 12)
-    kinds = [(bits, layers) for bits in (8, 6, 4) for layers in ("parallel", "shared")]
+    kinds = [(bits, layers) for bits in (8, 6, 4) for layers in LAYERS]
     best = [point for point in found["points"] if point["encoding"] == "auto"]
     assert [(p["weight_bits"], p["layers"], p["lanes"]) for p in best] == [
         (*kind, lanes) for kind in kinds for lanes in (1, 2, 4, 8, 16, 32)
     ]
     for kind in kinds:
         cycles = [p["cycles"]["mean"] for p in best if (p["weight_bits"], p["layers"]) == kind]
-        assert cycles == sorted(cycles, reverse=True)
+        # More lanes of a slotted core only update more neurons at once: beyond a few, that is not what takes time.
+        assert cycles == sorted(cycles, reverse=True) or (kind[1] == "slotted" and cycles[-1] < 0.7 * cycles[0])
     assert json.loads((tmp_path / "out" / "explore.json").read_text())["points"] == found["points"]
     assert found["recommended"] in [point for point in found["points"] if point["fits"]]
     assert (tmp_path / "out" / "index.html").is_file()
@@ -205,8 +207,8 @@ def test_an_integer_network_has_its_own_width(tmp_path, capsys, digits):
     status, out, _ = run(capsys, model, "--data", digits, "--samples", 2, "--clock-mhz", 24)
     assert status == 0
     lines = out.splitlines()
-    assert [line[:23].rstrip() for line in lines[3:] if line.startswith("5") and "lanes," not in line] == [
-        f"5 bits, {lanes:>2} lanes{shared}" for shared in ("", " shared") for lanes in (1, 2, 4, 8, 16)
+    assert [line[:24].rstrip() for line in lines[3:] if line.startswith("5") and "lanes," not in line] == [
+        f"5 bits, {lanes:>2} lanes{kind}" for kind in ("", " shared", " slotted") for lanes in (1, 2, 4, 8, 16)
     ]
     assert "at 24 MHz" in lines[2]
     [row] = [line for line in lines if line.endswith("recommended")]

@@ -9,6 +9,7 @@ import pytest
 from random_networks import random_network
 from spikewright.build.generate import build, memory_bits
 from spikewright.contract.decay import Decay
+from spikewright.contract.names import LAYERS
 from spikewright.integer.file import save_model
 from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
@@ -45,10 +46,11 @@ def test_there_is_something_to_compare_with():
     assert len(SYNTHESIZED) >= 1
 
 
-@pytest.mark.parametrize("layers", ["parallel", "shared"])
+@pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize(("lanes", "recurrent"), [(1, (False, True)), (4, (True,)), (8, (False,))])
 def test_the_memories_are_those_of_the_generator(tmp_path, lanes, recurrent, layers):
-    network = random_network(3, (30, 20, 17, 5), recurrent=recurrent, current_decays=(None, Decay(3, 2)))
+    decays = (None, Decay(3, 2)) if layers != LAYERS[2] else (None,)
+    network = random_network(3, (30, 20, 17, 5), recurrent=recurrent, current_decays=decays)
     save_model(tmp_path / "model", network, {})
     core = pack(network, lanes, layers=layers)
     manifest = build(tmp_path / "model", tmp_path / "build", lanes, layers=layers)

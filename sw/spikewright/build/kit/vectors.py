@@ -63,7 +63,8 @@ def make_vectors(core: CoreSpec, info: dict[str, Any]) -> Vectors:
     sent, answers, latencies = [], [], []
     for b, sample in enumerate(counts):
         sent += [
-            word | last << 8 * stream.input_bytes for word, last in events_of(sample, stream.axon_bits, stream.mark_bit)
+            word | last << 8 * stream.input_bytes
+            for word, last in events_of(sample, stream.axon_bits, stream.mark_bit, stream.events)
         ]
         answers += [int(score) & mask for score in trace.scores[b]]
         answers.append(int(trace.classes[b]) | 1 << 8 * stream.output_bytes)

@@ -1,0 +1,342 @@
+"""Where the events of the slotted engine come from: the input, or rows of spikes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.contract.integers import unsigned_bits
+from spikewright.contract.slots import SlotImage
+
+from .layouts import assign_fields, event, pair
+from .serializer import lowest
+from .slot_events import at_least, slot_events, spike_row
+
+
+class StepPace(wiring.Component):
+    """Keeps the marks of a layer at least `least` cycles apart, less those in which nothing moved.
+
+    Members
+    -------
+    mark : In(1)
+        A mark leaves; only while `ready`.
+    moves : In(1)
+    ready : Out(1)
+    """
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+        super().__init__({"mark": In(1), "moves": In(1), "ready": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        left = Signal(range(self._least))
+        m.d.sync += self.ready.eq(((left == 0) | ((left == 1) & self.moves)) & ~self.mark)
+        with m.If(self.mark):
+            m.d.sync += left.eq(self._least - 1)
+        with m.Elif(self.moves & (left != 0)):
+            m.d.sync += left.eq(left - 1)
+        return m
+
+
+class RowPort(wiring.Component):
+    """Positions of the spikes of a row, one a cycle, the lowest first.
+
+    Parameters
+    ----------
+    row : data.StructLayout
+        A `spike_row`.
+
+    Members
+    -------
+    moves : In(1)
+        What is offered is taken.
+    wants : Out(1)
+        It moves and has nothing to offer in the next cycle, unless it is given a row.
+    load : In(1)
+        It is; only while it `wants`.
+    given : In(row)
+    tag : In(1)
+        Kept beside the row.
+    valid, position : Out
+        `position` is the bit, then the row, then the tag.
+    """
+
+    def __init__(self, row: data.StructLayout) -> None:
+        self._bits = len_of(row, "bits")
+        self._bit_bits = (self._bits - 1).bit_length()
+        super().__init__(
+            {
+                "moves": In(1),
+                "wants": Out(1),
+                "load": In(1),
+                "given": In(row),
+                "tag": In(1),
+                "valid": Out(1),
+                "position": Out(self._bit_bits + len_of(row, "row") + 1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        bits = Signal(self._bits)
+        row = Signal.like(self.given.row)
+        tag = Signal()
+        more = Signal()
+        m.d.comb += [
+            self.wants.eq(self.moves & ~(self.valid & more)),
+            self.position.eq(Cat(lowest(m, bits, name="lowest_bit")[: self._bit_bits], row, tag)),
+        ]
+        with m.If(self.moves):
+            m.d.sync += [
+                self.valid.eq(self.valid & more),
+                bits.eq(bits & (bits - 1)),
+                more.eq(at_least(bits, 3)),
+            ]
+        with m.If(self.load):
+            m.d.sync += [
+                self.valid.eq(self.given.some),
+                bits.eq(self.given.bits),
+                more.eq(self.given.more),
+                row.eq(self.given.row),
+                tag.eq(self.tag),
+            ]
+        return m
+
+
+def source_ports(slots: SlotImage, axons: int) -> dict[str, Any]:
+    """What the sources of events have in common."""
+    image = slots.image
+    late = {"late": In(stream.Signature(spike_row(image.rows, image.lanes))), "early": In(1)}
+    return {
+        **(late if image.spec.recurrent else {}),
+        "stall": In(1),
+        "room": In(1),
+        "ends": Out(1),
+        "last": Out(1),
+        "o": Out(slot_events(slots, axons)),
+    }
+
+
+class StreamSource(wiring.Component):
+    """Events of the input, one a cycle, and delayed spikes beside them where the layer is recurrent.
+
+    Parameters
+    ----------
+    slots : SlotImage
+        Of two reads a cycle where the layer is recurrent, or the input has two events a beat; else of one.
+    least : int
+        See `StepPace`.
+
+    Members
+    -------
+    events : In(stream.Signature(event(inputs, value_bits)))
+        A `pair` for two reads a cycle, unless the layer is recurrent.
+    late : In(stream.Signature(spike_row(...)))
+        Delayed spikes, which the second port sends; only of a recurrent layer.
+    early : In(1)
+        Likewise: the step has none, and `late` is not looked at.
+    stall : In(1)
+        What is offered in `o` was not taken.
+    room : In(1)
+        A step may end.
+    ends, last : Out(1)
+        It does, and the sample with it.
+    o : Out(slot_events(slots, axons))
+        One cycle after an event was taken; a mark comes in a cycle of its own. Axons have the numbers of `slots`, but
+        for those of delayed spikes: they are numbered by row and bit, from the next power of two on.
+    """
+
+    def __init__(self, slots: SlotImage, *, least: int) -> None:
+        image = slots.image
+        self._slots = slots
+        self._least = least
+        self._late = image.spec.recurrent
+        row = spike_row(image.rows, image.lanes)
+        self.place_bits = unsigned_bits(image.spec.inputs - 1)
+        if self._late:
+            self.place_bits = max(self.place_bits, len_of(row, "row") + (image.lanes - 1).bit_length())
+        self.axons = 1 << (self.place_bits + self._late)
+        beat = event if self._late or slots.reads == 1 else pair
+        events = In(stream.Signature(beat(image.spec.inputs, image.spec.value_bits)))
+        super().__init__({"events": events, **source_ports(slots, self.axons)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.pace = pace = StepPace(self._least)
+        given = self.events.payload
+        complete = Signal()
+        takes = Signal()
+        moves = Signal()
+        m.d.comb += [
+            moves.eq(~self.stall),
+            pace.moves.eq(moves),
+            pace.mark.eq(self.ends),
+            self.events.ready.eq(moves & (~given.mark | (complete & pace.ready & self.room))),
+            takes.eq(self.events.valid & self.events.ready),
+            self.ends.eq(takes & given.mark),
+            self.last.eq(given.last),
+        ]
+        with m.If(moves):
+            m.d.sync += [
+                self.o.axons[0].eq(given.axon),
+                self.o["values"][0].eq(given.value),
+                self.o.valid[0].eq(takes & ~given.mark),
+                self.o.mark.eq(self.ends),
+                self.o.last.eq(given.last),
+                self.o.error.eq(given.error),
+            ]
+        if self._late:
+            self._delayed(m, moves, complete)
+        else:
+            m.d.comb += complete.eq(1)
+            if self._slots.reads > 1:
+                with m.If(moves):
+                    m.d.sync += [
+                        self.o.axons[1].eq(given.second_axon),
+                        self.o["values"][1].eq(given.second_value),
+                        self.o.valid[1].eq(takes & ~given.mark & (given.second_value != 0)),
+                    ]
+        return m
+
+    def _delayed(self, m: Module, moves: Signal, complete: Signal) -> None:
+        m.submodules.port = port = RowPort(self.late.payload.shape())
+        done = Signal()
+        m.d.comb += [
+            port.moves.eq(moves),
+            port.given.eq(self.late.payload),
+            port.load.eq(port.wants & self.late.valid & ~done & ~self.early),
+            self.late.ready.eq(port.load),
+            complete.eq((done | self.early) & ~port.valid),
+        ]
+        with m.If(moves):
+            m.d.sync += [
+                self.o.axons[1].eq(port.position[:-1] | 1 << self.place_bits),
+                self.o["values"][1].eq(1),
+                self.o.valid[1].eq(port.valid),
+            ]
+        with m.If(self.ends):
+            m.d.sync += done.eq(0)
+        with m.Elif(port.load & self.late.payload.end):
+            m.d.sync += done.eq(1)
+
+
+class RowSource(wiring.Component):
+    """Positions of the spikes of a step, as many a cycle as words are read, from rows of bits.
+
+    Every port works on a row of its own, and takes the next one that waits as it comes to the last spike. Where there
+    are rows of delayed spikes too, the first port prefers those of the layer before, the second the delayed ones. When
+    all of a step have left, its mark takes a cycle of its own.
+
+    Parameters
+    ----------
+    slots : SlotImage
+    feed : data.StructLayout
+        `spike_row` of the layer before.
+    least : int
+        See `StepPace`.
+
+    Members
+    -------
+    feed : In(stream.Signature(feed))
+    others
+        See `StreamSource`. An axon is numbered by bit, row and source, which is 1 for delayed spikes.
+    """
+
+    def __init__(self, slots: SlotImage, feed: data.StructLayout, *, least: int) -> None:
+        self._slots = slots
+        self._least = least
+        self._late = slots.image.spec.recurrent
+        self.row_bits, self.bit_bits = source_bits(slots, feed)
+        self._row = spike_row(1 << self.row_bits, 1 << self.bit_bits)
+        self.axons = 1 << (self.row_bits + self.bit_bits + self._late)
+        super().__init__({"feed": In(stream.Signature(feed)), **source_ports(slots, self.axons)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.pace = pace = StepPace(self._least)
+        moves = Signal()
+        m.d.comb += [moves.eq(~self.stall), pace.moves.eq(moves), pace.mark.eq(self.ends)]
+        done = Signal(1 + self._late)
+        offered = Signal(1 + self._late)
+        m.d.comb += offered[0].eq(self.feed.valid & ~done[0])
+        if self._late:
+            m.d.comb += offered[1].eq(self.late.valid & ~done[1] & ~self.early)
+        wants = self._ports(m, offered, moves)
+        flags = Signal(2)
+        complete = done[0] & (done[1] | self.early if self._late else 1)
+        m.d.comb += [self.ends.eq(complete & wants.all() & pace.ready & self.room), self.last.eq(flags[0])]
+        with m.If(self.feed.ready & self.feed.payload.end):
+            m.d.sync += [done[0].eq(1), flags.eq(Cat(self.feed.payload.last, self.feed.payload.error))]
+        if self._late:
+            with m.If(self.late.ready & self.late.payload.end):
+                m.d.sync += done[1].eq(1)
+        # The mark follows the last events.
+        ended = Signal()
+        with m.If(moves):
+            m.d.sync += [
+                ended.eq(self.ends),
+                self.o.mark.eq(ended),
+                self.o.last.eq(flags[0]),
+                self.o.error.eq(flags[1]),
+            ]
+        with m.If(self.ends):
+            m.d.sync += done.eq(0)
+        return m
+
+    def _ports(self, m: Module, offered: Signal, moves: Signal) -> Signal:
+        """The ports, each with the row that it is to have; which of them want one."""
+        ports = [RowPort(self._row) for _ in range(self._slots.reads)]
+        wants = Signal(len(ports))
+        from_feed, from_late = Signal(len(ports)), Signal(len(ports))
+        for number, port in enumerate(ports):
+            m.submodules[f"port{number}"] = port
+            other_wants = wants[1 - number] if len(ports) > 1 else Const(0)
+            second = number == 1
+            given = self.feed.payload
+            if self._late:
+                m.d.comb += [
+                    from_feed[number].eq(offered[0] & ~(offered[1] | other_wants if second else 0)),
+                    from_late[number].eq(offered[1] & ~(0 if second else offered[0] | other_wants)),
+                ]
+            else:
+                m.d.comb += from_feed[number].eq(offered[0] & ~(other_wants if second else 0))
+            m.d.comb += [
+                wants[number].eq(port.wants),
+                port.moves.eq(moves),
+                port.load.eq(port.wants & (from_feed[number] | from_late[number])),
+                *assign_fields(port.given, given),
+                self.o["values"][number].eq(1),
+            ]
+            if self._late:
+                m.d.comb += port.tag.eq(from_late[number])
+                with m.If(from_late[number]):
+                    m.d.comb += list(assign_fields(port.given, self.late.payload))
+            with m.If(moves):
+                m.d.sync += [
+                    self.o.axons[number].eq(port.position[: len(self.o.axons[number])]),
+                    self.o.valid[number].eq(port.valid),
+                ]
+        m.d.comb += self.feed.ready.eq((wants & from_feed).any())
+        if self._late:
+            m.d.comb += self.late.ready.eq((wants & from_late).any())
+        return wants
+
+
+def source_bits(slots: SlotImage, feed: data.StructLayout) -> tuple[int, int]:
+    """Widths of row and bit in the number of an axon of a `RowSource`."""
+    image = slots.image
+    row, width = len_of(feed, "row"), len_of(feed, "bits")
+    if image.spec.recurrent:
+        row, width = max(row, image.row_bits), max(width, image.lanes)
+    return row, (width - 1).bit_length()
+
+
+def len_of(layout: data.StructLayout, field: str) -> int:
+    """Width of a field."""
+    width = layout[field].width
+    assert isinstance(width, int)
+    return width

@@ -1,0 +1,270 @@
+"""The slotted engine: every layer a stage of wide memories, whose words all of its neurons read at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.contract.slots import SlotImage, SlottedCore
+
+from .layer import trace_ports
+from .layouts import delayed
+from .ram import RamQueue
+from .readout import ScoreSender, result
+from .reset import add_parts
+from .slot_events import RowMask, SlotRing, WordFetch, present_rows, spike_row
+from .slot_lane import SlotDelay, SlotLane, SlotUpdate
+from .slot_memory import registered
+from .slot_sources import RowSource, StreamSource, source_bits
+
+STEPS = 4
+"""Steps whose spikes wait for the next layer, at most."""
+
+
+class SlotLayer(wiring.Component):
+    """A layer: events of its steps in, spikes or scores out.
+
+    Parameters
+    ----------
+    core : SlottedCore
+    index : int
+        Number of the layer.
+
+    Members
+    -------
+    reset : In(1)
+        Reaches everything in here one cycle later.
+    events : In
+        Only of the first layer: see `StreamSource`.
+    feed : In(stream.Signature(spike_row(...), always_ready=True))
+        Of the others: rows of spikes of the layer before, at most `STEPS` steps that this one has not taken.
+    ends : Out(1)
+        All events of a step were taken.
+    spikes : Out(stream.Signature(spike_row(...), always_ready=True))
+        Only of a layer that fires.
+    taken : In(1)
+        Likewise: the next layer `ends`.
+    results : Out(stream.Signature(result(score_bits)))
+        Only of a read-out.
+    trace : Out
+        See `trace_ports`.
+    """
+
+    def __init__(self, core: SlottedCore, index: int) -> None:
+        self._core = core
+        slots: SlotImage = core.slots[index]
+        self._slots = slots
+        image = slots.image
+        name = f"layer{index}"
+        state_bits = core.state_bits(index)
+        score_bits = core.score_bits if image.spec.readout else 0
+        least = max(image.rows, SlotUpdate.LEAST)
+        self.queue = None
+        self.source: Any
+        if index == 0:
+            self.source = StreamSource(slots, least=least)
+            axons = stream_axons(self.source, slots)
+            ports: dict[str, Any] = {"events": self.source.signature.members["events"]}
+        else:
+            before = core.slots[index - 1].image
+            row = spike_row(before.rows, before.lanes)
+            self.source = RowSource(slots, row, least=least)
+            self.queue = RamQueue(row, depth=STEPS * before.rows)
+            axons = axon_numbers(slots, before.rows, before.lanes, row)
+            ports = {"feed": In(stream.Signature(row, always_ready=True))}
+        self.fetch = WordFetch(slots, axons, name=name)
+        self.lanes = [
+            SlotLane(
+                slots,
+                lane=lane,
+                state_bits=state_bits,
+                score_bits=score_bits,
+                name=name,
+                decision=core.network.decision,
+            )
+            for lane in range(image.lanes)
+        ]
+        self.ring = SlotRing(slots, latency=1 + SlotDelay.LATENCY) if image.spec.recurrent else None
+        if image.spec.readout:
+            self.sender = ScoreSender(image, score_bits=score_bits)
+            ports["results"] = Out(stream.Signature(result(score_bits)))
+        else:
+            following = core.slots[index + 1]
+            present = present_rows(following.present[: image.spec.neurons], image.rows, image.lanes)
+            self.mask = RowMask(rows=image.rows, width=image.lanes, present=present)
+            row = spike_row(image.rows, image.lanes)
+            ports |= {"spikes": Out(stream.Signature(row, always_ready=True)), "taken": In(1)}
+        super().__init__({"reset": In(1), **ports, "ends": Out(1), "trace": Out(trace_ports(image, state_bits))})
+
+    @property
+    def targets(self) -> list[Any]:
+        return []
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        source, fetch = self.source, self.fetch
+        add_parts(m, self.reset, source=source, fetch=fetch)
+        reset = m.submodules.reset.o
+        if self.queue is None:
+            wiring.connect(m, wiring.flipped(self.events), source.events)
+        else:
+            m.submodules.queue = ResetInserter(reset)(self.queue)
+            wiring.connect(m, wiring.flipped(self.feed), self.queue.i)
+            wiring.connect(m, self.queue.o, source.feed)
+        for index, lane in enumerate(self.lanes):
+            add_parts(m, self.reset, register=f"reset{index}", **{f"lane{index}": lane})
+            m.d.comb += lane.read.eq(fetch.o)
+        first, image = self.lanes[0], self._slots.image
+        m.d.comb += [
+            fetch.events.eq(source.o),
+            source.stall.eq(fetch.stall),
+            self.ends.eq(source.ends),
+            self.trace.valid.eq(first.done),
+            self.trace.row.eq(first.row),
+            self.trace.v.eq(Cat(lane.v for lane in self.lanes)),
+        ]
+        flags = self._flags(m, reset)
+        swept = registered(m, first.done & (first.row == image.rows - 1), name="swept")
+        if image.spec.readout:
+            self._answer(m, reset, flags, swept)
+        else:
+            self._send(m, reset, flags)
+        if self.ring is not None:
+            self._delay(m, reset, swept)
+        return m
+
+    def _flags(self, m: Module, reset: Any) -> Any:
+        """`last` and `error` of the step whose rows are done."""
+        given = data.View(_FLAGS, Signal(_FLAGS.size, name="given"))
+        m.d.comb += [
+            given.mark.eq(self.fetch.o.mark),
+            given.last.eq(self.fetch.o.last),
+            given.error.eq(self.fetch.error),
+        ]
+        now = _FLAGS(delayed(m, given.as_value(), SlotLane.latency(self._slots), name="flags")[-1])
+        kept = Signal(_FLAGS)
+        with m.If(now.mark):
+            m.d.sync += kept.eq(now)
+        flags = Signal(_FLAGS)
+        m.d.comb += flags.eq(kept)
+        with m.If(now.mark):
+            m.d.comb += flags.eq(now)
+        return flags
+
+    def _send(self, m: Module, reset: Any, flags: Any) -> None:
+        """Rows of spikes to the next layer, as long as it keeps up."""
+        m.submodules.mask = mask = ResetInserter(reset)(self.mask)
+        spikes = Cat(lane.spike for lane in self.lanes)
+        under_way = Signal(range(STEPS + 1))
+        m.submodules.count = count = ResetInserter(reset)(_Count(STEPS))
+        m.d.comb += [
+            count.up.eq(self.source.ends),
+            count.down.eq(self.taken),
+            under_way.eq(count.number),
+            self.source.room.eq(under_way != STEPS),
+            self.trace.spikes.eq(spikes),
+            mask.valid.eq(self.trace.valid),
+            mask.row.eq(self.trace.row),
+            mask.bits.eq(spikes),
+            mask.last.eq(flags.last),
+            mask.error.eq(flags.error),
+        ]
+        wiring.connect(m, mask.o, wiring.flipped(self.spikes))
+
+    def _answer(self, m: Module, reset: Any, flags: Any, swept: Any) -> None:
+        """The scores of a sample; no step of the next one may end before they were taken."""
+        m.submodules.sender = sender = ResetInserter(reset)(self.sender)
+        m.submodules.count = count = ResetInserter(reset)(_Count(1))
+        kept = registered(m, flags, name="ended")
+        m.d.comb += [
+            count.up.eq(self.source.ends & self.source.last),
+            count.down.eq(sender.taken),
+            self.source.room.eq(count.number == 0),
+            sender.start.eq(swept & kept.last),
+            sender.error.eq(kept.error),
+        ]
+        for lane, score in zip(self.lanes, sender.scores, strict=True):
+            m.d.comb += [lane.score_row.eq(sender.row), score.eq(lane.score)]
+        wiring.connect(m, sender.results, wiring.flipped(self.results))
+
+    def _delay(self, m: Module, reset: Any, swept: Any) -> None:
+        """The layer's own spikes, as they arrive."""
+        m.submodules.ring = ring = ResetInserter(reset)(self.ring)
+        wiring.connect(m, ring.o, self.source.late)
+        m.d.comb += [
+            ring.ends.eq(self.source.ends),
+            ring.last.eq(self.source.last),
+            ring.swept.eq(swept),
+            ring.bits.eq(Cat(lane.bit for lane in self.lanes)),
+            self.source.early.eq(ring.early),
+        ]
+        for lane in self.lanes:
+            m.d.comb += [lane.ask_row.eq(ring.row), lane.ask_step.eq(ring.step), lane.ask_age.eq(ring.age)]
+
+
+_FLAGS = data.StructLayout({"mark": 1, "last": 1, "error": 1})
+
+
+class _Count(wiring.Component):
+    """Counts up and down, 0 .. most."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__({"up": In(1), "down": In(1), "number": Out(range(most + 1))})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.sync += self.number.eq(self.number + self.up - self.down)
+        return m
+
+
+def stream_axons(source: StreamSource, slots: SlotImage) -> list[int]:
+    """By the number that a `StreamSource` gives an axon, its number in `slots`, or -1."""
+    spec = slots.image.spec
+    numbers = [-1] * source.axons
+    numbers[: spec.inputs] = range(spec.inputs)
+    if spec.recurrent:
+        # Lanes are a power of two: row and bit are the position.
+        for position in range(spec.neurons):
+            numbers[(1 << source.place_bits) + position] = spec.inputs + position
+    return numbers
+
+
+def axon_numbers(slots: SlotImage, rows: int, lanes: int, feed: data.StructLayout) -> list[int]:
+    """By the number that a `RowSource` gives an axon, its number in `slots`, or -1."""
+    image = slots.image
+    spec = image.spec
+    row_bits, bit_bits = source_bits(slots, feed)
+    of_source = 1 << (row_bits + bit_bits)
+    numbers = [-1] * (of_source << spec.recurrent)
+    for position in range(spec.inputs):
+        numbers[(position // lanes << bit_bits) + position % lanes] = position
+    for position in range(spec.neurons if spec.recurrent else 0):
+        place = of_source + (position // image.lanes << bit_bits) + position % image.lanes
+        numbers[place] = spec.inputs + position
+    return numbers
+
+
+class SlotChain:
+    """Layers that read the words of an axon for all of their neurons at once, all at work on successive steps.
+
+    A word has the synapses of an axon for every group of neurons that share a slot, see `SlotImage`; two are read in a
+    cycle, and only their addresses go from the source of the events to the lanes. Where every neuron has a slot of its
+    own, a zero weight is stored and added like others; where several share one, it takes no memory. An axon without any
+    synapse takes neither a word nor a cycle. See `Engine`.
+    """
+
+    def __init__(self, core: SlottedCore) -> None:
+        self._layers = [SlotLayer(core, index) for index in range(len(core.layers))]
+        self.parts: dict[str, Any] = {f"layer{index}": layer for index, layer in enumerate(self._layers)}
+        self.events = self._layers[0].events
+        self.results = self._layers[-1].results
+        self.traces = [layer.trace for layer in self._layers]
+        self.targets: list[Any] = []
+
+    def connect(self, m: Module) -> None:
+        for layer, following in zip(self._layers, self._layers[1:], strict=False):
+            wiring.connect(m, layer.spikes, following.feed)
+            m.d.comb += layer.taken.eq(following.ends)

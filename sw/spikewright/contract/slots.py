@@ -1,0 +1,187 @@
+"""Synapses in slots: wide words that are read whole, one or two a cycle, for all neurons of a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from spikewright.contract.integers import IntArray, unsigned_bits
+from spikewright.contract.layout import CoreSpec, DelayPlan, LayerImage
+from spikewright.contract.names import Layers
+from spikewright.contract.network import NetworkSpec
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SlotImage:
+    """The synapses of a layer as wide rows of slots.
+
+    A lane has a memory of its own, of which all lanes read the same row at once. Its neurons, in the order of their
+    rows in `image`, are in groups of `group`, which share a slot of a word: the weight, and which of them it is for.
+    So an axon takes as many words, the same ones in all lanes, as its fullest group has synapses; an axon without any
+    takes none, and a slot without a synapse holds a weight of 0.
+
+    Parameters
+    ----------
+    image : LayerImage
+        The layer; `image.lanes` neurons are updated at once.
+    group : int
+        Neurons of a slot, a power of two.
+    reads : int
+        1 or 2: words that are read in a cycle.
+    starts, counts : (axons,) integers
+        First word of an axon, and how many it has.
+    weights, members : (words, lanes, slots of a lane) integers
+        `members` is 0 .. group - 1.
+    """
+
+    image: LayerImage
+    group: int
+    reads: int
+    starts: IntArray
+    counts: IntArray
+    weights: IntArray
+    members: IntArray
+
+    @property
+    def words(self) -> int:
+        """Words of a lane."""
+        return len(self.weights)
+
+    @property
+    def slots(self) -> int:
+        """Slots of a word of a lane."""
+        return -(-self.image.rows // self.group)
+
+    @property
+    def member_bits(self) -> int:
+        """Width of what tells the neuron of a slot; 0 where each has its own."""
+        return (self.group - 1).bit_length()
+
+    @property
+    def slot_bits(self) -> int:
+        """Width of a slot: the weight in the low bits, then the member."""
+        return self.image.spec.weight_bits + self.member_bits
+
+    @property
+    def width(self) -> int:
+        """Width of a word of a lane."""
+        return self.slots * self.slot_bits
+
+    @property
+    def address_bits(self) -> int:
+        """Width of the address of a word."""
+        return unsigned_bits(max(self.words, 2) - 1)
+
+    @property
+    def most(self) -> int:
+        """Most words of an axon."""
+        return max(1, int(self.counts.max(initial=0)))
+
+    @property
+    def kept_bits(self) -> int:
+        """Width of the number of a step in the rings of delays, which keep a power of two of them."""
+        delays = self.image.spec.delays
+        return max(1, 0 if delays is None else int(delays.max()).bit_length())
+
+    @property
+    def sum_range(self) -> tuple[int, int]:
+        """Least and largest sum of a step of any neuron, weights as they are stored."""
+        low, high = self.image.spec.step_input()
+        shift = self.image.spec.weight_shift
+        return int(low.min()) >> shift, int(high.max()) >> shift
+
+    @property
+    def present(self) -> IntArray:
+        """(axons,): 1 where an axon has a synapse."""
+        present: IntArray = (self.counts > 0).astype(np.int64)
+        return present
+
+    def lane_words(self, lane: int) -> list[int]:
+        """The memory of a lane."""
+        mask = (1 << self.image.spec.weight_bits) - 1
+        words = []
+        for weights, members in zip(self.weights[:, lane].tolist(), self.members[:, lane].tolist(), strict=True):
+            word = 0
+            for slot, (weight, member) in enumerate(zip(weights, members, strict=True)):
+                word |= (weight & mask | member << self.image.spec.weight_bits) << slot * self.slot_bits
+            words.append(word)
+        return words
+
+    def synapses(self, lane: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Axon, row and weight of all synapses of a lane, as the hardware reads them."""
+        axon = np.repeat(np.arange(len(self.counts)), self.counts)
+        first = np.repeat(self.starts, self.counts)
+        begins = np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
+        words = first + np.arange(len(axon)) - begins
+        at, slot = np.nonzero(self.weights[words, lane])
+        return axon[at], slot * self.group + self.members[words[at], lane, slot], self.weights[words[at], lane, slot]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SlottedCore(CoreSpec):
+    """A core whose layers, all at work at once, read the words of an axon for all of their neurons, see `CoreSpec`.
+
+    The lanes of a layer are as many neurons as are updated at once. What `layers` tells of runs of synapses is not how
+    they are stored: that is in `slots`.
+
+    Parameters
+    ----------
+    slots : tuple of SlotImage
+        One per layer.
+    """
+
+    slots: tuple[SlotImage, ...]
+    kind: ClassVar[Layers] = "slotted"
+    encodes: ClassVar[bool] = False
+
+    @classmethod
+    def refusal(cls, network: NetworkSpec) -> str | None:
+        for index, spec in enumerate(network.layers):
+            for name in ("onward", "current_decay"):
+                if getattr(spec, name) is not None:
+                    return f"layer {index} must have no {name} where layers are {cls.kind}"
+        return None
+
+    @property
+    def memories(self) -> dict[str, LayerImage]:
+        return {}
+
+    @property
+    def pipelines(self) -> list[int]:
+        return list(range(len(self.layers)))
+
+    def synapses(self, index: int, lane: int) -> tuple[IntArray, IntArray, IntArray]:
+        return self.slots[index].synapses(lane)
+
+    def states(self, index: int) -> list[tuple[str, int, int]]:
+        return [(f"layer{index}_membranes", self.layers[index].rows, self.state_bits(index) + self.kept_bits(index))]
+
+    def ring_bits(self, plan: DelayPlan) -> int:
+        # Steps are kept in a power of two of them.
+        return plan.rows * plan.lanes << max(1, (plan.slots - 1).bit_length())
+
+    def place_bits(self, index: int) -> tuple[int, int]:
+        """Widths of the row and the bit in the number by which a layer knows the axon of a spike.
+
+        Those of the layer before, and its own where its spikes come back to it; the input has no rows.
+        """
+        spec = self.layers[index].spec
+        feed = self.layers[index - 1] if index else None
+        rows, bits = (feed.row_bits, feed.lane_bits) if feed else (0, unsigned_bits(spec.inputs - 1))
+        if not spec.recurrent:
+            return rows, bits
+        own = self.layers[index]
+        if not feed:
+            return own.row_bits, max(bits - own.row_bits, own.lane_bits)
+        return max(rows, own.row_bits), max(bits, own.lane_bits)
+
+    def axon_words(self, index: int) -> int:
+        """Words of the memory in which a layer looks up an axon."""
+        return 1 << (sum(self.place_bits(index)) + self.layers[index].spec.recurrent)
+
+    @property
+    def beat_events(self) -> int:
+        # A recurrent layer has its own spikes beside those of the input.
+        return 1 if self.layers[0].spec.recurrent else self.slots[0].reads

@@ -1,0 +1,39 @@
+"""Cores whose layers are slotted: exact like the others, in both simulations."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from random_networks import SOFT, TAU_2, random_counts, random_network
+from spikewright.build.generate import Loadable, build, open_build
+from spikewright.contract.errors import InputError
+from spikewright.contract.network import NetworkSpec
+from spikewright.integer.file import save_model
+from spikewright_sim.core.dut import Engine
+from spikewright_sim.runner import simulate
+
+DEEP = random_network(11, (9, 14, 11, 10, 5), recurrent=(True,), max_delay=9, decay=TAU_2, neuron=SOFT, weight_shift=2)
+PLAIN = random_network(12, (20, 30, 6), recurrent=(False,), density=0.3, timesteps=12)
+
+
+@pytest.mark.parametrize(("spec", "lanes", "events", "engine"), [(DEEP, 4, 1, "cocotb"), (PLAIN, 2, 2, "native")])
+def test_simulates_exactly(tmp_path: Path, spec: NetworkSpec, lanes: int, events: int, engine: Engine) -> None:
+    save_model(tmp_path / "model.safetensors", spec)
+    made = build(tmp_path / "model.safetensors", tmp_path / "build", lanes=lanes, layers="slotted")
+    assert made["encoding"] == made["encodings"] == {}
+    assert made["stream"].get("events", 1) == events
+    _, core = open_build(tmp_path / "build")
+    assert (core.kind, core.beat_events) == ("slotted", events)
+    counts = random_counts(lanes, spec, 3)
+    result = simulate(tmp_path / "build", counts, np.zeros(3, dtype=np.int64), engine=engine, seed=lanes)
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+    assert result["cycles_per_inference"] == result["predicted_cycles_per_inference"]
+    assert result["cycles_per_inference"]["min"] > 0
+
+
+def test_a_core_that_is_loaded_must_not_be_slotted(tmp_path: Path) -> None:
+    save_model(tmp_path / "model.safetensors", PLAIN)
+    refused = r"^layers of a core that is loaded at run time must be parallel or shared, not slotted$"
+    with pytest.raises(InputError, match=refused):
+        build(tmp_path / "model.safetensors", tmp_path / "build", layers="slotted", loadable=Loadable(0.0))

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,15 @@ from nir_files import recurrent, write
 from random_networks import random_network
 from spikewright.build.generate import Loadable, build
 from spikewright.build.kit import PARTS
+from spikewright.contract.names import LAYERS
 from spikewright.integer.file import save_model
 
 NETWORK = random_network(5, (6, 5, 3), recurrent=(True,), timesteps=5, value_bits=2)
-CORES = {"alike": {}, "in_turn": {"layers": "shared"}, "loaded_core": {"loadable": Loadable(0.0)}, "imported": {}}
+CORES: dict[str, dict[str, Any]] = {
+    **{f"{kind}_core": {"layers": kind} for kind in LAYERS},
+    "loaded_core": {"loadable": Loadable(0.0)},
+    "imported": {},
+}
 SCRIPTS = Path(sys.executable).parent
 ICARUS = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog (iverilog) is not installed")
 
@@ -65,15 +71,15 @@ def test_the_bench_passes_in_icarus_also_through_the_wrapper(folder: Path, name:
 
 
 @ICARUS
-@pytest.mark.parametrize("file", ["alike_layer1_neurons0.hex", "kit/alike_latencies.hex"])
+@pytest.mark.parametrize("file", ["parallel_layer1_neurons0.hex", "kit/parallel_core_latencies.hex"])
 def test_the_bench_fails_where_the_core_answers_otherwise(folder: Path, tmp_path: Path, file: str) -> None:
-    shutil.copytree(folder / "alike", tmp_path / "alike")
-    lines = (tmp_path / "alike" / file).read_text().splitlines()
+    shutil.copytree(folder / "parallel_core", tmp_path / "parallel_core")
+    lines = (tmp_path / "parallel_core" / file).read_text().splitlines()
     lines[1] = f"{int(lines[1], 16) ^ 6:0{len(lines[1])}x}"
-    (tmp_path / "alike" / file).write_text("\n".join(lines) + "\n")
-    status, text = icarus(tmp_path / "alike", "alike")
+    (tmp_path / "parallel_core" / file).write_text("\n".join(lines) + "\n")
+    status, text = icarus(tmp_path / "parallel_core", "parallel_core")
     assert status == 1
-    assert "expected" in text and "FAIL: alike" in text
+    assert "expected" in text and "FAIL: parallel_core" in text
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed, with which Verilator compiles")
@@ -81,7 +87,7 @@ def test_the_benches_pass_in_verilator_all_in_one_design(folder: Path, tmp_path:
     benches = "".join(f'    {name}_tb #(.BUILD("{folder}/{name}/"), .FINISH(0)) {name}();\n' for name in CORES)
     ends = " && ".join(f"{name}.done" for name in CORES)
     (tmp_path / "all.v").write_text(
-        f"module all;\n{benches}    always @(posedge alike.clk) if ({ends}) $finish;\nendmodule\n"
+        f"module all;\n{benches}    always @(posedge imported.clk) if ({ends}) $finish;\nendmodule\n"
     )
     sources = [
         path for name in CORES for path in [*(folder / name).glob("*.v"), folder / name / "kit" / f"{name}_tb.v"]
@@ -115,31 +121,31 @@ def test_the_wrapper_is_clean(folder: Path, name: str) -> None:
 
 @ICARUS
 def test_the_bench_for_cocotb_passes_and_fails(folder: Path, tmp_path: Path) -> None:
-    for name in ("alike", "loaded_core"):
+    for name in ("parallel_core", "loaded_core"):
         shutil.copytree(folder / name, tmp_path / name)
-    for name in ("alike", "loaded_core"):
+    for name in ("parallel_core", "loaded_core"):
         here = tmp_path / name / "kit" / "cocotb"
         assert not [path for path in here.glob("*.py") if "import spikewright" in path.read_text()]
         status, text = run(here, sys.executable, f"test_{name}.py")
         assert status == 0 and "TESTS=2 PASS=2 FAIL=0" in text, text
-    answers = tmp_path / "alike" / "kit" / "alike_answers.hex"
+    answers = tmp_path / "parallel_core" / "kit" / "parallel_core_answers.hex"
     lines = answers.read_text().splitlines()
     lines[2] = f"{int(lines[2], 16) ^ 1:0{len(lines[2])}x}"
     answers.write_text("\n".join(lines) + "\n")
-    status, text = run(tmp_path / "alike" / "kit" / "cocotb", sys.executable, "test_alike.py")
+    status, text = run(tmp_path / "parallel_core" / "kit" / "cocotb", sys.executable, "test_parallel_core.py")
     assert status == 1 and "PASS=0 FAIL=2" in text, text
 
 
 @ICARUS
 def test_fusesoc_runs_the_bench(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("fusesoc")
-    for name in ("alike", "loaded_core"):
+    for name in ("parallel_core", "loaded_core"):
         command = ["fusesoc", "--cores-root", folder / name, "run", "--target", "sim", name]
         status, text = run(tmp_path, *command, XDG_CONFIG_HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path))
         assert status == 0 and f"PASS: {name}" in text, text
 
 
-@pytest.mark.parametrize("name", ["alike", "loaded_core"])
+@pytest.mark.parametrize("name", ["parallel_core", "loaded_core"])
 def test_the_litex_module_is_elaborated(folder: Path, name: str) -> None:
     pytest.importorskip("litex")
     program = f"""

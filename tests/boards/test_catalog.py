@@ -14,10 +14,13 @@ from spikewright.build.generate import build
 from spikewright.cli.main import main
 from spikewright.contract.devices import FAMILIES, TARGETS, Device
 from spikewright.contract.errors import InputError
+from spikewright.contract.stream import StreamFormat
 from spikewright.integer.file import save_model
+from spikewright.support.environment import amaranth_environment
 from spikewright_boards import catalog
 from spikewright_boards.catalog import FullBoard, find, names
 from spikewright_boards.flow import tools
+from spikewright_boards.flow.top import BoardTop, clock_of
 
 ROOT = Path(__file__).parents[2]
 EXTRA = {
@@ -38,6 +41,12 @@ EXTRA = {
 }
 
 
+NAMES = (
+    *("colorlight-i5", "colorlight-i9", "icebreaker", "icesugar", "orangecrab-25f", "tangnano20k", "tangnano9k"),
+    *("ulx3s-12f", "ulx3s-25f", "ulx3s-45f", "ulx3s-85f", "upduino-3"),
+)
+
+
 @pytest.fixture
 def extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """The boards of the folder `extra`, known as long as a test runs."""
@@ -45,12 +54,12 @@ def extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_are_those_of_the_files() -> None:
-    assert names() == ("icebreaker", "ulx3s-85f")
+    assert names() == NAMES
     assert [find(name).name for name in names()] == list(names())
 
 
 def test_one_board_more_is_found(extra: None) -> None:
-    assert names() == ("icebreaker", "plain-hx8k", "tiny25f", "ulx3s-85f")
+    assert names() == tuple(sorted([*NAMES, "plain-hx8k", "tiny25f"]))
     assert [find(name).name for name in names()] == list(names())
 
 
@@ -58,13 +67,13 @@ def test_one_board_more_is_found(extra: None) -> None:
 def test_unknown_boards_are_refused(name: str) -> None:
     with pytest.raises(InputError) as caught:
         find(name)
-    assert str(caught.value) == f"board must be one of icebreaker, ulx3s-85f, not {name!r}"
+    assert str(caught.value) == f"board must be one of {', '.join(NAMES)}, not {name!r}"
 
 
 def test_a_board_that_is_nearly_known_is_named() -> None:
     with pytest.raises(InputError) as caught:
         find("ulx3s_85f")
-    assert str(caught.value) == "board must be one of icebreaker, ulx3s-85f, not 'ulx3s_85f'; did you mean ulx3s-85f?"
+    assert str(caught.value) == (f"board must be one of {', '.join(NAMES)}, not 'ulx3s_85f'; did you mean ulx3s-85f?")
 
 
 def test_boards_that_contradict_themselves_are_refused() -> None:
@@ -76,7 +85,7 @@ def test_boards_that_contradict_themselves_are_refused() -> None:
         return FullBoard(device=device, platform=lambda: None, **(usual | options))
 
     for make, message in (
-        (lambda: device("gowin"), "family of X1 must be one of ecp5, ice40, not 'gowin'"),
+        (lambda: device("nexus"), "family of X1 must be one of ecp5, gowin, ice40, not 'nexus'"),
         (lambda: board(device("ice40"), pll=True), "pll of x must be False on ice40: only that of ECP5 is known"),
         (lambda: board(device("ecp5"), clock_mhz=24), "clock_mhz of x must be its oscillator's 12, not 24"),
     ):
@@ -87,7 +96,7 @@ def test_boards_that_contradict_themselves_are_refused() -> None:
 
 def test_a_block_ram_is_worth_what_it_always_was(extra: None) -> None:
     """It is a part of what `generate` makes, whatever boards there are."""
-    assert {name: FAMILIES[name].block_luts for name in TARGETS} == {"ecp5": 402, "ice40": 176}
+    assert {name: FAMILIES[name].block_luts for name in TARGETS} == {"ecp5": 402, "gowin": 390, "ice40": 176}
 
 
 @pytest.mark.parametrize("command", ["synth", "explore"])
@@ -168,6 +177,52 @@ def test_synth(
     assert report["bitstream"] == str(out / expected["bitstream"])
     assert f"\n{expected['synth']} -run map_ram:\n" in (out / "yosys.log").read_text()
     assert expected["nextpnr"] in (out / f"{flow.nextpnr}.log").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pins_of_a_board_are_in_its_constraints(name: str, tmp_path: Path) -> None:
+    """Its platform has the serial line, the lights and the clock that its top level asks for, each at a pin."""
+    board = find(name)
+    stream = StreamFormat(axon_bits=4, value_bits=3, input_bytes=1, output_bytes=2, classes=3, loadable=True)
+    top = BoardTop(board, stream, clock_of(board))
+    with amaranth_environment(tmp_path):
+        files = board.platform().prepare(top, "top", debug_verilog=True).files
+    text = files[f"top.{board.flow.constraints[1]}"]
+    text = text if isinstance(text, str) else text.decode()
+    shown = board.lights
+    lights = {*shown.label, *filter(None, (shown.error, shown.ready))}
+    expected = {"uart_0__rx", "uart_0__tx", *(f"{light}_{number}" for light, number in lights)}
+    pins = re.findall(r'^(?:LOCATE COMP|set_io|IO_LOC) "?(\w+?)__io"? (?:SITE )?"?(\w+)"?;?$', text, re.MULTILINE)
+    assert expected <= {port for port, _ in pins}
+    assert len({port for port, _ in pins} - expected) == 1  # the clock
+    assert len({pin for _, pin in pins}) == len(pins)
+
+
+def test_a_gowin_board_is_placed_with_its_clock_and_packed_for_its_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = {
+        "utilization": {kind: {"used": 2, "available": 9} for kind in ("LUT4", "DFF", "BSRAM", "MULT9X9")},
+        "fmax": {"clk": {"achieved": 50.0, "constraint": 27}},
+        "critical_paths": [],
+    }
+    netlist = {"modules": {"top": {"cells": {}}}}
+    _fake(tmp_path, "yosys", "cat yosys.ys", {"top.json": netlist, "memories.json": netlist})
+    _fake(tmp_path, "nextpnr-himbaechel-gowin", 'echo "$@"', {"nextpnr.json": layout, "top.pnr.json": {}})
+    _fake(tmp_path, "gowin_pack", 'echo "$@"', {"top.fs": "bits"})
+    (tmp_path / "yowasp-gowin_pack").rename(tmp_path / "gowin_pack")
+    monkeypatch.setattr(tools, "sysconfig", SimpleNamespace(get_path=lambda kind: str(tmp_path)))
+    build = write_core(tmp_path / "build")
+    assert main(["synth", str(build), "--board", "tangnano9k", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["luts"], report["ffs"], report["brams"], report["dsps"]) == (2, 2, 2, 2)
+    out = build / "synth-tangnano9k"
+    assert report["bitstream"] == str(out / "top.fs")
+    assert "synth_gowin -noiopads -top top -run begin:map_ram" in (out / "yosys.log").read_text()
+    assert (out / "nextpnr-himbaechel-gowin.log").read_text() == (
+        "--vopt=family=GW1N-9C --device GW1NR-LV9QN88PC6/I5 --json top.json --vopt cst=top.cst --write top.pnr.json "
+        "--report nextpnr.json --seed 1 --timing-allow-fail --freq 27\n"
+    )
 
 
 def test_the_documents_tell_of_the_same_boards() -> None:

@@ -114,7 +114,7 @@ def synthesize(
         _write_top(BoardTop(target, stream, clock, core.stem, fingerprint=fingerprint(sources)), target, work)
         large = single_port_bits(target.device.single_port, build_dir, manifest)
         memories = run_yosys(target, work, progress, verilog, large)
-        run_nextpnr(target, work, seed, progress)
+        run_nextpnr(target, work, seed, clock.mhz, progress)
         report = {
             "board": board,
             **utilization(flow, work),

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-BLOCK_RAM = ("DP16KD", "SB_RAM40_4K", "SB_RAM40_4KNR", "SB_RAM40_4KNW", "SB_RAM40_4KNRNW", "SB_SPRAM256KA")
-DISTRIBUTED_RAM = ("TRELLIS_DPR16X4",)
-FLIP_FLOPS = ("TRELLIS_FF", "SB_DFF")
+BLOCK_RAM = (
+    *("DP16KD", "SB_RAM40_4K", "SB_RAM40_4KNR", "SB_RAM40_4KNW", "SB_RAM40_4KNRNW", "SB_SPRAM256KA"),
+    *("DPB", "DPX9B", "SDPB", "SDPX9B", "SP", "SPX9", "pROM", "pROMX9"),
+)
+DISTRIBUTED_RAM = ("TRELLIS_DPR16X4", "RAM16S1", "RAM16S2", "RAM16S4", "RAM16SDP1", "RAM16SDP2", "RAM16SDP4")
+FLIP_FLOPS = ("TRELLIS_FF", "SB_DFF", "DFF")
 
 Home = Literal["block RAM", "distributed RAM", "logic", "flip-flops"]
 

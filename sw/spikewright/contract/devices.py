@@ -48,10 +48,15 @@ class Flow:
     nextpnr, pack : str
         Tools.
     pack_options : tuple of str
-        Options of the packer; the names of its input and output are put in for `{layout}` and `{bitstream}`.
+        Options of the packer; the names of its input and output are put in for `{layout}` and `{bitstream}`, that of
+        the device for `{package}`.
     route : tuple of str
         Options of nextpnr's router.
     constraints, layout : (option of nextpnr, suffix of the file)
+    constraints_prefix : str
+        What the value of that option begins with, in front of the file's name.
+    frequency : bool
+        The file of constraints says nothing of the clock, so that nextpnr is told.
     bitstream : str
         Suffix of the file.
     luts, ffs, brams, dsps : str
@@ -74,6 +79,8 @@ class Flow:
     brams: str
     dsps: str
     sprams: str = ""
+    constraints_prefix: str = ""
+    frequency: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +169,33 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "gowin": Family(
         synth="synth_gowin",
+        shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+        block_luts=390,
+        block_cost=128,
+        rom_cost=4,
+        distributed=True,
+        lut_factor=1.42,
+        ff_factor=0.9,
+        top_luts=315,
+        top_ffs=219,
+        flow=Flow(
+            # The platform puts in the buffers of the pins, and yosys would add some to the modules it keeps.
+            options="-noiopads",
+            block_rams="gowin/brams.txt",
+            nextpnr="nextpnr-himbaechel-gowin",
+            pack="gowin_pack",
+            pack_options=("-d", "{package}", "-o", "{bitstream}", "{layout}"),
+            route=(),
+            constraints=("--vopt", "cst"),
+            constraints_prefix="cst=",
+            frequency=True,
+            layout=("--write", "pnr.json"),
+            bitstream="fs",
+            luts="LUT4",
+            ffs="DFF",
+            brams="BSRAM",
+            dsps="MULT9X9",
+        ),
         netlist=Netlist(
             options="-nodsp -noiopads",
             cells="gowin/cells_sim.v",
@@ -228,6 +262,8 @@ class Device:
         Options of yosys' synthesis command.
     nextpnr_option : str
         That names the device.
+    package : str
+        How the packer names the device, where it has to be told.
     """
 
     name: str
@@ -239,6 +275,7 @@ class Device:
     single_port: tuple[int, int, int] = (0, 1, 1)
     synth_options: str = ""
     nextpnr_option: str
+    package: str = ""
 
     def __post_init__(self) -> None:
         if self.family not in TARGETS:
@@ -248,6 +285,9 @@ class Device:
 DEVICES: Mapping[str, Device] = {
     device.name: device
     for device in (
+        Device(name="LFE5U-12F", family="ecp5", luts=24288, ffs=24288, brams=56, dsps=28, nextpnr_option="--12k"),
+        Device(name="LFE5U-25F", family="ecp5", luts=24288, ffs=24288, brams=56, dsps=28, nextpnr_option="--25k"),
+        Device(name="LFE5U-45F", family="ecp5", luts=43848, ffs=43848, brams=108, dsps=72, nextpnr_option="--45k"),
         Device(name="LFE5U-85F", family="ecp5", luts=83640, ffs=83640, brams=208, dsps=156, nextpnr_option="--85k"),
         Device(
             name="iCE40UP5K",
@@ -259,6 +299,26 @@ DEVICES: Mapping[str, Device] = {
             single_port=(4, 1 << 14, 16),
             synth_options="-device u -dsp",
             nextpnr_option="--up5k",
+        ),
+        Device(
+            name="GW1NR-9C",
+            family="gowin",
+            luts=8640,
+            ffs=6480,
+            brams=26,
+            dsps=40,
+            nextpnr_option="--vopt=family=GW1N-9C",
+            package="GW1N-9C",
+        ),
+        Device(
+            name="GW2AR-18C",
+            family="gowin",
+            luts=20736,
+            ffs=15552,
+            brams=46,
+            dsps=96,
+            nextpnr_option="--vopt=family=GW2A-18C",
+            package="GW2A-18C",
         ),
     )
 }

@@ -11,7 +11,7 @@ from random_networks import random_network
 from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.layout.pack import pack
 from spikewright.support.files import write_json, write_manifest
-from spikewright_boards.catalog import find, icebreaker
+from spikewright_boards.catalog import find, icebreaker, names
 from spikewright_boards.flow import nextpnr, tools, yosys
 from spikewright_boards.flow.bitstream import TimingMissed, synthesize
 from spikewright_hw import ram
@@ -255,7 +255,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_requests(no_tools: None, tmp_path: Path) -> None:
     build = write_core(tmp_path / "build")
     for options, message in (
-        ({"board": "arty"}, "board must be one of icebreaker, ulx3s-85f, not 'arty'"),
+        ({"board": "arty"}, f"board must be one of {', '.join(names())}, not 'arty'"),
         ({"board": "icebreaker", "seed": -1}, "seed must be at least 0, not -1"),
         (
             {"board": "icebreaker", "clock_mhz": 24.0},

@@ -188,7 +188,7 @@ def test_an_encoding_is_missing(folder: Path, tmp_path: Path) -> None:
 
 def test_bad_encodings(model: Path, tmp_path: Path) -> None:
     for options, reason in (
-        ({"target": "ecp6"}, "target must be one of ecp5, ice40, not 'ecp6'"),
+        ({"target": "ecp6"}, "target must be one of ecp5, gowin, ice40, not 'ecp6'"),
         ({"encoding": "huffman"}, "encoding must be auto or one of absolute, relative, bitmap, not 'huffman'"),
         (
             {"encoding": "bitmap", "loadable": Loadable(0.1)},

@@ -16,6 +16,7 @@ from spikewright.cli import main as cli
 from spikewright.cli.base import Outcome, add_command
 from spikewright.cli.commands import COMMANDS
 from spikewright.contract.errors import CheckFailed, InputError
+from spikewright_boards.catalog import names
 
 Run = Callable[[argparse.Namespace], Outcome]
 NAMES = [command.__name__.rpartition(".")[2].rstrip("_") for command in COMMANDS]
@@ -137,7 +138,7 @@ def test_bugs_are_not_hidden(fake: Callable[[Run], None], error: Exception) -> N
         ),
         (
             ["synth", "b", "--board", "ulx3s"],
-            "argument --board: must be one of icebreaker, ulx3s-85f, not 'ulx3s'; did you mean ulx3s-85f? "
+            f"argument --board: must be one of {', '.join(names())}, not 'ulx3s'; did you mean ulx3s-85f? "
             "(see `spikewright synth --help`)",
         ),
         (

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from spikewright.cli import main as cli
 from spikewright.integer.file import load_info, load_model
+from spikewright_boards.catalog import names
 
 CLASSES, STEPS = 4, 12
 
@@ -548,6 +549,6 @@ def test_synth_reports_a_missed_clock(made: Made, monkeypatch: pytest.MonkeyPatc
 
 
 def test_synth_refuses(made: Made, tmp_path: Path) -> None:
-    wanted = "argument --board: must be one of icebreaker, ulx3s-85f, not 'arty' (see `spikewright synth --help`)"
+    wanted = f"argument --board: must be one of {', '.join(names())}, not 'arty' (see `spikewright synth --help`)"
     assert refused(made.folder, "synth", made.build, "--board", "arty") == wanted
     assert "manifest.json" in refused(tmp_path, "synth", tmp_path, "--board", "icebreaker")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from spikewright.api.networks import save_network as save_network
     from spikewright.api.quantize import quantize as quantize
     from spikewright.api.simulate import simulate as simulate
+    from spikewright.api.synth import map_to_family as map_to_family
     from spikewright.api.synth import synth as synth
     from spikewright.api.train import train as train
     from spikewright.api.view import view as view
@@ -91,6 +92,7 @@ _WHERE = {
     "generate": "spikewright.api.generate",
     "simulate": "spikewright.api.simulate",
     "synth": "spikewright.api.synth",
+    "map_to_family": "spikewright.api.synth",
     "asic": "spikewright.api.asic",
     "boards": "spikewright.api.hardware",
     "program": "spikewright.api.hardware",

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -202,30 +203,43 @@ def add_settings(parser: Parser, *, help: str) -> None:
     )
 
 
-class _Boards:
-    """Names of all boards, looked for no sooner than they are needed: most commands know nothing of boards."""
+class _Names:
+    """Names that a package finds, looked for no sooner than they are needed: most commands know nothing of boards."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
 
     def __iter__(self) -> Iterator[str]:
-        from spikewright_boards.catalog import names
+        names: tuple[str, ...] = import_module(self._package).names()
+        return iter(names)
 
-        return iter(names())
-
-
-def _board(text: str) -> str:
-    """Option type: the name of a board."""
-    if text not in (names := list(_Boards())):
-        raise argparse.ArgumentTypeError(not_among(text, names))
-    return text
+    def one(self, text: str) -> str:
+        """Option type: one of them."""
+        if text not in (names := list(self)):
+            raise argparse.ArgumentTypeError(not_among(text, names))
+        return text
 
 
-def add_board(parser: Parser, help: str, *, default: str | None = None, required: bool | None = None) -> None:
-    """`--board`, which must be given unless there is a `default`, or it is not `required`."""
-    needed = default is None if required is None else required
-    option = parser.add_argument(
-        "--board", type=_board, choices=_Boards(), required=needed, default=default, metavar="BOARD"
+Options = argparse._ActionsContainer  # noqa: SLF001 - argparse gives this type no public name
+
+
+def add_choice(
+    parser: Options, option: str, package: str, help: str, *, required: bool = False, default: str | None = None
+) -> None:
+    """An option whose values are the names that `names()` of a package finds."""
+    names = _Names(package)
+    metavar = option.removeprefix("--").upper()
+    added = parser.add_argument(
+        option, type=names.one, choices=names, required=required, default=default, metavar=metavar
     )
     # Set afterwards, as newer Pythons expand the help of an option when it is added.
-    option.help = help
+    added.help = help
+
+
+def add_board(parser: Options, help: str, *, default: str | None = None, required: bool | None = None) -> None:
+    """`--board`, which must be given unless there is a `default`, or it is not `required`."""
+    needed = default is None if required is None else required
+    add_choice(parser, "--board", "spikewright_boards.catalog", help, required=needed, default=default)
 
 
 def add_build(parser: Parser) -> None:

@@ -55,6 +55,9 @@ class SpikingLayer(nn.Module):
 
     onward: Tensor
 
+    leak: Tensor
+    floor: Tensor
+
     def __init__(self, inputs: int, config: LayerConfig, neuron: Neuron) -> None:
         super().__init__()
         self.config = config

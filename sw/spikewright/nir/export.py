@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,26 @@ from spikewright.learn.networks import SpikingLayer, SpikingNetwork
 from spikewright.nir.graph import Edge, Graph, without_ports
 from spikewright.nir.network import ForeignNetwork
 from spikewright.nir.nodes import fields_of, read_node
+from spikewright.nir.rules import Floats
 from spikewright.support.files import atomic_path
 
 DT = 1e-4
 """Seconds of a step in the file: what snnTorch and SpikingJelly take a step for."""
 VERSION = "1.0.8"
 """Of the NIR format that is written."""
-_RESETS = {"hard": "zero", "soft": "sub"}
+_RESETS = {
+    "hard": "zero",
+    "soft": "sub",
+    "late": "sub_delayed",
+    "none": "none",
+    "dead": "zero_after",
+    "twice": "snn_sub_nodelay",
+}
 # A reset by subtraction is one to zero for snnTorch when it reads, and none that Norse and SpikingJelly have.
-READERS = {"spikewright": ("hard", "soft"), "norse": ("hard",), "snntorch": ("hard",), "spikingjelly": ("hard",)}
+READERS = {"spikewright": tuple(_RESETS), "norse": ("hard",), "snntorch": ("hard",), "spikingjelly": ("hard",)}
 """Resets that a library has for what it reads."""
+_STRICT = ("spikewright", "norse", "snntorch")
+"""Libraries that have neurons that fire above their threshold alone."""
 EXPORTED = frozenset({"lif"})
 """Neurons that the format has a node for."""
 _NEVER = 1e9
@@ -79,35 +90,48 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
     nodes: dict[str, dict[str, Any]] = {"input": {"type": "Input", "shape": np.array([config.inputs])}}
     edges: list[Edge] = []
     settings: dict[str, str] = {}
+    resets: dict[str, str] = {}
     last = "input"
     for index, layer in enumerate(network.spiking_layers()):
         if layer.config.neuron not in EXPORTED:
             raise InputError(f"neuron of layer {index} must be lif to be exported, not {layer.config.neuron}")
         if layer.config.reset not in READERS[dialect]:
-            resets = " or ".join(READERS[dialect])
-            raise InputError(f"reset of layer {index} must be {resets} for {dialect}, not {layer.config.reset}")
+            theirs = " or ".join(READERS[dialect])
+            raise InputError(f"reset of layer {index} must be {theirs} for {dialect}, not {layer.config.reset}")
         if layer.config.tau_syn != 1:
             raise InputError(f"tau_syn of layer {index} must be 1 to be exported, not {layer.config.tau_syn:g}")
-        if layer.config.strict:
-            raise InputError(f"strict of layer {index} must be false to be exported, not true")
+        if layer.config.strict and dialect not in _STRICT:
+            raise InputError(f"strict of layer {index} must be false for {dialect}, not true")
+        _check_constants(index, layer, dialect)
         if dialect == "spikingjelly" and layer.config.tau == 1:
             raise InputError(f"tau of layer {index} must be above 1 step for spikingjelly, not 1")
         if layer.config.recurrent and dialect != "spikewright":
             raise InputError(f"layer {index} must have no recurrence for {dialect}, which reads no delays, not one")
         scale = config.input_scale if index == 0 else 1.0
-        names = {key: f"{key}{index}" for key in ("fc", "lif", "delay", "w_rec")}
+        names = {key: f"{key}{index}" for key in ("fc", "lif", "delay", "w_rec", "onward")}
         nodes |= _layer(layer, scale, names)
         edges += [(last, names["fc"]), (names["fc"], names["lif"])]
         if layer.config.recurrent:
             way = [names["lif"], *(name for key in ("delay", "w_rec") if (name := names[key]) in nodes), names["lif"]]
             edges += zip(way, way[1:], strict=False)
-        settings[f"{names['lif']}.reset"] = _RESETS[layer.config.reset]
+        resets[names["lif"]] = _RESETS[layer.config.reset]
+        if layer.config.strict:
+            settings[f"{names['lif']}.cmp"] = ">"
+        if "floor" in layer.config.own:
+            settings[f"{names['lif']}.v_min"] = repr(_lowest(layer))
         last = names["lif"]
-    kinds = set(settings.values())
+        if layer.config.onward:
+            edges.append((last, names["onward"]))
+            last = names["onward"]
+    kinds = set(resets.values())
     if len(kinds) == 1:
-        settings = {"reset": kinds.pop()}
+        settings = {"reset": kinds.pop(), **settings}
+    else:
+        settings = {**{f"{name}.reset": reset for name, reset in resets.items()}, **settings}
     readout = network.readout
-    share = 1.0 - readout.decay
+    if readout.start is not None or config.readout_tau == math.inf:
+        raise InputError("readout of a network to export must start at 0 and leak, not otherwise")
+    share = 1.0 - (readout.decay if readout.leak is None else readout.leak.double().numpy())
     nodes["fc"] = _affine(readout.weight, readout.bias)
     nodes["li"] = {"type": "LI", **_constants(config.classes, tau=DT / share, r=1.0 / share, v_leak=0.0)}
     if dialect in ("snntorch", "spikingjelly"):
@@ -117,15 +141,53 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
     return Graph({name: read_node(fields) for name, fields in nodes.items()}, tuple(edges)), settings
 
 
+def _check_constants(index: int, layer: SpikingLayer, dialect: str) -> None:
+    """Refuse what neither the format nor a setting for a whole node can say."""
+    config = layer.config
+    if dialect != "spikewright" and (config.onward or config.own or config.tau == math.inf):
+        raise InputError(f"layer {index} must have a leak, no constants of its own and no delays for {dialect}")
+    if "start" in config.own:
+        raise InputError(f"start of layer {index} must be 0 to be exported, not one for each neuron")
+    if "leak" in config.own and bool((_shares(layer) == 0).any()):
+        raise InputError(f"leak of layer {index} must be below 1 for all its neurons or for none, not for some")
+    if "floor" in config.own and len(set(_floors(layer).tolist())) > 1:
+        raise InputError(f"floor of layer {index} must be the same for all neurons to be exported, not one for each")
+
+
+def _shares(layer: SpikingLayer) -> Floats:
+    """(N,): of the membranes, what leaks away in a step."""
+    if "leak" in layer.config.own:
+        leaks: Floats = layer.leak.double().numpy()
+        return 1.0 - leaks
+    return np.full(layer.config.neurons, 1.0 / layer.config.tau)
+
+
+def _scales(layer: SpikingLayer) -> Floats:
+    """(N,): by which membranes are smaller in the file."""
+    shares = _shares(layer)
+    return np.where(shares == 0.0, 1.0, shares)
+
+
+def _floors(layer: SpikingLayer) -> Floats:
+    floors: Floats = layer.floor.double().numpy() * _scales(layer)
+    return floors
+
+
+def _lowest(layer: SpikingLayer) -> float:
+    return float(_floors(layer)[0])
+
+
 def _layer(layer: SpikingLayer, input_scale: float, names: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     weight, bias = layer.folded(input_scale)
-    share = 1.0 / layer.config.tau
-    constants = {"tau": DT / share, "r": 1.0, "v_leak": 0.0, "v_threshold": layer.config.threshold * share}
     size = layer.config.neurons
-    nodes: dict[str, dict[str, Any]] = {
-        names["fc"]: _affine(weight, bias),
-        names["lif"]: {"type": "LIF", **_constants(size, **constants, v_reset=0.0)},
-    }
+    constants: dict[str, float | Floats] = {"v_threshold": layer.config.threshold * _scales(layer), "v_reset": 0.0}
+    if layer.config.tau == math.inf and "leak" not in layer.config.own:
+        neurons = {"type": "IF", **_constants(size, r=1.0 / DT, **constants)}
+    else:
+        neurons = {"type": "LIF", **_constants(size, tau=DT / _shares(layer), r=1.0, v_leak=0.0, **constants)}
+    nodes: dict[str, dict[str, Any]] = {names["fc"]: _affine(weight, bias), names["lif"]: neurons}
+    if layer.config.onward:
+        nodes[names["onward"]] = {"type": "Delay", "delay": layer.onward.double().numpy() * DT}
     if layer.config.recurrent:
         delays = layer.delays.detach().round().double().numpy()
         if delays.any():
@@ -138,7 +200,7 @@ def _affine(weight: torch.Tensor, bias: torch.Tensor) -> dict[str, Any]:
     return {"type": "Affine", "weight": weight.detach().float().numpy(), "bias": bias.detach().float().numpy()}
 
 
-def _constants(size: int, **values: float) -> dict[str, np.ndarray[Any, Any]]:
+def _constants(size: int, **values: float | Floats) -> dict[str, Floats]:
     return {name: np.full(size, value) for name, value in values.items()}
 
 

@@ -61,6 +61,31 @@ def test_what_was_written_is_read_back_as_the_same_network(tmp_path: Path) -> No
             assert torch.equal(own, read.to(own.dtype))
 
 
+@pytest.mark.parametrize("reset", ["late", "none", "dead", "twice"])
+@torch.no_grad()
+def test_resets_leaks_floors_and_delays_are_read_back(tmp_path: Path, reset: str) -> None:
+    layers = (
+        {"neurons": 20, "tau": float("inf"), "reset": "soft", "own": ("floor",), "onward": 3, "strict": True},
+        {"neurons": 10, "reset": reset, "own": ("leak",), "recurrent": reset == "late", "threshold": 0.5},
+    )
+    network = made(*layers, readout_own=("leak",))
+    network.layers[0].onward.copy_(torch.arange(20) % 4)  # type: ignore[union-attr,operator]
+    network.layers[1].leak.copy_(torch.linspace(0.0, 0.95, 10))  # type: ignore[union-attr,operator]
+    network.readout.leak.copy_(torch.tensor([0.2, 0.5, 0.75]))  # type: ignore[union-attr]
+    settings = export_nir(network, tmp_path / "net.nir")
+    assert (settings["lif0.cmp"], float(settings["lif0.v_min"]), settings["lif0.reset"]) == (">", -1.0, "sub")
+    foreign = import_nir(tmp_path / "net.nir", "spikewright", settings, timesteps=40)
+    again = as_spiking_network(foreign)
+    assert [layer.own for layer in again.config.layers] == [("floor",), ("leak",)]
+    assert again.config.layers[1].reset == reset
+    expected = network.run(counts())
+    found = again.run(counts())
+    for own, read in zip(expected.spikes, found.spikes, strict=True):
+        assert 0.01 < own.mean() < 0.9
+        assert torch.equal(own, read)
+    torch.testing.assert_close(expected.scores, found.scores)
+
+
 def test_an_imported_network_is_written_as_it_was_read(tmp_path: Path) -> None:
     network = import_nir(write(tmp_path / "net.nir", *recurrent()), "snntorch", {"reset": "zero"})
     assert export_nir(network, tmp_path / "again.nir") == {"reset": '"zero"'}
@@ -86,6 +111,25 @@ def test_the_form_is_the_one_that_all_libraries_read(tmp_path: Path) -> None:
         ({"reset": "soft"}, {}, "norse", "reset of layer 0 must be hard for norse, not soft"),
         ({"reset": "soft"}, {}, "snntorch", "reset of layer 0 must be hard for snntorch, not soft"),
         ({"recurrent": True}, {}, "norse", "layer 0 must have no recurrence for norse, which reads no delays, not one"),
+        ({"strict": True}, {}, "spikingjelly", "strict of layer 0 must be false for spikingjelly, not true"),
+        (
+            {"own": ("leak",)},
+            {},
+            "snntorch",
+            "layer 0 must have a leak, no constants of its own and no delays for snntorch",
+        ),
+        (
+            {"own": ("start",)},
+            {},
+            "spikewright",
+            "start of layer 0 must be 0 to be exported, not one for each neuron",
+        ),
+        (
+            {},
+            {"readout_own": ("start",)},
+            "spikewright",
+            "readout of a network to export must start at 0 and leak, not otherwise",
+        ),
         ({"tau": 1.0}, {}, "spikingjelly", "tau of layer 0 must be above 1 step for spikingjelly, not 1"),
         ({}, {"readout": "softmax_sum"}, "norse", "readout of a network to export must be 'sum', not 'softmax_sum'"),
         ({}, {}, "brian", "dialect must be one of spikewright, norse, snntorch, spikingjelly, not 'brian'"),

@@ -40,6 +40,16 @@ def at_least(bits: Any, number: int) -> Any:
     return groups[0][number - 1]
 
 
+def lowest_of(bits: Any) -> Any:
+    """Position of the lowest bit that is set, as many bits as it needs: a tree, as rows are wide."""
+    if len(bits) == 1:
+        return Const(0, 0)
+    half = 1 << (len(bits) - 1).bit_length() - 1
+    low, high = lowest_of(bits[:half]), lowest_of(bits[half:])
+    none = ~bits[:half].any()
+    return Cat(Mux(none, high, low), none)
+
+
 def slot_events(slots: SlotImage, axons: int) -> data.StructLayout:
     """Events of a cycle, a `value` each where it is not always 1; or a mark, which comes alone."""
     value_bits = slots.image.spec.value_bits

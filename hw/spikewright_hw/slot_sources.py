@@ -12,8 +12,7 @@ from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.slots import SlotImage
 
 from .layouts import assign_fields, event, pair
-from .serializer import lowest
-from .slot_events import at_least, slot_events, spike_row
+from .slot_events import at_least, lowest_of, slot_events, spike_row
 
 
 class StepPace(wiring.Component):
@@ -88,7 +87,7 @@ class RowPort(wiring.Component):
         more = Signal()
         m.d.comb += [
             self.wants.eq(self.moves & ~(self.valid & more)),
-            self.position.eq(Cat(lowest(m, bits, name="lowest_bit")[: self._bit_bits], row, tag)),
+            self.position.eq(Cat(lowest_of(bits), row, tag)),
         ]
         with m.If(self.moves):
             m.d.sync += [

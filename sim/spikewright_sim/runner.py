@@ -78,7 +78,8 @@ def simulate(
     dict
         JSON-ready: `engine`, `samples`, `mismatches`, `cycle_mismatches`, `details` (the first differences),
         `accuracy` (of the simulated hardware), `cycles_per_inference` and `predicted_cycles_per_inference` (`min`,
-        `mean`, `max`), `synaptic_ops` (additions of a synapse) and `dense_synaptic_ops` (what the same events would
+        `mean`, `max`), `cycles_after_input` (likewise, from the last beat that is taken to the class, as predicted),
+        `synaptic_ops` (additions of a synapse) and `dense_synaptic_ops` (what the same events would
         cost if no weight were zero), both over all `samples`; `waveform`, a file with the first sample that differs,
         or None.
 
@@ -131,6 +132,7 @@ def simulate(
         "accuracy": float(np.mean(np.array(total.classes[:samples]) == labels)) if complete else 0.0,
         "cycles_per_inference": _spread(total.latencies[:samples]),
         "predicted_cycles_per_inference": _spread([item.latency for item in total.predicted[:samples]]),
+        "cycles_after_input": _spread([item.after_input for item in total.predicted[:samples]]),
         "synaptic_ops": operations[0],
         "dense_synaptic_ops": operations[1],
         "waveform": str(waveform) if engine == "native" and total.different else None,

@@ -54,6 +54,7 @@ class Simulation(Result):
             ("cycle mismatches", str(self.cycle_mismatches)),
             ("cycles per inference", spread(self.cycles_per_inference)),
             ("  predicted", spread(self.predicted_cycles_per_inference)),
+            *([("  after the input", spread(self["cycles_after_input"]))] if self.get("cycles_after_input") else []),
             ("synaptic operations", f"{operations} ({dense} if no weight were zero)"),
             *netlist_facts(self.get("netlist")),
             *(("difference", line) for line in self.details),

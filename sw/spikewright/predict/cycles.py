@@ -52,6 +52,11 @@ class SampleCycles:
         """Cycles of the inference, the first and the last included."""
         return self.done - self.start + 1
 
+    @property
+    def after_input(self) -> int:
+        """Cycles from the one in which the last beat is taken to that of the class: what a live system waits for."""
+        return self.done - self.accepted
+
 
 class CycleModel:
     """Clock cycles of samples that pass through one core, one after the other.

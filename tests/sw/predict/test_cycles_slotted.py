@@ -35,6 +35,7 @@ def test_silent_steps():
     assert cycles.steps.tolist() == [[first, first + rows], [second, second + rows]]
     # Of the read-out's own rows, then two cycles a score.
     assert cycles.done == second + rows + classes + 2 * classes + 1
+    assert cycles.after_input == cycles.done - 1
     assert cycles.accepted == 1  # both beats wait in the gate
 
 

@@ -443,6 +443,11 @@ class CoreSpec:
         return plan.ring_words * plan.lanes
 
     @property
+    def multipliers(self) -> int:
+        """Products of weights with the values of events in a cycle."""
+        return sum(image.lanes for image in self.memories.values() if image.spec.value_bits > 1)
+
+    @property
     def beat_events(self) -> int:
         """Events of an input beat, at most."""
         return 1

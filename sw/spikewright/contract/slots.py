@@ -182,6 +182,11 @@ class SlottedCore(CoreSpec):
         return 1 << (sum(self.place_bits(index)) + self.layers[index].spec.recurrent)
 
     @property
+    def multipliers(self) -> int:
+        valued = [slots for slots in self.slots if slots.image.spec.value_bits > 1]
+        return sum(slots.image.lanes * slots.slots * slots.reads for slots in valued)
+
+    @property
     def beat_events(self) -> int:
         # A recurrent layer has its own spikes beside those of the input.
         return 1 if self.layers[0].spec.recurrent else self.slots[0].reads

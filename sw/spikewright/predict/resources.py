@@ -35,7 +35,7 @@ def estimate(core: CoreSpec, board: Board) -> Resources:
     luts = stored.luts + family.top_luts + family.lut_factor * described_luts
     ffs = stored.ffs + family.top_ffs + family.ff_factor * described_ffs
     # A weight is multiplied only where events carry more than one bit.
-    dsps = sum(image.lanes for image in core.memories.values() if image.spec.value_bits > 1) + leak_multipliers(core)
+    dsps = core.multipliers + leak_multipliers(core)
     return Resources(luts=round(luts), ffs=round(ffs), brams=stored.brams, dsps=dsps)
 
 

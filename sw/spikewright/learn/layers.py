@@ -230,8 +230,10 @@ def _lagged_products(reverse: Tensor, spikes: Tensor, lags: int) -> Tensor:
     steps = spikes.shape[0]
     # products[n, i, j]: steps t = T-1-i and j. Lag t - j = T-1-(i+j) is constant along anti-diagonals,
     # which become columns when rows of 2T are read as rows of 2T - 1.
-    products = torch.bmm(reverse.permute(1, 0, 2), spikes.permute(1, 2, 0))
-    wide = torch.nn.functional.pad(products, (0, steps)).flatten(1)[:, : steps * (2 * steps - 1)]
+    products = reverse.new_empty(spikes.shape[1], steps, 2 * steps)
+    products[:, :, steps:] = 0.0
+    torch.bmm(reverse.permute(1, 0, 2), spikes.permute(1, 2, 0), out=products[:, :, :steps])
+    wide = products.flatten(1)[:, : steps * (2 * steps - 1)]
     by_sum = wide.reshape(-1, steps, 2 * steps - 1).sum(dim=1)  # (N, i + j)
     return by_sum[:, : steps - 1].flip(1)[:, :lags].contiguous()
 
@@ -252,16 +254,16 @@ class _Compiled(torch.autograd.Function):
     ) -> Tensor:
         from spikewright.learn import sequences
 
-        current = current.detach().contiguous()
-        membranes = current if overwrite else torch.empty_like(current)
+        membranes = current.detach().contiguous()
+        if not overwrite and membranes.data_ptr() == current.data_ptr():
+            membranes = membranes.clone()
         ctx.neuron, ctx.loop = neuron, loop
-        delayed = None
         if weight is None or kernel is None:
-            spikes = sequences.forward(current, neuron, loop, membranes)
+            spikes = sequences.forward(membranes, neuron, loop)
             ctx.save_for_backward(membranes)
             return spikes
-        recurrence = sequences.Recurrence(kernel, min(_BLOCK, len(current)))
-        spikes, delayed = recurrence.forward(current, weight, drop, neuron, loop, membranes)
+        recurrence = sequences.Recurrence(kernel, min(_BLOCK, len(membranes)))
+        spikes, delayed = recurrence.forward(membranes, weight, drop, neuron, loop)
         ctx.save_for_backward(membranes, spikes, delayed, weight, kernel, drop)
         return spikes
 

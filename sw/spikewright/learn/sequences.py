@@ -35,14 +35,14 @@ def loop_of(neuron: Neuron, like: Tensor) -> Loop | None:
     return neuron.loop() if known and not own and not neuron.current_decay else None
 
 
-def forward(current: Tensor, neuron: Neuron, loop: Loop, membranes: Tensor) -> Tensor:
-    """Spikes (T, N, B) of a contiguous `current`, the membranes starting at 0.
+def forward(membranes: Tensor, neuron: Neuron, loop: Loop) -> Tensor:
+    """Spikes (T, N, B) of contiguous currents, the membranes starting at 0.
 
-    The membranes before each reset are written to `membranes`, which may be `current`.
+    The membranes before each reset take the place of the currents in `membranes`.
     """
-    spikes = torch.empty_like(current)
-    arguments = (_flat(current), _rule(current, neuron, loop), _flat(membranes), _flat(spikes))
-    divided(_forward, arguments, current[0].numel(), torch.get_num_threads())
+    spikes = torch.empty_like(membranes)
+    arguments = (_flat(membranes), _rule(membranes, neuron, loop), _flat(spikes))
+    divided(_forward, arguments, membranes[0].numel(), torch.get_num_threads())
     return spikes
 
 
@@ -78,21 +78,19 @@ class Recurrence:
         self.block = block
 
     def forward(
-        self, current: Tensor, weight: Tensor, drop: Tensor | None, neuron: Neuron, loop: Loop, membranes: Tensor
+        self, membranes: Tensor, weight: Tensor, drop: Tensor | None, neuron: Neuron, loop: Loop
     ) -> tuple[Tensor, Tensor]:
         """Spikes, and what arrived of them before the weights, (T, N, B); see `forward` and `recurrent_neurons`."""
-        spikes, delayed = torch.empty_like(current), torch.empty_like(current)
+        spikes, delayed = torch.empty_like(membranes), torch.empty_like(membranes)
         delayed[0] = 0.0
-        left = torch.zeros_like(current[0]).numpy()
-        state = _arrays(membranes, spikes, delayed), left, _rule(current, neuron, loop)
-        for t in range(len(current)):
+        left = torch.zeros_like(membranes[0]).numpy()
+        state = _arrays(membranes, spikes, delayed), left, _rule(membranes, neuron, loop)
+        for t in range(len(membranes)):
             u = membranes[t]
-            if not t:
-                u.copy_(current[t])
-            elif drop is None:
-                torch.addmm(current[t], weight, delayed[t], out=u)
-            else:
-                torch.addcmul(current[t], torch.mm(weight, delayed[t]), drop, out=u)
+            if t and drop is None:
+                u.addmm_(weight, delayed[t])
+            elif t and drop is not None:
+                u.addcmul_(torch.mm(weight, delayed[t]), drop)
             _advance(t, *state, self.kernel, self.lags, self.block)
         return spikes, delayed
 
@@ -136,12 +134,16 @@ def _flat(sequence: Tensor) -> Array:
 
 
 @compiled
-def _charge(drive: Array, before: Array, left: Array, rule: Rule, u: Array, s: Array) -> None:
-    """Membranes `u` and spikes `s` of one step; `left` is what was left of them, and then what is."""
+def _charge(u: Array, before: Array, left: Array, rule: Rule, s: Array) -> None:
+    """Turn the currents `u` of one step into membranes, and spikes `s`.
+
+    `left` is what was left of the membranes, and then what is; `before` are the spikes of the step before. Currents and
+    membranes are one array, as a loop over two that may be the same does not become vector instructions.
+    """
     decay, threshold, strict, hard, soft, late = rule
     nothing = threshold - threshold  # of the type of the arrays
-    for k in range(drive.shape[0]):
-        v = fma(left[k], decay, drive[k]) - late * before[k]
+    for k in range(u.shape[0]):
+        v = fma(left[k], decay, u[k]) - late * before[k]
         fired = v > threshold if strict else v >= threshold
         u[k] = v
         s[k] = fired
@@ -149,16 +151,15 @@ def _charge(drive: Array, before: Array, left: Array, rule: Rule, u: Array, s: A
 
 
 @compiled
-def _forward(current: Array, rule: Rule, u: Array, spikes: Array, low: int, high: int) -> None:
-    left = np.empty(_CHUNK, current.dtype)
-    silent = np.zeros(_CHUNK, current.dtype)
+def _forward(u: Array, rule: Rule, spikes: Array, low: int, high: int) -> None:
+    left = np.empty(_CHUNK, u.dtype)
+    silent = np.zeros(_CHUNK, u.dtype)
     for start in range(low, high, _CHUNK):
         stop = min(high, start + _CHUNK)
         left[:] = 0
-        for t in range(current.shape[0]):
+        for t in range(u.shape[0]):
             before = spikes[t - 1, start:stop] if t > 0 else silent
-            drive, charged, s = current[t, start:stop], u[t, start:stop], spikes[t, start:stop]
-            _charge(drive, before, left, rule, charged, s)
+            _charge(u[t, start:stop], before, left, rule, spikes[t, start:stop])
 
 
 @compiled
@@ -224,8 +225,7 @@ def _advance(
     before = spikes[max(0, t - 1)].reshape(-1)
     if t == 0:
         before[:] = 0
-    drive = u[t].reshape(-1)
-    _charge(drive, before, flat, rule, drive, spikes[t].reshape(-1))
+    _charge(u[t].reshape(-1), before, flat, rule, spikes[t].reshape(-1))
     if t + 1 < u.shape[0]:
         _arrive(spikes, t + 1, kernel, lags, block, np.empty(u.shape[2], u.dtype), delayed[t + 1])
 

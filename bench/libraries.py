@@ -3,10 +3,10 @@
     python bench/libraries.py [--batch 128] [--repeats 7] [--json]
 
 The same shape (140-256-256-20, T = 100), neuron (hard reset, tau 1.05, atan), weights, input, loss and optimizer in
-each; a step is the forward pass, the backward pass and an update by `torch.optim.Adam`. Two networks: `feed-forward`,
-and `recurrent`, whose second layer feeds itself. There the other libraries have the recurrence that they offer, one
-step later, and Spikewright its learned delays, which are more work. Every library is used at its best: currents of
-all steps by one product, the multi-step mode where there is one, the read-out by the sum of the spikes.
+each; a step is the forward pass, the backward pass and an update by `torch.optim.Adam`. Three networks: `feed-forward`,
+`recurrent`, whose second layer feeds itself one step later, and `delayed`, where that takes learned delays of 10 to 30
+steps, which none of the others has. Every library is used at its best: currents of all steps by one product, the
+multi-step mode where there is one, the read-out by the sum of the spikes.
 
 Each runs in a process of its own. What counts is the time of its thread that the system charges to it, user and
 system, as the machine may have other work: the least of the repeats. Rates of the layers and the first loss are
@@ -33,7 +33,7 @@ from spikewright.learn.config import NetworkConfig, load_config
 from spikewright.learn.networks import SpikingNetwork
 
 LIBRARIES = ("spikewright", "spikingjelly", "snntorch", "norse")
-NETWORKS = ("feed-forward", "recurrent")
+NETWORKS = ("feed-forward", "recurrent", "delayed")
 INPUT_SHARE = 0.17
 """Of the inputs of a step that have an event, as in recordings of SHD."""
 GAIN = (1.4, 2.2)
@@ -43,29 +43,32 @@ Run = Callable[[Tensor], tuple[list[Tensor], Tensor]]
 """Spikes of each layer and scores (B, classes) of events (T, B, inputs)."""
 
 
-def network_config(recurrent: bool) -> NetworkConfig:
+def network_config(recurrent: bool, delayed: bool = False) -> NetworkConfig:
     config = load_config("shd").network
+    plain: dict[str, Any] = {"batch_norm": False, "dropout": 0.0, "recurrent_dropout": 0.0}
+    at_once: dict[str, Any] = {} if delayed else {"delay_low": 0.0, "delay_high": 0.0, "max_delay": 0}
     layers = tuple(
-        dataclasses.replace(layer, batch_norm=False, dropout=0.0, recurrent_dropout=0.0, recurrent=recurrent and last)
+        dataclasses.replace(layer, recurrent=recurrent and last, **plain, **at_once)
         for layer, last in zip(config.layers, (False, True), strict=True)
     )
     return dataclasses.replace(config, layers=layers, readout_tau=1.0)
 
 
-def ours(recurrent: bool) -> SpikingNetwork:
+def ours(recurrent: bool, delayed: bool = False) -> SpikingNetwork:
     torch.manual_seed(0)
-    network = SpikingNetwork(network_config(recurrent)).train()
-    network.set_sigma(3.0)
+    network = SpikingNetwork(network_config(recurrent, delayed)).train()
+    network.set_sigma(3.0 if delayed else 0.0)
     with torch.no_grad():
         for layer, gain in zip(network.spiking_layers(), GAIN, strict=True):
             layer.weight.mul_(gain)
             if layer.config.recurrent:
                 layer.recurrent_weight.mul_(0.2)
+                layer.delays.requires_grad_(delayed)
     return network
 
 
-def spikewright(recurrent: bool) -> tuple[nn.Module, Run]:
-    network = ours(recurrent)
+def spikewright(recurrent: bool, delayed: bool = False) -> tuple[nn.Module, Run]:
+    network = ours(recurrent, delayed)
     return network, lambda x: network._run_transposed(x.permute(0, 2, 1))
 
 
@@ -185,8 +188,8 @@ def _linear_of(readout: Any) -> nn.Linear:
 def measure(library: str, network: str, batch: int, repeats: int) -> dict[str, Any]:
     """Seconds of the thread in the cheapest step; loss and rates of the first, and the peak of memory."""
     torch.set_num_threads(1)
-    recurrent = network == "recurrent"
-    model, run = globals()[library](recurrent)
+    recurrent = network != "feed-forward"
+    model, run = spikewright(True, True) if network == "delayed" else globals()[library](recurrent)
     generator = torch.Generator().manual_seed(1)
     config = network_config(recurrent)
     shape = (config.timesteps, config.inputs, batch) if library == "spikewright" else ()
@@ -230,6 +233,8 @@ def main() -> None:
     results: dict[str, dict[str, Any]] = {network: {} for network in NETWORKS}
     for network, of_network in results.items():
         for library in args.library or LIBRARIES:
+            if network == "delayed" and library != "spikewright":
+                continue
             print(f"{network}: {library} ...", file=sys.stderr, flush=True)
             size = ["--batch", str(args.batch), "--repeats", str(args.repeats)]
             command = [sys.executable, __file__, *size, "--only", library, network]

@@ -146,7 +146,7 @@ def test_bugs_are_not_hidden(fake: Callable[[Run], None], error: Exception) -> N
             "argument --lanes: must be one of 1, 2, 4, 8, 16, 32, 64, not '3' (see `spikewright report --help`)",
         ),
         (["data"], "the following arguments are required: ACTION (see `spikewright data --help`)"),
-        (["synth", "b"], "the following arguments are required: --board (see `spikewright synth --help`)"),
+        (["synth", "b"], "one of the arguments --board --family is required (see `spikewright synth --help`)"),
         (
             ["simulate", "b", "--data", "d", "--samples", "0"],
             "argument --samples: must be at least 1, not 0 (see `spikewright simulate --help`)",

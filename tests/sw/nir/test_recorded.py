@@ -11,7 +11,7 @@ import torch
 from spikewright.contract.errors import InputError
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
-from spikewright.nir.convert import as_spiking_network
+from spikewright.nir.convert import as_spiking_network, spiking_layers
 from spikewright.nir.load import import_nir
 
 FOLDER = Path(os.environ.get("SPIKEWRIGHT_SHARED", Path(__file__).parents[4] / "shared")) / "nir"
@@ -114,7 +114,7 @@ def test_a_published_sub_graph_fires_as_the_flat_file(folder: Path) -> None:
     torch.testing.assert_close(other.spikes["lif2"], one.spikes["lif2"])
 
 
-REPRESENTABLE = (
+NEAREST = (
     "norse-lifbox-defaultdt",
     "sinabs-lif-normed",
     "snntorch-cnn-avgpool",
@@ -122,9 +122,11 @@ REPRESENTABLE = (
     "spikingjelly-cnn-avgpool",
     "spikingjelly-lif-decayinput",
 )
+"""Those of which 8 bits suffice without recordings to calibrate on."""
+NOT_IN_INTEGERS = {"real-cnn-sinabs", "rockpool-lif", "sinabs-cnn-sumpool", "sinabs-iaf-multispike", "none"}
 
 
-@pytest.mark.parametrize("name", REPRESENTABLE)
+@pytest.mark.parametrize("name", sorted({*SETS} - NOT_IN_INTEGERS))
 @torch.no_grad()
 def test_what_is_quantized_fires_nearly_as_recorded(folder: Path, name: str) -> None:
     path = folder / name
@@ -132,15 +134,15 @@ def test_what_is_quantized_fires_nearly_as_recorded(folder: Path, name: str) -> 
         x = torch.from_numpy(recorded["input"].swapaxes(0, 1).copy()).flatten(2)
         foreign = import_nir(path / "net.nir", path / "about.json", timesteps=x.shape[1])
         network = as_spiking_network(foreign)
-        expected = [
-            torch.from_numpy(recorded[f"{layer.name}.spikes"].swapaxes(0, 1).copy()).flatten(2)
-            for layer in foreign.layers
-            if layer.fires
-        ]
-    for run, most in (
-        (network.run, 0.0),
-        (IntegerNetwork(quantize(network, weight_bits=16)).run, 0.005),
-        (IntegerNetwork(quantize(network, weight_bits=8)).run, 0.05),
-    ):
-        for found, spikes in zip(run(x).spikes, expected, strict=True):
-            assert float((found != spikes).double().mean()) <= most
+        expected = {
+            name: torch.from_numpy(recorded[f"{name}.spikes"].swapaxes(0, 1).copy()).flatten(2)
+            for name, _ in spiking_layers(foreign)
+        }
+    # Floats are of 32 bits here, the recordings of a few libraries are not.
+    runs = [(network.run, 1e-4), (IntegerNetwork(quantize(network, weight_bits=16)).run, 0.005)]
+    if name in NEAREST:
+        runs.append((IntegerNetwork(quantize(network, weight_bits=8)).run, 0.05))
+    for run, most in runs:
+        for found, (layer, late) in zip(run(x).spikes, spiking_layers(foreign), strict=True):
+            seen = torch.cat([torch.zeros_like(found[:, :late]), found[:, : x.shape[1] - late]], dim=1)
+            assert float((seen != expected[layer]).double().mean()) <= most

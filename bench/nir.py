@@ -127,7 +127,7 @@ def measure(folder: Path, with_cores: bool) -> list[Any]:
 
 
 def percent(share: float) -> str:
-    return "0" if share == 0 else f"{share:.2%}".replace("%", " %")
+    return "0" if share == 0 else f"{100 * share:.2g} %"
 
 
 def page(rows: list[list[Any]], others: list[Any]) -> dict[str, Any]:
@@ -145,8 +145,8 @@ def page(rows: list[list[Any]], others: list[Any]) -> dict[str, Any]:
                     "Share of all recorded spikes (step, sample, neuron) that differ; *noise* is that of the float "
                     "network with weights that are wrong by a random 2⁻¹⁵ of themselves: where it is not small, the "
                     "network itself makes small errors grow. Cores are of the 16-bit integers, with every engine that "
-                    "takes the network, at 1 and 4 lanes; every spike, membrane and score, and the cycle of every step, "
-                    "is compared."
+                    "takes the network, at 1 and 4 lanes; every spike, membrane and score is compared, and the cycle "
+                    "of every step."
                 ],
                 "columns": list(COLUMNS),
                 "rows": rows,

@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sw.save_network(sw.quantize(network), folder / "imported.safetensors")
     for name, options in CORES.items():
         model = folder / ("imported.safetensors" if name == "imported" else "model.safetensors")
-        build(model, folder / name, 2, name=name, **options)
+        build(model, folder / name, 1, name=name, **options)
     return folder
 
 

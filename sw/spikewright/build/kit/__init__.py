@@ -168,6 +168,6 @@ def _of_memories(manifest: Mapping[str, Any], core: CoreSpec) -> dict[str, Any]:
     note = (
         "What is loaded and what is written is in `*_ram.v`."
         if loadable
-        else ("What holds the network is in `*_rom.v`, what is written in `*_ram.v`.")
+        else ("What holds the network is in `*_rom*.v`, what is written in `*_ram.v`.")
     )
     return {"MEMORY_ROWS": "\n".join(rows), "MEMORY_NOTE": note}

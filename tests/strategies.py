@@ -127,7 +127,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         counts[draw(st.integers(0, samples - 1))] = draw(st.sampled_from([0, (1 << spec.value_bits) - 1]))
     variant = dict(draw(st.sampled_from(VARIANTS)))
     if CORES[variant.get("layers", LAYERS[0])].refusal(spec) is not None:
-        plain = tuple(replace(layer, onward=None, current_decay=None) for layer in spec.layers)
+        plain = tuple(replace(layer, onward=None, current_decay=None, start=None) for layer in spec.layers)
         spec = replace(spec, layers=plain)
     if "margin" in variant:
         variant["others"] = draw(st.integers(0, 2))

@@ -11,8 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.slots import SlotImage
 
-from .arithmetic import leak
-from .constants import clipped, floor_of, stored_words, word_layout
+from .constants import Carrying, clipped, floor_of, stored_words, word_layout
 from .layouts import delayed
 from .neuron import INTEGRATOR, neuron_logic
 from .ram import Ram
@@ -122,7 +121,8 @@ class SlotUpdate(wiring.Component):
         # Leak and add the bias.
         next_state = Signal(self._state_bits + self._bit)
         keep = logic.remembered(u, threshold, before) if self._bit else 0
-        m.d.sync += next_state.eq(with_bit(m, leak(self.v, spec.decay, bias), keep, self._bit))
+        carried = Carrying(m, constants).leaked(spec, self.v, bias)
+        m.d.sync += next_state.eq(with_bit(m, carried, keep, self._bit))
         m.d.comb += [
             self.done.eq(reads[3]),
             self.row.eq(rows[3]),

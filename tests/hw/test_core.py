@@ -8,10 +8,11 @@ from amaranth.hdl import Fragment
 from core_bench import run
 from load_bench import Beats, play
 
-from random_networks import SOFT, TAU_1_05, TAU_2, random_counts, random_network
+from random_networks import SOFT, TAU_1_05, TAU_2, random_counts, random_network, with_own
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.names import Layers
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.capacity import capacity_for, pack_into
 from spikewright.layout.pack import pack
@@ -95,6 +96,15 @@ def test_empty_and_dense_networks(density: float, encoding: str) -> None:
 
 def test_read_out_alone() -> None:
     check(random_network(6, (7, 3)), 2, 6, samples=3)
+
+
+@pytest.mark.parametrize("layers", ["parallel", "shared"])
+def test_constants_of_single_neurons(layers: Layers) -> None:
+    """Leaks and starts, those of the read-out among them, floors, and a bit beside the membrane of one layer."""
+    spec = random_network(6, (7, 9, 6, 3), recurrent=(True, False), floor="own", timesteps=8)
+    first = replace(spec.layers[0], neuron=IntegerLIF("twice"))
+    spec = with_own(6, replace(spec, layers=(first, *spec.layers[1:])), ("leaks", "starts"))
+    check(spec, 2, 6, layers=layers)
 
 
 def test_stalls_at_both_ends_change_nothing() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_core import check
 
-from random_networks import SOFT, TAU_2, random_network
+from random_networks import SOFT, TAU_2, random_network, with_own
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import RATE_UNIT, NetworkSpec
 from spikewright.contract.neuron import all_neurons
@@ -62,7 +62,13 @@ def test_neurons_that_remember_floors_and_other_decisions() -> None:
     """A bit beside the membrane, a lowest membrane, and the highest one of a class instead of their sum."""
     for neuron in (each for each in all_neurons() if each.remembers):
         network = random_network(3, (9, 12, 9, 5), recurrent=(True, False), neuron=neuron, readout="max", floor="own")
+        network = with_own(3, network, ("leaks",) if neuron.label.endswith("threshold") else ())
         check(network, 4, 3, layers="slotted")
+
+
+def test_other_starts_are_refused() -> None:
+    network = with_own(3, random_network(3), ("starts",))
+    assert SlottedCore.refusal(network) == "layer 0 must have no start where layers are slotted"
 
 
 def test_small_layers_behind_large_ones_and_before() -> None:

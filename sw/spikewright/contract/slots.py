@@ -139,7 +139,7 @@ class SlottedCore(CoreSpec):
     @classmethod
     def refusal(cls, network: NetworkSpec) -> str | None:
         for index, spec in enumerate(network.layers):
-            for name in ("onward", "current_decay"):
+            for name in ("onward", "current_decay", "start"):
                 if getattr(spec, name) is not None:
                     return f"layer {index} must have no {name} where layers are {cls.kind}"
         return None

@@ -91,9 +91,8 @@ def cores(model: IntegerNetwork, values: torch.Tensor) -> tuple[int, int, int]:
                 dut = Dut.open(Path(name) / "core")
                 trace = IntegerNetwork(dut.core.network).run(values)
                 executable = dut.compiled("native", lambda message: None, quick=True)
-                found = native.run_native(
-                    executable, native.Job(dut, values.numpy(), trace), progress=lambda message: None, processes=1
-                )
+                job = native.Job(dut, values.numpy(), trace)
+                found = native.run_native(executable, job, seed=0, progress=lambda message: None, processes=1)
                 for line in found.details:
                     print(f"    {layers}, {lanes} lanes: {line}", file=sys.stderr)
                 ran, mismatches, cycles = (

@@ -80,9 +80,12 @@ class Session:
         self.stream = stream
         self._patience = patience
         self._decoder = ResultDecoder(stream)
+        self._stuck = 0
 
     def begin(self, fingerprint: int | None = None) -> Identity:
         """Start bridge and core over by a break, and see which core answers.
+
+        Flags that are set even so, as some adapters make no break, say nothing of what is sent from now on.
 
         Parameters
         ----------
@@ -103,7 +106,9 @@ class Session:
             _, count = self._wait(lambda: len(decoder.identities) > before, self._patience)  # noqa: B023
             heard += count
             if len(self._decoder.identities) > before:
-                return self._checked(self._decoder.identities[-1], fingerprint)
+                identity = self._decoder.identities[-1]
+                self._stuck = identity.flags
+                return self._checked(identity, fingerprint)
         name, baud = self.port.name, self.port.baud
         if heard:
             raise NoAnswer(
@@ -140,7 +145,7 @@ class Session:
             self._wait(lambda: len(decoder.loads) > before, self._patience + self._seconds(data))  # noqa: B023
             if len(decoder.loads) > before:
                 reply = decoder.loads[-1]
-                if reply.ok:
+                if reply.loaded and not reply.flags & ~self._stuck:
                     return
             self._restart()
         if reply is None:
@@ -173,9 +178,10 @@ class Session:
             if results:
                 latency = self.port.latency(max(0.0, self._came - sent))
                 result = results[0]
-                if result.ok and result.beats == expected:
+                lost = result.flags & ~self._stuck
+                if result.beats == expected and not lost and not result.out_of_range:
                     return Answer(result, latency, attempt + 1)
-                said = f"{result.beats} of its {expected} beats{_because(result.flags)}"
+                said = f"{result.beats} of its {expected} beats{_because(lost)}"
                 if result.out_of_range:
                     said += ", an event out of range"
             self._restart()

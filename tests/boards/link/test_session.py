@@ -15,7 +15,16 @@ from spikewright_boards.link import port as of_port
 from spikewright_boards.link.answers import compare_answers
 from spikewright_boards.link.host import beats, encode, encode_load, encode_question
 from spikewright_boards.link.port import PortGone, SerialPort
-from spikewright_boards.link.protocol import IDENTITY, LOAD_REPLY, LOADED, OVERFLOW, START, fingerprint, groups
+from spikewright_boards.link.protocol import (
+    IDENTITY,
+    LINE_ERROR,
+    LOAD_REPLY,
+    LOADED,
+    OVERFLOW,
+    START,
+    fingerprint,
+    groups,
+)
 from spikewright_boards.link.session import NoAnswer, Session
 
 FORM = StreamFormat(axon_bits=3, value_bits=2, input_bytes=1, output_bytes=2, classes=2, loadable=True)
@@ -129,6 +138,19 @@ def test_a_sample_that_does_not_get_through() -> None:
     )
     with pytest.raises(NoAnswer, match="not with silence after 3 tries$"):
         Session(FakePort(lambda data: b""), FORM).ask(COUNTS)
+
+
+def test_flags_that_no_break_clears_are_not_of_this_sample() -> None:
+    flags = [OVERFLOW]
+    port = FakePort(lambda data: identity(flags=OVERFLOW) if data == QUESTION else result([1, 2], 1, flags=flags[-1]))
+    session = Session(port, FORM)
+    session.begin(WHO)
+    assert session.ask(COUNTS).result.scores == (1, 2)
+    flags.append(OVERFLOW | LINE_ERROR)
+    with pytest.raises(
+        NoAnswer, match=r"not with 5 of its 5 beats \(a byte came without its stop bit\) after 3 tries$"
+    ):
+        session.ask(COUNTS)
 
 
 def test_answers_are_compared_with_the_model() -> None:

@@ -188,3 +188,93 @@ module SPX9 #(
         .read_clk(CLK), .read_en(CE & (!WRE | WRITE_MODE != 0)), .read_reset(RESET), .read_addr(AD), .read_data(data)
     );
 endmodule
+
+// What one of two ports does with the shared units: with a write it keeps what it gave (0) or gives the new word (1).
+`define GOWIN_PORT(WIDTH, MODE, en, write, reset, addr, data, q) \
+    if (en & write) case (WIDTH) \
+        2 * UNIT: for (k = 0; k < 2; k = k + 1) \
+            if (addr[k]) units[{addr[13:4], k[0]}] <= data[UNIT * k +: UNIT]; \
+        UNIT: units[addr[13:3]] <= data[UNIT - 1:0]; \
+        4: units[addr[13:3]][{addr[2], 2'b0} +: 4] <= data[3:0]; \
+        2: units[addr[13:3]][{addr[2:1], 1'b0} +: 2] <= data[1:0]; \
+        default: units[addr[13:3]][addr[2:0]] <= data[0]; \
+    endcase \
+    if (reset) q <= 0; \
+    else if (en & write) begin \
+        if (MODE) q <= data; \
+    end else if (en) case (WIDTH) \
+        2 * UNIT: q <= {units[{addr[13:4], 1'b1}], units[{addr[13:4], 1'b0}]}; \
+        UNIT: q <= units[addr[13:3]]; \
+        4: q <= units[addr[13:3]][{addr[2], 2'b0} +: 4]; \
+        2: q <= units[addr[13:3]][{addr[2:1], 1'b0} +: 2]; \
+        default: q <= units[addr[13:3]][addr[2:0]]; \
+    endcase
+
+// Two ports that read and write, on one clock: a core has no other.
+module gowin_two_ports #(
+    parameter UNIT = 9,
+    parameter WIDTH_A = 18,
+    parameter WIDTH_B = 18,
+    parameter MODE_A = 0,
+    parameter MODE_B = 0,
+    parameter [2048 * UNIT - 1:0] INIT = 0
+) (
+    input clk,
+    input en_a, write_a, reset_a,
+    input [13:0] addr_a,
+    input [2 * UNIT - 1:0] data_a,
+    output reg [2 * UNIT - 1:0] q_a,
+    input en_b, write_b, reset_b,
+    input [13:0] addr_b,
+    input [2 * UNIT - 1:0] data_b,
+    output reg [2 * UNIT - 1:0] q_b
+);
+    reg [UNIT - 1:0] units [0:2047];
+    integer k;
+    initial begin
+        for (k = 0; k < 2048; k = k + 1) units[k] = INIT[UNIT * k +: UNIT];
+        q_a = 0;
+        q_b = 0;
+    end
+    always @(posedge clk) begin
+        `GOWIN_PORT(WIDTH_A, MODE_A, en_a, write_a, reset_a, addr_a, data_a, q_a)
+        `GOWIN_PORT(WIDTH_B, MODE_B, en_b, write_b, reset_b, addr_b, data_b, q_b)
+    end
+endmodule
+
+`define GOWIN_DUAL(NAME, SIZE) \
+module NAME #( \
+    parameter READ_MODE0 = 1'b0, \
+    parameter READ_MODE1 = 1'b0, \
+    parameter WRITE_MODE0 = 2'b00, \
+    parameter WRITE_MODE1 = 2'b00, \
+    parameter BIT_WIDTH_0 = 2 * SIZE, \
+    parameter BIT_WIDTH_1 = 2 * SIZE, \
+    parameter BLK_SEL_0 = 3'b000, \
+    parameter BLK_SEL_1 = 3'b000, \
+    parameter RESET_MODE = "SYNC", \
+    `GOWIN_INITS(32 * SIZE) \
+) ( \
+    input [2:0] BLKSELA, BLKSELB, \
+    input CLKA, CEA, WREA, RESETA, OCEA, \
+    input [13:0] ADA, \
+    input [2 * SIZE - 1:0] DIA, \
+    output [2 * SIZE - 1:0] DOA, \
+    input CLKB, CEB, WREB, RESETB, OCEB, \
+    input [13:0] ADB, \
+    input [2 * SIZE - 1:0] DIB, \
+    output [2 * SIZE - 1:0] DOB \
+); \
+    gowin_two_ports #( \
+        .UNIT(SIZE), .WIDTH_A(BIT_WIDTH_0), .WIDTH_B(BIT_WIDTH_1), \
+        .MODE_A(WRITE_MODE0 == 1), .MODE_B(WRITE_MODE1 == 1), .INIT(`GOWIN_INIT) \
+    ) ram ( \
+        .clk(CLKA), \
+        .en_a(CEA), .write_a(WREA), .reset_a(RESETA), .addr_a(ADA), .data_a(DIA), .q_a(DOA), \
+        .en_b(CEB), .write_b(WREB), .reset_b(RESETB), .addr_b(ADB), .data_b(DIB), .q_b(DOB) \
+    ); \
+endmodule
+
+`GOWIN_DUAL(DPB, 8)
+
+`GOWIN_DUAL(DPX9B, 9)

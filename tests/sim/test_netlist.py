@@ -74,7 +74,7 @@ def test_block_ram_without_a_model_is_named(small: Path, monkeypatch: pytest.Mon
     """As of a core so large that memories that are written are in it; yosys itself would take a minute."""
 
     def fails(command: object, log: Path, env: object, what: str, cwd: Path, *, design: str) -> None:
-        cells = {"LUT4": 3, "SPX9": 1, "DPB": 2, "own": 1, "$scopeinfo": 4}
+        cells = {"LUT4": 3, "SPX9": 1, "pROM": 2, "own": 1, "$scopeinfo": 4}
         (cwd / "stat.json").write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
         (cwd / "netlist.v").write_text("module own();\nendmodule\n")
         raise ToolTrouble("yosys must work, not fail with status 1")
@@ -84,7 +84,7 @@ def test_block_ram_without_a_model_is_named(small: Path, monkeypatch: pytest.Mon
         make_netlist(small, "gowin")
     assert str(error.value) == (
         "netlist must be of a family with a model of all that the core takes, not 'gowin': "
-        "there is no model of its block RAM DPB"
+        "there is no model of its block RAM pROM"
     )
     assert not (small / "netlist-gowin").exists()
 

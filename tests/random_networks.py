@@ -47,13 +47,17 @@ def random_network(
     layers = []
     for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         last = index == len(sizes) - 2
-        loop = not last and recurrent[index % len(recurrent)]
+        loop = not last and recurrent[index % len(recurrent)] and (neuron or usual_neuron()).most == 1
         axons = inputs + (neurons if loop else 0)
         weights = rng.integers(-limit // 2, limit + 1, (neurons, axons)).clip(-limit, limit)
         weights[rng.random(weights.shape) >= density] = 0
         scale = max(1, int(np.abs(weights).mean() * np.sqrt(axons))) << weight_shift
         bias = rng.integers(-scale, scale + 1, neurons) // 2
         threshold = None if last else rng.integers(1, 2 * scale + 2, neurons)
+        of_layer = neuron or usual_neuron()
+        if of_layer.most > 1:
+            # Thresholds are powers of two, and there are neither loops nor delays.
+            threshold = None if threshold is None else 1 << rng.integers(0, scale.bit_length(), neurons)
         delays = rng.integers(0, max_delay + 1, neurons) if loop else None
         floors = None
         if floor and threshold is not None:
@@ -68,12 +72,14 @@ def random_network(
                 delays=delays,
                 decay=decay,
                 current_decay=None if last else current_decays[index % len(current_decays)],
-                neuron=neuron or usual_neuron(),
+                neuron=of_layer,
                 weight_bits=weight_bits,
                 weight_shift=weight_shift,
-                value_bits=value_bits if index == 0 else 1,
+                value_bits=value_bits if index == 0 else layers[-1].count_bits,
                 floor=floors,
-                onward=None if last or most_onward is None else rng.integers(0, most_onward + 1, neurons),
+                onward=None
+                if last or most_onward is None or of_layer.most > 1
+                else rng.integers(0, most_onward + 1, neurons),
             )
         )
     return NetworkSpec(layers=tuple(layers), timesteps=timesteps, readout=readout)

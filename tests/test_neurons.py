@@ -44,14 +44,17 @@ def test_each_is_a_rule_in_integers_in_floats_and_a_circuit(name: str) -> None:
 @pytest.mark.parametrize("neuron", all_neurons(), ids=lambda neuron: neuron.label)
 def test_what_is_left_rises_with_the_membrane(neuron: Neuron) -> None:
     u = np.arange(-200, 201)
-    for threshold in (1, 2, 17):
+    for threshold in (1, 2, 16 if neuron.most > 1 else 17):
         for before in (0, 1) if neuron.remembers else (0,):
             first = neuron.fires_from(threshold, before)
             silent, fired = u[u < first], u[u >= first]
             at_rest = neuron.at_rest(silent, threshold, before)
             after_spike = neuron.after_spike(fired, threshold) + 0 * fired
+            counts = neuron.count(fired, threshold) + 0 * fired
+            assert counts.tolist() == np.clip(fired // threshold, 1, neuron.most).tolist()
             for left, spike in ((at_rest, 0), (after_spike, 1)):
-                assert (np.diff(left) >= 0).all()
+                # Less is left only where there is one spike more.
+                assert (np.diff(left) + (np.diff(counts) if spike else 0) * threshold >= 0).all()
                 assert (np.diff(neuron.remembered(left, spike, threshold) + 0 * left) >= 0).all()
             assert (after_spike >= 0).all()
     assert neuron.fires_from(1) > 0
@@ -64,7 +67,7 @@ def test_ranges_are_those_of_all_membranes_within_them(neuron: Neuron) -> None:
     rng = np.random.default_rng(1)
     low = rng.integers(-60, 60, 200)
     high = low + rng.integers(0, 60, 200)
-    threshold = rng.integers(1, 30, 200)
+    threshold = rng.integers(1, 30, 200) if neuron.most == 1 else 1 << rng.integers(0, 5, 200)
     # One input drives every neuron from one end of its range to the other, in a single step.
     spec = LayerSpec(
         inputs=1,

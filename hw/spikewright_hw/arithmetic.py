@@ -27,6 +27,15 @@ def leak_by(v: Any, multiplier: Any, shift: int, bias: Any) -> Any:
     return (bias.shift_left(shift) + v * multiplier).shift_right(shift)
 
 
+def times(v: Any, constant: int) -> Any:
+    """`v * constant` of an unsigned value and a constant of at least 1, by shifts: a multiplier may become a block."""
+    product: Any = 0
+    for sign, exponent in reversed(signed_digits(constant)):
+        term = v.shift_left(exponent)
+        product = product + term if sign > 0 else product - term
+    return product
+
+
 def following(number: Any, count: int) -> Any:
     """What a register holds next that counts 0 .. count - 1, round and round; a power of two wraps by itself."""
     after = number + 1

@@ -125,7 +125,7 @@ class Lane(wiring.Component):
                 "row": In(image.row_bits),
                 "v": Out(signed(self._membrane_bits)),
                 **({"score_row": In(image.row_bits), "score": Out(signed(score_bits))} if self._scores else {}),
-                **({"spike": Out(1)} if self._fires else {}),
+                **({"spike": Out(len(self.update.spike))} if self._fires else {}),
             }
         )
 
@@ -280,7 +280,7 @@ class Lane(wiring.Component):
         if self._scores:
             m.d.comb += [update.score_row.eq(self.score_row), self.score.eq(update.score)]
         if self._fires:
-            m.submodules.spikes = spikes = Ram(width=1, depth=self._rows)
+            m.submodules.spikes = spikes = Ram(width=len(self.spike), depth=self._rows)
             results.append((spikes, update.spike, self.spike))
         for memory, written, read in results:
             m.d.comb += [

@@ -13,7 +13,7 @@ from spikewright.contract.layout import CoreSpec, LayerImage
 from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin
 from .lane import Lane
-from .layouts import assign_fields, event
+from .layouts import assign_fields, event, fired
 from .merge import EventMerge
 from .readout import ScoreSender, result
 from .reset import add_parts
@@ -23,10 +23,20 @@ from .serializer import BitSerializer
 
 
 def trace_ports(image: LayerImage, membrane_bits: int) -> wiring.Signature:
-    """`row`, `v` (after the reset, lane 0 in the low bits) and, but for a read-out, `spikes` (a bit per lane), while
-    `valid`."""
+    """`row`, `v` (after the reset, lane 0 in the low bits) and, but for a read-out, `spikes` (a bit per lane, or their
+    number where neurons send several in a step), while `valid`."""
     ports = {"valid": Out(1), "row": Out(image.row_bits), "v": Out(image.lanes * membrane_bits)}
-    return wiring.Signature(ports if image.spec.readout else {**ports, "spikes": Out(image.lanes)})
+    return wiring.Signature(
+        ports if image.spec.readout else {**ports, "spikes": Out(image.lanes * image.spec.count_bits)}
+    )
+
+
+def give_spikes(row: Any, spikes: Any, bits: int) -> list[Any]:
+    """Statements that give the row of a `BitSerializer` the numbers of spikes of all lanes, of so many bits each."""
+    if bits == 1:
+        return [row.bits.eq(spikes)]
+    lanes = len(spikes) // bits
+    return [row.bits.eq(fired([spikes.word_select(lane, bits) for lane in range(lanes)])), row.values.eq(spikes)]
 
 
 def store_step(onward: OnwardBuffer, trace: Any, join: Any, *, turn: Any = 1) -> list[Any]:
@@ -197,7 +207,9 @@ class SpikingLayer(wiring.Component):
         self.delay = None
         self.targets = list(self.synapses.targets)
         if image.onward is None:
-            self.serializer = BitSerializer(rows=image.rows, width=image.lanes, depth=2 * image.rows + 2)
+            depth = 2 * image.rows + 2
+            bits = spec.count_bits
+            self.serializer = BitSerializer(rows=image.rows, width=image.lanes, depth=depth, value_bits=bits)
         else:
             self.serializer = OnwardBuffer(image.onward, name=f"layer{index}")
             self.targets += [self.serializer.rom, self.serializer.final]
@@ -210,7 +222,7 @@ class SpikingLayer(wiring.Component):
             {
                 "reset": In(1),
                 "events": In(stream.Signature(event(spec.inputs, spec.value_bits))),
-                "spikes": Out(stream.Signature(event(spec.neurons))),
+                "spikes": Out(stream.Signature(event(spec.neurons, spec.count_bits))),
                 "trace": Out(trace_ports(image, core.membrane_bits(index))),
             }
         )
@@ -240,7 +252,7 @@ class SpikingLayer(wiring.Component):
             m.d.comb += [
                 serializer.rows.valid.eq((trace.valid & trace.spikes.any()) | synapses.mark),
                 serializer.rows.payload.index.eq(trace.row),
-                serializer.rows.payload.bits.eq(trace.spikes),
+                *give_spikes(serializer.rows.payload, trace.spikes, self._image.spec.count_bits),
                 serializer.rows.payload.mark.eq(synapses.mark),
                 serializer.rows.payload.last.eq(synapses.last),
                 serializer.rows.payload.error.eq(synapses.error),

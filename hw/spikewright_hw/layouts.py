@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
-from amaranth.hdl import Mux, Signal
+from amaranth.hdl import Cat, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -92,9 +92,19 @@ def delay_program(plan: DelayPlan) -> list[int]:
     ]
 
 
-def bit_row(rows: int, width: int) -> data.StructLayout:
-    """One row of a bit matrix of `rows` rows; with `mark`, no bits but the end of the step."""
-    return data.StructLayout({"index": unsigned_bits(rows - 1), "bits": width, "mark": 1, "last": 1, "error": 1})
+def bit_row(rows: int, width: int, value_bits: int = 1) -> data.StructLayout:
+    """One row of a bit matrix of `rows` rows; with `mark`, no bits but the end of the step.
+
+    Where a bit stands for a value of several bits, `values` are those of all of them.
+    """
+    values = {"values": width * value_bits} if value_bits > 1 else {}
+    fields = {"index": unsigned_bits(rows - 1), "bits": width, "mark": 1, "last": 1, "error": 1, **values}
+    return data.StructLayout(fields)
+
+
+def fired(spikes: Sequence[Any]) -> Any:
+    """A bit for each of some numbers of spikes: whether it is not 0."""
+    return Cat(number if len(number) == 1 else number.any() for number in spikes)
 
 
 def position_bits(rows: int, width: int) -> int:

@@ -38,6 +38,10 @@ class NeuronLogic(ABC):
         """What is left of a membrane that did not fire; `u` itself where nothing becomes of it."""
         return u
 
+    def spikes(self, u: Any, threshold: Any, fires: Any) -> Any:
+        """How many spikes a membrane sends in the step; `fires` itself of neurons that send one at most."""
+        return fires
+
     def remembered(self, u: Any, threshold: Any, before: Any) -> Any:
         """The bit that is kept, from the sum of the step: what is left of it is known too late."""
         return 0

@@ -49,10 +49,12 @@ class BitSerializer(wiring.Component):
         Bits of a row, a power of two.
     depth : int
         Rows and marks in its memory at most: whoever sends them sees to that.
+    value_bits : int
+        Of the value that every bit stands for; without values if 1.
 
     Members
     -------
-    rows : In(stream.Signature(bit_row(rows, width), always_ready=True))
+    rows : In(stream.Signature(bit_row(rows, width, value_bits), always_ready=True))
         At least one bit set, or a mark.
     o : Out(stream.Signature(event(...)))
         `axon` is row * width + bit.
@@ -62,11 +64,12 @@ class BitSerializer(wiring.Component):
 
     GROUP = 8
 
-    def __init__(self, *, rows: int, width: int, depth: int) -> None:
-        self._row = bit_row(rows, width)
+    def __init__(self, *, rows: int, width: int, depth: int, value_bits: int = 1) -> None:
+        self._row = bit_row(rows, width, value_bits)
         self._depth = depth
         self._width = width
-        self._event = event(1 << position_bits(rows, width))
+        self._value_bits = value_bits
+        self._event = event(1 << position_bits(rows, width), value_bits)
         super().__init__(
             {
                 "rows": In(stream.Signature(self._row, always_ready=True)),
@@ -74,6 +77,10 @@ class BitSerializer(wiring.Component):
                 "level": Out(range(depth + 1)),
             }
         )
+
+    @property
+    def _valued(self) -> bool:
+        return self._value_bits > 1
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -88,12 +95,13 @@ class BitSerializer(wiring.Component):
         bits = Signal(width)
         rest = Signal(width)
         m.submodules.out = out = Queue(self._event, depth=2)
+        position = lowest(m, bits, name="position")
         m.d.comb += [
             rest.eq(bits & (bits - 1)),
             source.ready.eq(~full | (out.i.ready & (rest == 0))),
             out.i.valid.eq(full),
-            out.i.payload.axon.eq(Cat(lowest(m, bits, name="position")[: (width - 1).bit_length()], current.index)),
-            out.i.payload.value.eq(1),
+            out.i.payload.axon.eq(Cat(position[: (width - 1).bit_length()], current.index)),
+            out.i.payload.value.eq(current.values.word_select(position, self._value_bits) if self._valued else 1),
             out.i.payload.mark.eq(current.mark),
             out.i.payload.last.eq(current.last),
             out.i.payload.error.eq(current.error),
@@ -113,7 +121,8 @@ class BitSerializer(wiring.Component):
         """The groups of a row that have a bit set, one a cycle; a mark is one group."""
         groups = self._width // self.GROUP
         index_bits = len(rows.payload.index)
-        o = stream.Signature(bit_row(1 << (index_bits + (groups - 1).bit_length()), self.GROUP)).create()
+        rows_of_groups = 1 << (index_bits + (groups - 1).bit_length())
+        o = stream.Signature(bit_row(rows_of_groups, self.GROUP, self._value_bits)).create()
         full = Signal()
         current = Signal(self._row)
         some = Signal(groups)  # groups that are still to come
@@ -125,6 +134,7 @@ class BitSerializer(wiring.Component):
             o.valid.eq(full),
             o.payload.index.eq(Cat(group, current.index)),
             o.payload.bits.eq(Array(current.bits.word_select(k, self.GROUP) for k in range(groups))[group]),
+            *([o.payload.values.eq(current.values.word_select(group, len(o.payload.values)))] if self._valued else []),
             o.payload.mark.eq(current.mark),
             o.payload.last.eq(current.last),
             o.payload.error.eq(current.error),

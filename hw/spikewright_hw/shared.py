@@ -13,8 +13,8 @@ from spikewright.contract.layout import SharedCore
 from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin
 from .lane import Lane
-from .layer import ScoreHold, store_step, trace_ports
-from .layouts import assign_fields, by_layer, event, offer
+from .layer import ScoreHold, give_spikes, store_step, trace_ports
+from .layouts import assign_fields, by_layer, event, fired, offer
 from .readout import ScoreSender, result
 from .reset import add_parts
 from .rom import LoadTarget
@@ -117,12 +117,13 @@ class TurnMerge(wiring.Component):
         layers = len(core.layers)
         most = max(image.rows * image.lanes for image in core.layers)
         self._spikes = event(most)
-        self._feed = event(max(network.inputs, most), network.value_bits)
+        bits = max(image.spec.count_bits for image in core.layers)
+        self._feed = event(max(network.inputs, most), max(network.value_bits, bits))
         self._late = [index for index, image in enumerate(core.layers) if image.onward is not None]
         super().__init__(
             {
                 "i": In(stream.Signature(event(network.inputs, network.value_bits))),
-                "loop": In(stream.Signature(self._spikes)),
+                "loop": In(stream.Signature(event(most, bits))),
                 "delayed": In(stream.Signature(self._spikes)).array(layers),
                 **({"onward": In(stream.Signature(self._spikes)).array(layers)} if self._late else {}),
                 "o": Out(offer(event(core.engine.spec.axons, core.engine.spec.value_bits))),
@@ -254,7 +255,11 @@ class SharedEngine(wiring.Component):
         self.join = StepJoin(rows=[image.rows for image in core.layers], lanes=core.engine.lanes)
         # A step is sent before the next one begins.
         rows = max(image.rows for image in core.layers)
-        self.serializer = BitSerializer(rows=rows, width=core.engine.lanes, depth=rows + 1) if core.layers[1:] else None
+        self._counts = [image.spec.count_bits for image in core.layers]
+        self.serializer = None
+        if core.layers[1:]:
+            lanes, bits = core.engine.lanes, max(self._counts)
+            self.serializer = BitSerializer(rows=rows, width=lanes, depth=rows + 1, value_bits=bits)
         self.delays = {
             index: DelayBuffer(image.loop, name=f"layer{index}", ahead=1)
             for index, image in enumerate(core.layers)
@@ -327,7 +332,7 @@ class SharedEngine(wiring.Component):
             m.d.comb += [
                 serializer.rows.valid.eq(sends & ((join.valid & spikes.any()) | join.mark)),
                 serializer.rows.payload.index.eq(join.index),
-                serializer.rows.payload.bits.eq(spikes),
+                *give_spikes(serializer.rows.payload, spikes, max(self._counts)),
                 serializer.rows.payload.mark.eq(join.mark),
                 serializer.rows.payload.last.eq(join.last),
                 serializer.rows.payload.error.eq(join.error),
@@ -340,7 +345,7 @@ class SharedEngine(wiring.Component):
                 delay.mark.eq(merge.mark & (merge.layer == index)),
                 delay.last.eq(merge.last),
                 delay.valid.eq(join.valid & (layer == index)),
-                delay.bits.eq(spikes),
+                delay.bits.eq(fired([lane.spike for lane in self.lanes])),
                 delay.complete.eq(join.mark & (layer == index)),
             ]
         for index, bits in enumerate(self._bits):
@@ -351,7 +356,9 @@ class SharedEngine(wiring.Component):
                 trace.v.eq(Cat(lane.v[:bits] for lane in self.lanes)),
             ]
             if index != readout:
-                m.d.comb += trace.spikes.eq(spikes)
+                own = self._counts[index]
+                narrow = spikes if own == max(self._counts) else Cat(lane.spike[:own] for lane in self.lanes)
+                m.d.comb += trace.spikes.eq(narrow)
             if index in self.onward:
                 onward, source = self.onward[index], merge.onward[index]
                 m.d.comb += [

@@ -83,7 +83,7 @@ class SharedUpdate(wiring.Component):
                 **update_ports(core.engine, state_bits, self._bit, membrane_bits),
                 "layer": In(range(len(core.layers))),
                 "write_row": Out(unsigned_bits(core.engine_rows - 1)),
-                "spike": Out(1),
+                "spike": Out(max(spec.count_bits for spec in self._specs)),
                 "score_row": In(row_bits),
                 "score": Out(signed(score_bits)),
             }
@@ -135,7 +135,7 @@ class SharedUpdate(wiring.Component):
             self.score.eq(scores.read_data),
         ]
         m.d.sync += [
-            self.spike.eq(fires),
+            self.spike.eq(of_layer(layers[2], rules, lambda rule: rule.spikes(state, neuron.threshold, fires))),
             bias.eq(added),
             self.v.eq(Mux(fires, after_spike, at_rest)),
         ]

@@ -86,7 +86,8 @@ class NeuronUpdate(wiring.Component):
     state : In(signed(state_bits))
         What was read, one cycle after `read`.
     done : Out(1)
-        Three cycles after `read`: `spike` and `v` (after the reset) of the neuron in `done_row`.
+        Three cycles after `read`: `spike` (how many of them where neurons send several in a step) and `v` (after the
+        reset) of the neuron in `done_row`.
     write : Out(1)
         Four cycles after `read`: `next_state` of `write_row`.
     """
@@ -104,7 +105,8 @@ class NeuronUpdate(wiring.Component):
             capacity=image.rows if image.capacity else None,
         )
         self._bit = int(image.spec.remembers)
-        super().__init__({**update_ports(image, state_bits, self._bit, membrane_bits), "spike": Out(1)})
+        ports = update_ports(image, state_bits, self._bit, membrane_bits)
+        super().__init__({**ports, "spike": Out(image.spec.count_bits)})
 
     # What differs in neurons with a synaptic current, see `CurrentUpdate`.
 
@@ -149,7 +151,7 @@ class NeuronUpdate(wiring.Component):
         bias = Signal(added.shape())
         m.d.comb += fires.eq(logic.fires(state, neuron.threshold, before))
         m.d.sync += [
-            self.spike.eq(fires),
+            self.spike.eq(logic.spikes(state, neuron.threshold, fires)),
             bias.eq(added),
             self.v.eq(Mux(fires, after_spike, at_rest)),
         ]

@@ -47,8 +47,13 @@ def check(
         expected = membranes.reshape(steps, -1).numpy()
         np.testing.assert_array_equal(seen.membranes(core, index), expected, f"membranes of layer {index}, seed {seed}")
     for index, spikes in enumerate(trace.spikes):
-        fired = np.array([bits for _, _, bits, _ in seen.rows[index]]).reshape(steps, -1)
-        count = np.array([[bits.bit_count() for bits in row] for row in fired.tolist()]).sum(axis=1)
+        image = core.layers[index]
+        width = image.spec.count_bits
+        fired = [
+            sum(bits >> width * lane & (1 << width) - 1 for lane in range(image.lanes))
+            for _, _, bits, _ in seen.rows[index]
+        ]
+        count = np.array(fired).reshape(steps, -1).sum(axis=1)
         np.testing.assert_array_equal(count, spikes.reshape(steps, -1).sum(dim=1).numpy())
     assert [scores for scores, _, _ in seen.results] == trace.scores.tolist()
     assert [best for _, best, _ in seen.results] == trace.classes.tolist()

@@ -94,3 +94,21 @@ def test_positions_under_pauses(seed: int) -> None:
         pause=lambda: rng.random() < stall,
     )
     assert clean(seen.beats("o")) == positions(rows, width), f"seed {seed}"
+
+
+@pytest.mark.parametrize("width", [4, 16])
+def test_positions_have_the_values_of_their_bits(width: int) -> None:
+    rng = random.Random(width)
+    rows, expected = [], []
+    for index in range(3):
+        values = [rng.choice([0, 0, 1, 5, 7]) for _ in range(width)]
+        values[rng.randrange(width)] = 6
+        bits = sum(1 << k for k, value in enumerate(values) if value)
+        rows.append((index, bits, 0, 0, 0, sum(value << 3 * k for k, value in enumerate(values))))
+        expected += [(index * width + k, value) for k, value in enumerate(values) if value]
+    rows.append((0, 0, 1, 1, 0, 0))
+    serializer = BitSerializer(rows=3, width=width, depth=6, value_bits=3)
+    seen = play(serializer, 80, send={"rows": rows}, take={"o": always}, pause=lambda: rng.random() < 0.3)
+    beats = [beat for beat in seen.beats("o") if isinstance(beat, tuple)]
+    assert [beat[:2] for beat in beats[:-1]] == expected
+    assert beats[-1][2:4] == (1, 1)

@@ -152,7 +152,9 @@ def _compare_layer(
         )
     bits = core.membrane_bits(index)
     v = unpack_signed([v for _, _, _, v in rows], bits, lanes).reshape(complete, sweep * lanes)
-    fired = np.array([[s >> lane & 1 for lane in range(lanes)] for _, _, s, _ in rows], dtype=np.bool_)
+    width = spec.count_bits
+    mask = (1 << width) - 1
+    fired = np.array([[s >> width * lane & mask for lane in range(lanes)] for _, _, s, _ in rows], dtype=np.int64)
     fired = fired.reshape(complete, sweep * lanes)
     comparisons: list[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]] = []
     if not spec.readout:

@@ -30,6 +30,14 @@ class TracedLayer:
     def words(self) -> int:
         return -(-self.lanes * self.bits // 32)
 
+    @property
+    def spike_bits(self) -> int:
+        return self.image.spec.count_bits
+
+    @property
+    def spike_words(self) -> int:
+        return -(-self.lanes * self.spike_bits // 32)
+
 
 def layers_of(core: CoreSpec) -> list[TracedLayer]:
     return [TracedLayer(image, core.membrane_bits(index)) for index, image in enumerate(core.layers)]
@@ -47,20 +55,24 @@ def header(core: CoreSpec, traced: bool = True) -> str:
 
     cases = ""
     for k, layer in enumerate(layers):
-        spikes = "0" if layer.image.spec.readout else f"top.trace{k}_spikes"
-        read = f"row = top.trace{k}_row; spikes = {spikes}; words_of(top.trace{k}_v, v, {layer.words}); break;"
+        words = layer.spike_words
+        spikes = "spikes[0] = 0" if layer.image.spec.readout else f"words_of(top.trace{k}_spikes, spikes, {words})"
+        read = f"row = top.trace{k}_row; {spikes}; words_of(top.trace{k}_v, v, {layer.words}); break;"
         cases += f"    case {k}: {read}\n"
     return (
         "// Written by spikewright_sim.core.traces for one core; the rest is in core.h.\n#pragma once\n"
         f"#define LAYERS {len(layers)}\n#define CLASSES {core.network.classes}\n"
         f"#define TRACED {int(traced)}\n#define LOADABLE {int(core.loadable)}\n"
         f"#define MAX_WORDS {max(layer.words for layer in layers)}\n"
+        f"#define MAX_SPIKE_WORDS {max(layer.spike_words for layer in layers)}\n"
         + table("ROWS", [layer.rows for layer in layers])
         + table("LANES", [layer.lanes for layer in layers])
         + table("BITS", [layer.bits for layer in layers])
         + table("WORDS", [layer.words for layer in layers])
+        + table("SPIKE_BITS", [layer.spike_bits for layer in layers])
+        + table("SPIKE_WORDS", [layer.spike_words for layer in layers])
         + f"static uint32_t rows_of(const Vtop& top) {{ return {'top.trace_valid' if traced else '0'}; }}\n"
-        "static void read_trace(const Vtop& top, int layer, uint32_t& row, uint32_t& spikes, uint32_t* v) {\n"
+        "static void read_trace(const Vtop& top, int layer, uint32_t& row, uint32_t* spikes, uint32_t* v) {\n"
         "    switch (layer) {\n" + (cases if traced else "") + "    }\n}\n"
     )
 
@@ -68,11 +80,11 @@ def header(core: CoreSpec, traced: bool = True) -> str:
 def expected_rows(
     layer: TracedLayer, spikes: npt.NDArray[Any] | None, membranes: npt.NDArray[Any]
 ) -> npt.NDArray[np.uint32]:
-    """(T * rows, 1 + words): the spikes of a traced row, then its membranes, as the core packs them.
+    """(T * rows, spike words + words): the spikes of a traced row, then its membranes, as the core packs them.
 
     Parameters
     ----------
-    spikes : (T, neurons) bool, or None for a read-out
+    spikes : (T, neurons) bool or integers, or None for a read-out
     membranes : (T, neurons) integers
     """
     steps = len(membranes)
@@ -84,11 +96,13 @@ def expected_rows(
         padded[:, : len(order)] = values[:, order]
         return padded.reshape(steps * layer.rows, layer.lanes)
 
-    out = np.zeros((steps * layer.rows, 1 + layer.words), dtype=np.uint32)
+    def packed(values: npt.NDArray[Any], width: int, words: int) -> npt.NDArray[np.uint32]:
+        bits = deal(values)[:, :, None] >> np.arange(width) & 1
+        flat = np.zeros((len(bits), 32 * words), dtype=np.uint8)
+        flat[:, : layer.lanes * width] = bits.reshape(len(bits), -1)
+        return np.packbits(flat, axis=1, bitorder="little").view("<u4")
+
+    of_spikes = np.zeros((steps * layer.rows, layer.spike_words), dtype=np.uint32)
     if spikes is not None:
-        out[:, 0] = deal(spikes) @ (1 << np.arange(layer.lanes))
-    bits = deal(membranes)[:, :, None] >> np.arange(layer.bits) & 1
-    flat = np.zeros((len(out), 32 * layer.words), dtype=np.uint8)
-    flat[:, : layer.lanes * layer.bits] = bits.reshape(len(out), -1)
-    out[:, 1:] = np.packbits(flat, axis=1, bitorder="little").view("<u4")
-    return out
+        of_spikes = packed(spikes, layer.spike_bits, layer.spike_words)
+    return np.concatenate([of_spikes, packed(membranes, layer.bits, layer.words)], axis=1)

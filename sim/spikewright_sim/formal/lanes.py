@@ -79,7 +79,7 @@ def small_core(
         neurons=2,
         weights=np.array([[3, -3, 1, 2], [2, 0, -1, 3]])[:: -1 if encoding == "relative" else 1],
         bias=np.array([2, -3]),
-        threshold=np.array([5, 3]),
+        threshold=np.array([5, 3] if neuron is None or neuron.most == 1 else [4, 2]),
         delays=None,
         decay=Decay(4, 2) if "multipliers" in (own or {}) else Decay(3, 2),
         current_decay=current,
@@ -96,6 +96,7 @@ def small_core(
         threshold=None,
         delays=None,
         decay=Decay(1, 1),
+        value_bits=layer.count_bits,
     )
     return pack(NetworkSpec(layers=(layer, readout), timesteps=4), lanes, encoding=encoding)
 
@@ -318,7 +319,8 @@ def update(neuron: Neuron, own: Own | None = None, current: Decay | None = None)
     stage.claim(dut.done == asked, "a neuron is done three cycles after it was read")
     with m.If(asked):
         stage.claim(dut.done_row == row, "of the row that was read")
-        stage.claim(dut.spike == fires, "it fires from the threshold on")
+        spikes = Mux(fires, neuron.count(state, threshold), 0)
+        stage.claim(dut.spike == spikes, "it fires from the threshold on")
         stage.claim(dut.v == v, "what remains of the membrane does not overflow")
     forget = stage.past(dut.last, 4)
     carried = neuron.carried(stage.past(v), stage.past(fires), stage.past(threshold), leak)

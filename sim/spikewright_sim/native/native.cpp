@@ -95,7 +95,7 @@ struct Source {
         read(sample.input.data(), 8, beats, stimulus);
         read(&sample.steps, 4, 1, expected);
         for (int k = 0; k < LAYERS; ++k) {
-            sample.rows[k].resize(size_t(sample.steps) * ROWS[k] * (1 + WORDS[k]));
+            sample.rows[k].resize(size_t(sample.steps) * ROWS[k] * (SPIKE_WORDS[k] + WORDS[k]));
             read(sample.rows[k].data(), 4, sample.rows[k].size(), expected);
         }
         sample.beats.resize(CLASSES + 1);
@@ -269,7 +269,7 @@ int main(int argc, char** argv) {
         for (int k = 0; k < LAYERS; ++k) {
             if (!(valid >> k & 1)) continue;
             last_sign = cycle;
-            uint32_t row = 0, spikes = 0;
+            uint32_t row = 0, spikes[MAX_SPIKE_WORDS];
             read_trace(top, k, row, spikes, got);
             if (tracing[k] == window.size()) {
                 difference(window.back(), "extra", k, window.back().steps, row, 0, 1);
@@ -282,13 +282,14 @@ int main(int argc, char** argv) {
             if (row != index % ROWS[k]) difference(sample, "row", k, step, 0, index % ROWS[k], row);
             if (index % ROWS[k] == 0 && sample.timed && cycle - sample.start != sample.cycles[k][step])
                 difference(sample, "cycle", k, step, 0, sample.cycles[k][step], cycle - sample.start);
-            const uint32_t* want = &sample.rows[k][index * (1 + WORDS[k])];
-            if (spikes == want[0] && !memcmp(got, want + 1, 4 * WORDS[k])) continue;
+            const uint32_t* want = &sample.rows[k][index * (SPIKE_WORDS[k] + WORDS[k])];
+            const uint32_t* membranes = want + SPIKE_WORDS[k];
+            if (!memcmp(spikes, want, 4 * SPIKE_WORDS[k]) && !memcmp(got, membranes, 4 * WORDS[k])) continue;
             for (int lane = 0; lane < LANES[k]; ++lane) {
                 const uint64_t position = index % ROWS[k] * LANES[k] + lane;
-                if ((spikes ^ want[0]) >> lane & 1)
-                    difference(sample, "spike", k, step, position, want[0] >> lane & 1, spikes >> lane & 1);
-                const uint64_t a = field(want + 1, BITS[k], lane), b = field(got, BITS[k], lane);
+                uint64_t a = field(want, SPIKE_BITS[k], lane), b = field(spikes, SPIKE_BITS[k], lane);
+                if (a != b) difference(sample, "spike", k, step, position, a, b);
+                a = field(membranes, BITS[k], lane), b = field(got, BITS[k], lane);
                 if (a != b) difference(sample, "membrane", k, step, position, a, b);
             }
         }

@@ -58,9 +58,10 @@ struct Run {
         const uint32_t valid = top.trace_valid;
         for (int k = 0; k < LAYERS; ++k) {
             if (!(valid >> k & 1)) continue;
-            uint32_t row = 0, spikes = 0, v[MAX_WORDS];
+            uint32_t row = 0, spikes[MAX_SPIKE_WORDS], v[MAX_WORDS];
             read_trace(top, k, row, spikes, v);
-            of_layer[k].add(row), of_layer[k].add(spikes), count();
+            of_layer[k].add(row), of_layer[k].add(spikes[0]), count();
+            for (int w = 1; w < SPIKE_WORDS[k]; ++w) of_layer[k].add(spikes[w]);
             for (int w = 0; w < WORDS[k]; ++w) of_layer[k].add(v[w]);
         }
         return valid;

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spikewright.contract.decay import Decay, Leak, Leaks
 from spikewright.contract.decision import DECISIONS, Decision
-from spikewright.contract.integers import IntArray, check_range, frozen, signed_bits
+from spikewright.contract.integers import IntArray, check_range, frozen, signed_bits, unsigned_bits
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.contract.shown import Facts, Shown, percent, thousands
 
@@ -201,6 +201,8 @@ class LayerSpec(Shown):
         if self.threshold is not None:
             object.__setattr__(self, "threshold", frozen(self.threshold, "threshold", shape))
             check_range("threshold", self.threshold, 1, _LIMIT - 1)
+            if self.count_bits > 1:
+                self._check_counts(self.threshold)
         if self.multipliers is not None:
             object.__setattr__(self, "multipliers", frozen(self.multipliers, "multipliers", shape))
             check_range("multipliers", self.multipliers, 0, 1 << self.decay.shift)
@@ -229,6 +231,21 @@ class LayerSpec(Shown):
     @property
     def recurrent(self) -> bool:
         return self.delays is not None
+
+    def _check_counts(self, threshold: IntArray) -> None:
+        """Raise a ValueError unless several spikes in a step can be counted and sent on."""
+        if (odd := np.flatnonzero(threshold & (threshold - 1))).size:
+            raise ValueError(
+                f"threshold must be powers of two where neurons send several spikes in a step, not "
+                f"{threshold[odd[0]]} (at {odd[0]})"
+            )
+        if self.delays is not None or self.onward is not None:
+            raise ValueError("delays must be those of single spikes, not of several in a step")
+
+    @property
+    def count_bits(self) -> int:
+        """Width of the number of spikes of a neuron in a step; 1 where it is at most one, and of a read-out."""
+        return 1 if self.readout else unsigned_bits(self.neuron.most)
 
     @property
     def readout(self) -> bool:
@@ -374,7 +391,7 @@ class LayerSpec(Shown):
         neuron, threshold = self.neuron, self.threshold
         first = neuron.fires_from(threshold, before)
         silent = [self.clipped(neuron.at_rest(np.minimum(end, first - 1), threshold, before)) for end in (low, high)]
-        fired = [neuron.after_spike(np.maximum(end, first), threshold) for end in (low, high)]
+        fired = list(neuron.left_after(np.maximum(low, first), np.maximum(high, first), threshold))
         # Of a neuron that always fires, what a silent one would keep is nothing that can be; likewise of one that never
         # does.
         always, never = low >= first, high < first
@@ -443,9 +460,10 @@ class NetworkSpec(Shown):
                 raise ValueError(
                     f"layer {index} must have {neurons} inputs, one per neuron of layer {index - 1}, not {layer.inputs}"
                 )
-            if index and layer.value_bits != 1:
+            if index and layer.value_bits != self.layers[index - 1].count_bits:
+                bits = self.layers[index - 1].count_bits
                 raise ValueError(
-                    f"layer {index} value_bits must be 1, as its inputs are spikes, not {layer.value_bits}"
+                    f"layer {index} value_bits must be {bits}, as its inputs are spikes, not {layer.value_bits}"
                 )
             try:
                 layer.bounds(self.timesteps)

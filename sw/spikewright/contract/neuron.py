@@ -48,6 +48,23 @@ class Neuron(ABC):
         return type(self).__module__.rpartition(".")[2]
 
     @property
+    def most(self) -> int:
+        """Most spikes of a neuron in one step, 1 .. 255; above 1 an event carries their number."""
+        return 1
+
+    def count(self, u: Any, threshold: Any) -> Any:
+        """How many spikes a membrane that fires sends in the step: 1 .. `most`."""
+        return 1
+
+    def limited(self, most: int) -> Neuron:
+        """The same neuron, with at most so many spikes in a step: no more than there were."""
+        return self
+
+    def left_after(self, low: Any, high: Any, threshold: Any) -> tuple[Any, Any]:
+        """Range of `after_spike` of arrays of membranes from `low` to `high`, which all fire."""
+        return self.after_spike(low, threshold), self.after_spike(high, threshold)
+
+    @property
     def remembers(self) -> bool:
         """Whether a bit is kept from one step to the next."""
         return False

@@ -142,6 +142,8 @@ class SlottedCore(CoreSpec):
             for name in ("onward", "current_decay", "start"):
                 if getattr(spec, name) is not None:
                     return f"layer {index} must have no {name} where layers are {cls.kind}"
+            if spec.count_bits > 1:
+                return f"layer {index} must send single spikes where layers are {cls.kind}, not several in a step"
         return None
 
     @property

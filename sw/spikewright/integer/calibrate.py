@@ -29,6 +29,7 @@ from spikewright.integer.reference import IntegerLayer, sent
 from spikewright.integer.rounding import (
     FoldedLayer,
     RoundedLayer,
+    allowed_scales,
     largest_weight,
     nearest_integers,
     nearest_scales,
@@ -121,7 +122,8 @@ class CalibratedRounding:
         self._float = [batch.permute(1, 0, 2) for batch in torch.split(counts, _BATCH)]
         self._integer = self._float
         self._spikes = [
-            [s.permute(1, 0, 2).bool() for s in network.run(batch).spikes] for batch in torch.split(counts, _BATCH)
+            [s.permute(1, 0, 2).to(torch.uint8) for s in network.run(batch).spikes]
+            for batch in torch.split(counts, _BATCH)
         ]
         network.train(mode)
 
@@ -166,7 +168,8 @@ class CalibratedRounding:
                 lost.append(self._counted(lost_current))
                 importance.append(torch.ones(1))
                 continue
-            distance = _membranes(current + folded.bias, spikes, layer) / layer.config.threshold - 1.0
+            times = _membranes(current + folded.bias, spikes, layer) / layer.config.threshold
+            distance = times - times.round().clamp(1, layer.neuron.most)
             inputs.append(y.flatten(0, 1).float())
             lost.append(lost_current.flatten(0, 1).float())
             importance.append((1.0 / (1.0 + (distance / _WIDTH).square())).flatten(0, 1).float())
@@ -236,7 +239,8 @@ def _round_layer(folded: FoldedLayer, weight_bits: int, steps: _Steps) -> Rounde
     lowest = torch.full((len(weights),), torch.inf, dtype=weights.dtype)
     best = RoundedLayer(torch.zeros_like(weights), torch.ones_like(lowest), folded.bias)
     widest = widest_scales(folded, weight_bits)
-    for scale in [nearest_scales(folded, weight_bits), *(widest / share for share in _SHARES)]:
+    scales = [nearest_scales(folded, weight_bits), *(allowed_scales(folded, widest / share) for share in _SHARES)]
+    for scale in scales:
         integers, bias, error = torch.zeros_like(weights), folded.bias.clone(), torch.zeros_like(lowest)
         for problem in problems:
             some = problem.neurons

@@ -47,7 +47,7 @@ def count_operations(network: NetworkSpec, values: npt.ArrayLike, spikes: Sequen
         arriving = [events]
         if index < len(spikes):
             fired = np.asarray(spikes[index])
-            events = layer.sent(fired).sum(axis=(0, 1), dtype=np.int64)
+            events = np.count_nonzero(layer.sent(fired), axis=(0, 1))
             if layer.delays is not None:
                 steps = fired.shape[1]
                 in_time = np.arange(steps)[:, None] + 1 + layer.delays < steps  # (T, neurons)

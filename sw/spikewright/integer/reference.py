@@ -22,7 +22,7 @@ class Trace(Shown):
 
     Parameters
     ----------
-    spikes : per spiking layer, (B, T, neurons) bool
+    spikes : per spiking layer, (B, T, neurons) bool, or their number as int64 where neurons send several in a step
     membranes : per layer, (B, T, neurons) int64
         After the reset; the read-out's after its sum.
     scores : (B, classes) int64
@@ -87,7 +87,7 @@ class IntegerLayer(nn.Module):
 
         Returns
         -------
-        spikes : (B, T, neurons) bool
+        spikes : (B, T, neurons) bool, or int64 where neurons send several in a step
             All False for a read-out.
         membranes : (B, T, neurons) int64, after the reset
         """
@@ -96,7 +96,9 @@ class IntegerLayer(nn.Module):
         steps, batch, _ = values.shape
         current = values.to(torch.float64) @ self.weights[:, : spec.inputs].T  # (T, B, N)
         currents = current.to(torch.int64) + self.bias
-        spikes = torch.zeros(currents.shape, dtype=torch.bool, device=values.device)
+        several = spec.count_bits > 1
+        dtype = torch.int64 if several else torch.bool
+        spikes = torch.zeros(currents.shape, dtype=dtype, device=values.device)
         leak: Leak = spec.decay if spec.multipliers is None else Leaks(self.multipliers, spec.decay.shift)
         carried = torch.zeros_like(currents[0]) if steps else currents.sum(dim=0)
         if spec.start is not None:
@@ -119,12 +121,13 @@ class IntegerLayer(nn.Module):
             if spec.threshold is not None:
                 fires_from = spec.neuron.fires_from(self.threshold, before) if spec.remembers else self.fires_from
                 fired = v >= fires_from
+                before_reset = v
                 after_spike = spec.neuron.after_spike(v, self.threshold)
                 at_rest = spec.neuron.at_rest(v, self.threshold, before)
                 if spec.floor is not None:
                     at_rest = torch.maximum(at_rest, self.floor)
                 v = torch.where(fired, after_spike, at_rest)
-                spikes[t] = fired
+                spikes[t] = fired * spec.neuron.count(before_reset, self.threshold) if several else fired
                 if spec.delays is not None:
                     arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)
                 carried = spec.neuron.carried(v, fired, self.threshold, leak)

@@ -8,6 +8,7 @@ scale for all classes, which leaves the decision as it is.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from spikewright.learn.config import NetworkConfig
 from spikewright.learn.networks import SpikingLayer, SpikingNetwork
 
 _CLIPPED_BITS = 6  # up to this width, the largest weights are clipped where that makes the mean error smaller
+_EXACT = 2.0**-17  # the most exact leak that there is
 _LARGEST_SCALE = 1 << 12  # threshold over the largest weight, in units of the weights' range
 
 
@@ -33,7 +35,7 @@ class FoldedLayer:
     """A layer with its batch norm folded in: float64, `I = weights @ events + bias`.
 
     `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out. `leak` is (neurons,),
-    as are `start` and `floor` where there are any.
+    as are `start` and `floor` where there are any. With `several` spikes in a step, thresholds become powers of two.
     """
 
     weights: Tensor
@@ -42,6 +44,7 @@ class FoldedLayer:
     leak: Tensor
     start: Tensor | None = None
     floor: Tensor | None = None
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def quantize(
         rounded = rounding(folded, bits, layers)
         shift = weight_shift
         if shift is None:
-            shift = min(16, max(0, 10 + _floored_bits(network.config, layer) - weight_bits))
+            shift = min(16, max(0, 10 - weight_bits) + _floored_bits(network.config, layer))
         unit = rounded.scale * 2.0**shift
         threshold = None
         if folded.threshold is not None:
@@ -141,9 +144,11 @@ def quantize(
             if (constant := getattr(folded, name)) is not None
         }
         tolerance, current_decay = network.config.leak_tolerance, None
-        decay, multipliers = nearest_leaks(folded.leak.numpy(), tolerance)
         if layer is not None and layer.neuron.current_decay:
+            # Errors of two leaks, one behind the other, multiply by the time constants of both.
+            tolerance = min(tolerance, _EXACT) if tolerance < TOLERANCE else tolerance
             current_decay = nearest_decay(layer.neuron.tau_syn, tolerance)
+        decay, multipliers = nearest_leaks(folded.leak.numpy(), tolerance)
         try:
             layers.append(
                 LayerSpec(
@@ -161,9 +166,10 @@ def quantize(
                     neuron=usual_neuron() if layer is None else layer.neuron.in_integers(),
                     weight_bits=bits,
                     weight_shift=shift,
-                    value_bits=value_bits if index == 0 else 1,
+                    value_bits=value_bits if index == 0 else layers[-1].count_bits,
                 )
             )
+            layers[-1] = _with_counts(layers[-1], network.config.timesteps, (1 << value_bits) - 1)
         except ValueError as error:
             # Such as a bias of 1e30: a checkpoint may hold any finite number.
             raise InputError(f"layer {index} cannot be quantized: {error}") from None
@@ -171,6 +177,14 @@ def quantize(
         return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps, readout=network.config.readout)
     except ValueError as error:
         raise InputError(f"network cannot be quantized: {error}") from None
+
+
+def _with_counts(layer: LayerSpec, timesteps: int, most: int) -> LayerSpec:
+    """The layer with no more spikes in a step than an input may carry, nor than there can be: events are as narrow."""
+    if layer.threshold is None or layer.neuron.most == 1:
+        return layer
+    reached = int((layer.neuron_bounds(timesteps).compared // layer.threshold).max())
+    return dataclasses.replace(layer, neuron=layer.neuron.limited(max(1, min(layer.neuron.most, most, reached))))
 
 
 def _floored_bits(config: NetworkConfig, layer: SpikingLayer | None) -> int:
@@ -236,7 +250,7 @@ def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
         weights = torch.cat([weights, layer.recurrent_weight.detach().double()], dim=1)
     neuron = layer.own_neuron(columns=False)
     start, floor = (None if of is None else of.double() for of in (neuron.start, neuron.floor))
-    return FoldedLayer(weights, bias, layer.config.threshold, _each(neuron.share, bias), start, floor)
+    return FoldedLayer(weights, bias, layer.config.threshold, _each(neuron.share, bias), start, floor, neuron.most > 1)
 
 
 def largest_weight(weight_bits: int) -> float:
@@ -252,7 +266,14 @@ def widest_scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
     # A neuron without weights has no scale of its own. Nor may its weights be so far below the threshold that the
     # membrane of the whole layer would have to be widened for it: they cannot make it fire.
     floor = (folded.threshold or 1.0) / _LARGEST_SCALE
-    return largest_weight(weight_bits) / peak.clamp(min=floor)
+    return allowed_scales(folded, largest_weight(weight_bits) / peak.clamp(min=floor))
+
+
+def allowed_scales(folded: FoldedLayer, scale: Tensor) -> Tensor:
+    """(neurons,) the largest scales that a layer may have, of those that are not above `scale`."""
+    if not folded.several or folded.threshold is None:
+        return scale
+    return torch.exp2(torch.floor(torch.log2(scale * folded.threshold))) / folded.threshold
 
 
 def nearest_scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
@@ -262,7 +283,7 @@ def nearest_scales(folded: FoldedLayer, weight_bits: int) -> Tensor:
         return scale
     best, lowest = scale, torch.full_like(scale, torch.inf)
     for share in torch.linspace(1.0, 0.4, 31, dtype=scale.dtype):
-        candidate = scale / share
+        candidate = allowed_scales(folded, scale / share)
         rounded = nearest_integers(weights, candidate, weight_bits)
         error = (rounded / candidate.unsqueeze(1) - weights).square().sum(dim=1)
         if folded.threshold is None:

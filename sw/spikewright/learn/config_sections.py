@@ -56,6 +56,8 @@ class LayerConfig:
     """
     strict: bool = False
     """Whether neurons fire only above their threshold, not at it."""
+    max_spikes: int = 1
+    """Most spikes of a neuron in one step, 1 .. 255: as many as its threshold fits into the membrane (soft reset)."""
     batch_norm: bool = True
     """Normalize the feed-forward current over steps and samples; folded into the weights when quantized."""
     bias: bool = False
@@ -90,6 +92,9 @@ class LayerConfig:
         require(self.tau >= 1, "tau", "at least 1 step", self.tau)
         require(self.tau_syn >= 1, "tau_syn", "at least 1 step", self.tau_syn)
         require(self.threshold > 0, "threshold", "above 0", self.threshold)
+        require(1 <= self.max_spikes <= 255, "max_spikes", "1 .. 255", self.max_spikes)
+        delayed = self.recurrent or self.onward
+        require(self.max_spikes == 1 or not delayed, "max_spikes", "1 with recurrence or delays", self.max_spikes)
         require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self.dropout)
         require(0 <= self.recurrent_dropout < 1, "recurrent_dropout", "at least 0 and below 1", self.recurrent_dropout)
         require(0 <= self.max_delay <= 4095, "max_delay", "0 .. 4095 steps", self.max_delay)

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from spikewright.contract import found
+from spikewright.contract.errors import InputError
 from spikewright.contract.neuron import Neuron as IntegerNeuron
 
 if TYPE_CHECKING:
@@ -129,8 +130,19 @@ class Neuron(ABC):
         nothing = torch.zeros_like(like)
         return nothing if self.start is None else nothing + self.start
 
+    @property
+    def most(self) -> int:
+        """Most spikes in one step."""
+        return 1
+
+    def nearest(self, u: Tensor) -> Tensor | float:
+        """The multiple of the threshold at which the number of spikes changes, of those the nearest to a membrane."""
+        if self.most == 1:
+            return self.threshold
+        return torch.round(u / self.threshold).clamp_(1, self.most).mul_(self.threshold)
+
     def fires(self, u: Tensor, out: Tensor | None = None) -> Tensor:
-        """Whether each membrane fires: 0 or 1 in `out`, else booleans."""
+        """Whether each membrane fires, or how often in this step: a number in `out`, else booleans if at most once."""
         return torch.ge(u, self.threshold, out=out)
 
     @abstractmethod
@@ -173,7 +185,10 @@ def neuron_of(layer: LayerConfig, surrogate: Surrogate, alpha: float) -> Neuron:
     """The neuron of a layer: what a neuron has beside the surrogate are settings of the layer."""
     of: type[Neuron] = found.class_in("spikewright.learn.neurons", layer.neuron, Neuron)
     constants = {item.name: getattr(layer, item.name) for item in fields(of) if hasattr(layer, item.name)}
-    return of(**constants, surrogate=surrogate, alpha=alpha)
+    try:
+        return of(**constants, surrogate=surrogate, alpha=alpha)
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def neuron_step(
@@ -205,7 +220,7 @@ def surrogate_gradient(u: Tensor, neuron: Neuron) -> Tensor:
     `atan`: alpha/2 / (1 + (pi/2 * alpha * x)**2) (Fang et al. 2021); `triangle`: max(0, 1 - |x|) * alpha/5 at
     x = u - threshold, so that both are of one order at the usual alpha of 5.
     """
-    x = u - neuron.threshold
+    x = u - neuron.nearest(u)
     if neuron.surrogate == "atan":
         return x.mul_(math.pi / 2 * neuron.alpha).square_().add_(1.0).reciprocal_().mul_(neuron.alpha / 2)
     return x.abs_().neg_().add_(1.0).clamp_(min=0.0).mul_(neuron.alpha / 5)

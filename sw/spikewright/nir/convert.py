@@ -23,7 +23,7 @@ from torch import Tensor
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import MAX_DELAY
-from spikewright.contract.neurons.lif import Reset
+from spikewright.contract.neurons.lif import MOST_SPIKES, Reset
 from spikewright.learn.config import LayerConfig, NetworkConfig
 from spikewright.learn.config_sections import Own, OwnOfReadout
 from spikewright.learn.networks import SpikingNetwork
@@ -71,6 +71,7 @@ class _Unrolled:
     delays: Tensor
     own: dict[str, Tensor]
     onward: Tensor
+    max_spikes: int = 1
 
 
 def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None) -> SpikingNetwork:
@@ -119,6 +120,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
                 delay_high=0.0,
                 own=cast(tuple[Own, ...], tuple(layer.own)),
                 onward=int(layer.onward.max()),
+                max_spikes=layer.max_spikes,
             )
             for layer in layers
         ),
@@ -230,7 +232,8 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
     if int(onward.max()) > MAX_DELAY:
         raise _refuse(layer, "delays of its spikes", f"at most {MAX_DELAY} steps", int(onward.max()))
     weight, share = weight * scale.unsqueeze(1), float(leak.mean())
-    return _Unrolled(layer.name, share, current_leak, reset, strict, weight, bias, recurrent, delays, own, onward)
+    most = _most_spikes(rule)
+    return _Unrolled(layer.name, share, current_leak, reset, strict, weight, bias, recurrent, delays, own, onward, most)
 
 
 def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) -> Floats:
@@ -300,8 +303,19 @@ def _same_for_all(layer: ForeignLayer, what: str, leaks: Floats) -> float:
 def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
     if rule.reset not in RESETS:
         raise _refuse(layer, "reset", f"one of {', '.join(RESETS)}", rule.reset)
-    if rule.multispike:
-        raise _refuse(layer, "multispike", "false", "true")
+    if _most_spikes(rule) == 1:
+        return
+    if (rule.reset, rule.cmp) != ("sub", ">="):
+        raise _refuse(layer, "multispike", "false but with reset sub and cmp >=", f"true with {rule.reset} {rule.cmp}")
+    if layer.loop is not None:
+        raise _refuse(layer, "multispike", "false in a loop", "true")
+    if rule.latency:
+        raise _refuse(layer, "latency", "0 with multispike", rule.latency)
+
+
+def _most_spikes(rule: Rule) -> int:
+    """Of a neuron in a step; what no number limits does so where the hardware's would."""
+    return min(MOST_SPIKES, rule.max_spikes or MOST_SPIKES) if rule.multispike else 1
 
 
 def _matrix(layer: ForeignLayer, ops: list[Op], inputs: int) -> tuple[Tensor, Tensor]:

@@ -92,6 +92,10 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
     else:
         lane_ffs += constants // 2 + state
         lane_luts += state * update_luts_per_bit(spec)
+        if spec.count_bits > 1:
+            # Which bits of the membrane are the number, by the bits of the threshold.
+            lane_luts += image.threshold_bits * spec.count_bits / 2
+            lane_ffs += spec.count_bits
     walk_luts, walk_ffs = encoding_named(image.encoding).walk_cost(image.rows, length, image.index_bits)
     lane_luts += walk_luts
     lane_ffs += walk_ffs
@@ -117,6 +121,11 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
         delay_luts, delay_ffs = delay_logic(plan, event)
         luts, ffs = luts + delay_luts, ffs + delay_ffs
     return luts, ffs
+
+
+def several_bits(spec: LayerSpec, lanes: int) -> int:
+    """Bits of a row of spikes that tell how many each is; 0 where it is one at most."""
+    return lanes * spec.count_bits if spec.count_bits > 1 else 0
 
 
 def current_logic(decay: Decay, current_bits: int, bias_bits: int) -> tuple[float, float]:

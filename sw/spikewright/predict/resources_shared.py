@@ -12,6 +12,7 @@ from spikewright.predict.logic import (
     lanes_logic,
     run_bits,
     serializer_logic,
+    several_bits,
     update_luts_per_bit,
     widths_of,
 )
@@ -46,8 +47,10 @@ def engine_memories(core: SharedCore) -> list[Memory]:
         Memory("engine_scores", core.layers[-1].rows, score, True, lanes),
     ]
     if core.layers[1:]:
-        found.append(Memory("engine_spikes", image.rows, 1, True, lanes))
-        found.append(Memory("engine_serializer", image.rows + 1, image.row_bits + lanes + 3, True))
+        widest = max((layer.spec for layer in core.layers), key=lambda spec: spec.count_bits)
+        row = image.row_bits + lanes + 3 + several_bits(widest, lanes)
+        found.append(Memory("engine_spikes", image.rows, widest.count_bits, True, lanes))
+        found.append(Memory("engine_serializer", image.rows + 1, row, True))
     for index, layer in enumerate(core.layers):
         found += delay_memories(f"layer{index}", layer, 1)
     return found

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from random_networks import random_network
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack
 from spikewright_sim.core.traces import TracedLayer, expected_rows, header, layers_of
 
@@ -31,5 +32,18 @@ def test_the_header_tells_the_loop_of_every_layer() -> None:
         f"static const int ROWS[LAYERS] = {{18, {core.layers[1].rows}}};",
     ):
         assert line in text.splitlines(), line
-    assert f"spikes = top.trace0_spikes; words_of(top.trace0_v, v, {-(-4 * bits[0] // 32)});" in text
-    assert "row = top.trace1_row; spikes = 0;" in text
+    assert f"words_of(top.trace0_spikes, spikes, 1); words_of(top.trace0_v, v, {-(-4 * bits[0] // 32)});" in text
+    assert "row = top.trace1_row; spikes[0] = 0;" in text
+
+
+def test_several_spikes_of_a_neuron_are_numbers_side_by_side() -> None:
+    spec = random_network(0, (4, 21, 3), neuron=IntegerLIF("soft", max_spikes=7))
+    layer = layers_of(pack(spec, 16))[0]
+    assert (layer.spike_bits, layer.spike_words) == (3, 2)
+    spikes = np.random.default_rng(1).integers(0, 8, (5, 21))
+    found = expected_rows(layer, spikes, np.zeros((5, 21), dtype=np.int64))[:, :2].astype(np.uint64)
+    by_position = np.zeros((5, 32), dtype=np.int64)
+    by_position[:, :21] = spikes[:, layer.image.order]
+    words = found[:, 0] | found[:, 1] << np.uint64(32)
+    for row, numbers in zip(words.tolist(), by_position.reshape(10, 16).tolist(), strict=True):
+        assert [row >> 3 * lane & 7 for lane in range(16)] == numbers

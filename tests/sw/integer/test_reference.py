@@ -49,7 +49,8 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
             s = spec.threshold is not None and (u > spec.threshold[n] if strict else u >= spec.threshold[n])
             u += lent
             if s and reset in ("hard", "soft", "dead", "twice"):
-                u = 0 if reset in ("hard", "dead") else u - int(spec.threshold[n])
+                s = min(u // int(spec.threshold[n]), spec.neuron.max_spikes) if spec.neuron.max_spikes > 1 else 1
+                u = 0 if reset in ("hard", "dead") else u - s * int(spec.threshold[n])
             if not s and spec.floor is not None:
                 u = max(u, int(spec.floor[n]))
             v[n] = u

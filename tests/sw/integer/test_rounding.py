@@ -84,7 +84,7 @@ def test_slow_leaks_that_have_to_be_exact_get_more_fractional_bits():
     net.config = dataclasses.replace(net.config, leak_tolerance=2.0**-15, readout_tau=20.0)
     # Leaks of 1/10 and 1/5 floor away up to 50 units, of which that of a leak of 1/2 is one.
     assert [layer.weight_shift for layer in quantize(net).layers] == [7, 7, 6]
-    assert [layer.weight_shift for layer in quantize(net, weight_bits=16).layers] == [0, 0, 0]
+    assert [layer.weight_shift for layer in quantize(net, weight_bits=16).layers] == [5, 5, 4]
     assert [layer.weight_shift for layer in quantize(net, weight_shift=1).layers] == [1, 1, 1]
 
 

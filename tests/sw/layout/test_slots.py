@@ -9,6 +9,7 @@ from random_networks import random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import RATE_UNIT
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.contract.slots import SlottedCore
 from spikewright.layout.capacity import capacity_for
 from spikewright.layout.pack import pack, unpack
@@ -104,5 +105,9 @@ def test_what_is_not_supported_is_refused_by_name():
         other = replace(network, layers=(hidden, *network.layers[1:]))
         with pytest.raises(InputError, match=rf"^layer 0 must have no {name} where layers are slotted$"):
             pack(other, 2, layers="slotted")
+    several = random_network(1, neuron=IntegerLIF("soft", max_spikes=3))
+    refusal = "layer 0 must send single spikes where layers are slotted, not several in a step"
+    with pytest.raises(InputError, match=f"^{refusal}$"):
+        pack(several, 2, layers="slotted")
     with pytest.raises(InputError, match=r"^encoding must be auto for layers that are slotted, not 'absolute'$"):
         capacity_for([network], 2, layers="slotted")

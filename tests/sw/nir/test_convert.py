@@ -103,7 +103,7 @@ def test_synaptic_currents(tmp_path: Path, dialect: str) -> None:
     own = as_spiking_network(network)
     assert own.config.layers[0].tau_syn == pytest.approx({"rockpool": 1 / (1 - np.exp(-0.25))}.get(dialect, 4.0))
     spec = quantize(own, weight_bits=16)
-    assert spec.layers[0].current_decay == nearest_decay(own.config.layers[0].tau_syn, 2.0**-15)
+    assert spec.layers[0].current_decay == nearest_decay(own.config.layers[0].tau_syn, 2.0**-17)
     with torch.no_grad():
         found = IntegerNetwork(spec).run(counts(5))
     expected = network.run(counts(5)).spikes["lif"]
@@ -144,6 +144,33 @@ def test_leaks_and_starts_of_single_neurons(tmp_path: Path, reset: str) -> None:
     assert spec.layers[0].decay.multiplier == 1 << spec.layers[0].decay.shift
     assert int((found.spikes[0] != network.run(x).spikes["lif"]).sum()) <= 0.005 * found.spikes[0].numel()
     assert torch.equal(found.classes, network.run(x).classes)
+
+
+@pytest.mark.parametrize("most", ["null", "3"])
+def test_several_spikes_in_a_step(tmp_path: Path, most: str) -> None:
+    draw = np.random.default_rng(1)
+    nodes = {**ports((5,), (3,)), "a": affine(draw.normal(size=(4, 5)) * 1.5 + 0.3), "n": lif(4)}
+    nodes |= {"b": affine(draw.normal(size=(3, 4))), "m": lif(3)}
+    nodes["n"]["v_threshold"] = np.array([0.3, 0.7, 1.0, 0.4])
+    settings = {"reset": "sub", "cmp": ">=", "multispike": "true", "max_spikes": most}
+    network = made(tmp_path, nodes, path_of("input", "a", "n", "b", "m", "output"), **settings)
+    x = counts(5)
+    own, foreign = as_spiking_network(network), network.run(x)
+    assert foreign.spikes["n"].max() > 3 if most == "null" else foreign.spikes["n"].max() == 3
+    spec = quantize(own, weight_bits=16)
+    with torch.no_grad():
+        for trace in (own.run(x), IntegerNetwork(spec).run(x)):
+            for found, expected in zip(trace.spikes, foreign.spikes.values(), strict=True):
+                assert expected.mean() > 0.1
+                assert int((found != expected).sum()) <= 0.005 * expected.numel()
+            assert torch.equal(trace.classes, foreign.classes)
+    # As many as an input may carry, unless the threshold does not fit so often into the highest membrane.
+    assert [layer.neuron.most for layer in spec.layers[:2]] == [255 if most == "null" else 3] * 2
+    assert [layer.value_bits for layer in spec.layers] == [8, *([8, 8] if most == "null" else [2, 2])]
+    narrow = quantize(own, weight_bits=8, value_bits=2)
+    assert [layer.neuron.most for layer in narrow.layers[:2]] == [3, 3]
+    for layer in (*spec.layers[:2], *narrow.layers[:2]):
+        assert not (layer.threshold & (layer.threshold - 1)).any()
 
 
 def test_a_threshold_that_is_only_reached_is_not_exceeded(tmp_path: Path) -> None:
@@ -242,7 +269,11 @@ def test_images_are_unrolled(tmp_path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, str], str]] = {
-    "multispike": ({"reset": "sub", "multispike": "true"}, "multispike must be false"),
+    "multispike": ({"reset": "sub", "cmp": ">=", "multispike": "true"}, "multispike must be false in a loop"),
+    "multispike zero": (
+        {"reset": "zero", "multispike": "true"},
+        "multispike must be false but with reset sub and cmp >=",
+    ),
     "v_min": ({"reset": "sub", "v_min": "0.5"}, "v_min must be at most 0 where spikes take the threshold away"),
     "v_min too high": ({"reset": "zero", "v_min": "1.5"}, "v_min must be below the threshold"),
     "start": ({"reset": "sub", "v0": "1.5"}, "start must be below the threshold"),

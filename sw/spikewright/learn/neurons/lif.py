@@ -5,7 +5,7 @@ With the current I, the membrane v and the spike s of step t::
     u[t] = v[t-1] * (1 - 1/tau) + I[t]
     s[t] = u[t] >= threshold               (or > threshold: strict)
     v[t] = 0 where s[t] else u[t]          (hard reset)
-    v[t] = u[t] - threshold * s[t]         (soft reset)
+    v[t] = u[t] - threshold * s[t]         (soft reset; s[t] may be how often the threshold fits into u[t])
     v[t] = u[t]                            (no reset, and late: then threshold * s[t-1] is taken from u[t])
 
 A dead step is that after a hard reset: u[t] is 0 where s[t-1]. A soft reset that asks for twice the threshold, where
@@ -36,8 +36,9 @@ class LIF(Neuron):
 
     Parameters
     ----------
-    reset, strict
-        What a spike leaves, and whether a membrane at its threshold is silent, see `IntegerLIF`.
+    reset, strict, max_spikes
+        What a spike leaves, whether a membrane at its threshold is silent, and how many a step may have, see
+        `IntegerLIF`.
     others
         See `Neuron`.
 
@@ -49,10 +50,11 @@ class LIF(Neuron):
 
     reset: Reset = "hard"
     strict: bool = False
+    max_spikes: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.in_integers()  # checks the two
+        self.in_integers()  # checks the three
 
     def charge(self, current: Tensor, v: Tensor, s: Tensor | None, out: Tensor | None = None) -> Tensor:
         u = super().charge(current, v, s, out)
@@ -62,7 +64,13 @@ class LIF(Neuron):
             return u
         return u.sub_(s, alpha=self.threshold) if self.reset == "late" else u.addcmul_(u, s, value=-1.0)
 
+    @property
+    def most(self) -> int:
+        return self.max_spikes
+
     def fires(self, u: Tensor, out: Tensor | None = None) -> Tensor:
+        if self.max_spikes > 1:
+            return torch.floor(u / self.threshold, out=out).clamp_(0, self.max_spikes)
         return (torch.gt if self.strict else torch.ge)(u, self.threshold, out=out)
 
     def after(self, u: Tensor, s: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
@@ -80,9 +88,9 @@ class LIF(Neuron):
         return 1.0 - s if self.reset == "dead" else None
 
     def loop(self) -> Loop | None:
-        if self.reset in ("dead", "twice"):
+        if self.reset in ("dead", "twice") or self.max_spikes > 1:
             return None
         return Loop(self.strict, self.reset == "hard", self.reset == "soft", self.reset == "late")
 
     def in_integers(self) -> IntegerLIF:
-        return IntegerLIF(self.reset, self.strict)
+        return IntegerLIF(self.reset, self.strict, self.max_spikes)

@@ -98,8 +98,9 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
         if layer.config.reset not in READERS[dialect]:
             theirs = " or ".join(READERS[dialect])
             raise InputError(f"reset of layer {index} must be {theirs} for {dialect}, not {layer.config.reset}")
-        if layer.config.tau_syn != 1:
-            raise InputError(f"tau_syn of layer {index} must be 1 to be exported, not {layer.config.tau_syn:g}")
+        for name in ("tau_syn", "max_spikes"):
+            if (value := getattr(layer.config, name)) != 1:
+                raise InputError(f"{name} of layer {index} must be 1 to be exported, not {value:g}")
         if layer.config.strict and dialect not in _STRICT:
             raise InputError(f"strict of layer {index} must be false for {dialect}, not true")
         _check_constants(index, layer, dialect)

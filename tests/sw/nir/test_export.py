@@ -130,6 +130,13 @@ def test_the_form_is_the_one_that_all_libraries_read(tmp_path: Path) -> None:
             "spikewright",
             "readout of a network to export must start at 0 and leak, not otherwise",
         ),
+        ({"tau_syn": 2.0}, {}, "spikewright", "tau_syn of layer 0 must be 1 to be exported, not 2"),
+        (
+            {"reset": "soft", "max_spikes": 3},
+            {},
+            "spikewright",
+            "max_spikes of layer 0 must be 1 to be exported, not 3",
+        ),
         ({"tau": 1.0}, {}, "spikingjelly", "tau of layer 0 must be above 1 step for spikingjelly, not 1"),
         ({}, {"readout": "softmax_sum"}, "norse", "readout of a network to export must be 'sum', not 'softmax_sum'"),
         ({}, {}, "brian", "dialect must be one of spikewright, norse, snntorch, spikingjelly, not 'brian'"),

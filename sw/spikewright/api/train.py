@@ -20,6 +20,8 @@ from spikewright.learn.config import Config
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.learn.train import STATE
 from spikewright.learn.train import train as run
+from spikewright.nir.convert import as_spiking_network
+from spikewright.nir.network import ForeignNetwork
 
 _START = "start.safetensors"
 
@@ -84,7 +86,7 @@ class Training(Result):
 
 
 def train(
-    network: SpikingNetwork | Config | AnyPath,
+    network: SpikingNetwork | ForeignNetwork | Config | AnyPath,
     data: Data,
     out: AnyPath | None = None,
     *,
@@ -98,7 +100,7 @@ def train(
 
     Parameters
     ----------
-    network : SpikingNetwork, Config, TOML file or name of a shipped configuration, or checkpoint
+    network : SpikingNetwork, ForeignNetwork, Config, TOML file, name of a shipped configuration, or checkpoint
         What to train. A network, or that of a checkpoint, is trained from the weights that it has, and is itself left
         as it is; a configuration starts with random ones.
     data : folder, "sample" or SpikeData
@@ -131,6 +133,8 @@ def train(
     """
     if isinstance(data, tuple | torch.Tensor):
         raise InputError(f"data must be a folder, 'sample' or SpikeData(counts, labels), not a {type(data).__name__}")
+    if isinstance(network, ForeignNetwork):
+        network = as_spiking_network(network)
     if isinstance(network, torch.nn.Module) and not isinstance(network, SpikingNetwork):
         raise InputError(
             f"network must be by build_network or load_network, not a {type(network).__name__}: modules of your own "

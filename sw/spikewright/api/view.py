@@ -6,6 +6,8 @@ from spikewright.api.result import Result
 from spikewright.api.source import AnyNetwork, AnyPath, Data
 from spikewright.contract.defaults import VIEW, VIEWED_SAMPLES
 from spikewright.contract.shown import Facts, percent, thousands
+from spikewright.nir.convert import as_spiking_network
+from spikewright.nir.network import ForeignNetwork
 from spikewright.support.progress import step
 from spikewright.viewer.page import view as write
 
@@ -91,5 +93,7 @@ def view(
         If the network or the data cannot be read, or do not fit each other, or the page cannot be written.
     """
     options = {"split": split, "samples": samples, "lanes": lanes, "weight_bits": weight_bits}
+    if isinstance(network, ForeignNetwork):
+        network = as_spiking_network(network)
     with step("Looking at the network"):
         return View(write(network, data, out, **options))  # type: ignore[arg-type]

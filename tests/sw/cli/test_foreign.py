@@ -161,6 +161,10 @@ def test_calls_take_such_networks_too(net: Path, capsys: pytest.CaptureFixture[s
     found = sw.evaluate(network, data)
     assert found.report == sw.evaluate(checkpoint, data).report
     assert "6 neurons" in dict(found.facts())["lif"]
+    timed = sw.import_nir(net, "snntorch", {"reset": "zero"}, timesteps=30)
+    assert isinstance(sw.view(timed, out=net.with_name("page.html")).page, str)
+    labelled = sw.SpikeData(np.random.default_rng(0).integers(0, 3, (20, 30, 5)), np.arange(20) % 3)
+    assert isinstance(sw.train(timed, labelled, epochs=1).network, sw.SpikingNetwork)
 
 
 def test_a_network_is_exported_and_says_how_it_is_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

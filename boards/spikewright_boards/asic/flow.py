@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from spikewright.build.generate import MODEL, check_images, open_build
 from spikewright.contract.errors import InputError
@@ -18,14 +22,18 @@ from spikewright_boards.flow.tools import Progress, find_tool, tool_version
 from spikewright_hw.verilog import LOAD_IMAGE
 from spikewright_sim.core.dut import NETLIST
 from spikewright_sim.gates import SIMULATION
+from spikewright_sim.toggles import count_toggles
 
 from .area import area_report, memory_report
+from .energy import energy_report
 from .gates import Netlist
 from .library import Library
-from .memories import BLACK_BOX_BITS, BLACK_BOXES, Found, model_of, read_map
-from .models import cell_models
-from .synthesis import Options, synthesize_gates
-from .wiring import wire
+from .memories import BLACK_BOX_BITS, BLACK_BOXES, Found, Macro, model_of, read_map
+from .models import SELF_MODEL, cell_models, self_gating_model
+from .selfgate import SELF
+from .synthesis import GATINGS, Gating, Options, synthesize_gates
+from .timing import MISSING, find_timer, time_netlist
+from .wiring import CLOCK, wire
 
 CLOCK_MHZ = 100.0
 VERILOG, CONSTRAINTS, CELLS, MACROS = "netlist.v", "netlist.sdc", "cells.v", "macros.v"
@@ -38,9 +46,10 @@ def build_asic(
     *,
     clock_mhz: float = CLOCK_MHZ,
     sram: Path | str | None = None,
-    gating: bool = True,
+    gating: Gating = "full",
     trace: bool = False,
     dont_use: Sequence[str] = (),
+    counts: npt.NDArray[np.integer] | None = None,
     out_dir: Path | str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -57,12 +66,15 @@ def build_asic(
     sram : Path or "blackbox", optional
         A TOML file of memory macros, see `read_map`; or a black box of its own for every memory of at least 1,024 bits
         that is written. Else all memories become registers, or logic.
-    gating : bool
-        Switch off the clocks of registers that keep their contents, where the library has cells for that.
+    gating : "none", "enable" or "full"
+        Switch off clocks, where the library has cells for that: of registers with an enable, or of all that keep their
+        contents.
     trace : bool
         Keep the trace ports, by which a simulation compares every spike and membrane, and the memories for them.
     dont_use : list of str
         Names of cells not to use, with `*` for anything.
+    counts : (B, T, inputs) integers, optional
+        Samples that the gates run back to back, to measure the energy of an inference.
     out_dir : Path, optional
         Folder to make; `asic-<library>` in `build_dir` by default. It gets `netlist.v`, `netlist.sdc`, models of the
         cells in it (`cells.v`) and of macros (`macros.v`), `report.json`, `yosys.log`, and `simulation`, a build folder
@@ -78,12 +90,16 @@ def build_asic(
     Raises
     ------
     InputError
-        If the folder, a library or the map is not usable, or a tool is missing.
+        If the folder, a library, the map or a sample is not usable, or a tool is missing.
+    CheckFailed
+        If the gates do not give the answers of the network, where energy is measured.
     """
     progress = progress or say
     build_dir = Path(build_dir)
     if not 0 < clock_mhz < float("inf"):
         raise InputError(f"clock must be above 0 MHz, not {clock_mhz:g}")
+    if gating not in GATINGS:
+        raise InputError(f"gating must be one of {', '.join(GATINGS)}, not {gating!r:.40}")
     begin = time.monotonic()
     manifest, _ = open_build(build_dir)
     verilog = [build_dir / name for name in verilog_files(manifest, build_dir / MANIFEST)]
@@ -112,18 +128,29 @@ def build_asic(
             "trace": trace,
             "stamp": "",
         }
-        _write_simulation(folder, build_dir, verilog[0].name, about)
+        _write_simulation(folder, build_dir, verilog[0].name, about, library)
         (work / "mapped.log").replace(folder / "yosys.log")
+        timing = None
+        if (timer := find_timer()) is None:
+            progress(MISSING)
+        else:
+            libraries = [f"work/cells{number}.lib" for number in range(1 + len(library.others))]
+            timing = time_netlist(timer, folder, netlist.top, libraries, 1e3 / clock_mhz, progress)
         shutil.rmtree(work)
+        energy = None
+        if counts is not None:
+            energy = _measure(folder / SIMULATION, netlist, library, memories, clock_mhz, counts, progress)
         report = {
             "library": library.name,
             **area,
-            "gating": library.gating.name if gating and library.gating is not None else None,
+            "gating": library.gating.name if gating != "none" and library.gating is not None else None,
             "memories": found,
             "macros": [memory for memory in found if _wants_macro(memory)],
             "clock_mhz": clock_mhz,
-            "fmax_mhz": None,
-            "energy_nj": None,
+            "fmax_mhz": None if timing is None else timing["fmax_mhz"],
+            "timing": timing,
+            "energy_nj": None if energy is None else energy["inference_nj"],
+            "energy": energy,
             "netlist": str(out / VERILOG),
             "tools": {"yosys": tool_version("yosys")},
             "core_sha256": sha256(verilog[0]),
@@ -135,6 +162,25 @@ def build_asic(
     return report
 
 
+def _measure(
+    simulation: Path,
+    netlist: Netlist,
+    library: Library,
+    memories: Sequence[Found],
+    clock_mhz: float,
+    counts: npt.NDArray[np.integer],
+    progress: Progress,
+) -> dict[str, Any]:
+    toggles = count_toggles(simulation, counts, progress=progress)
+    for made in simulation.glob("simulation-*"):
+        shutil.rmtree(made)
+    return energy_report(netlist, library, _macros(memories), toggles, clock_mhz)
+
+
+def _macros(memories: Sequence[Found]) -> dict[str, Macro]:
+    return {memory.macro.name: memory.macro for memory in memories if memory.macro is not None}
+
+
 def _wants_macro(memory: dict[str, Any]) -> bool:
     large: bool = memory["words"] * memory["bits"] >= BLACK_BOX_BITS and memory["write_ports"] > 0
     return large or memory["home"] == "macro"
@@ -144,22 +190,23 @@ def _write(folder: Path, netlist: Netlist, library: Library, memories: Sequence[
     cells = [name for name in netlist.cells() if name in library.cells]
     head = f"// Gates of {netlist.top} in {library.name}, by spikewright; this is output, made of your network.\n"
     (folder / VERILOG).write_text(head + netlist.verilog())
-    (folder / CELLS).write_text(
-        f"// Functions of cells of {library.name}, without delays.\n{cell_models(library, cells)}"
-    )
-    macros = {memory.macro.name: memory.macro for memory in memories if memory.macro is not None}
-    if macros:
+    # Energy is counted by the nets between cells, what is in cells by the library.
+    about = f"// Functions of cells of {library.name}, without delays.\n/* verilator tracing_off */\n"
+    (folder / CELLS).write_text(about + cell_models(library, cells))
+    if macros := _macros(memories):
         (folder / MACROS).write_text("".join(model_of(macro) for _, macro in sorted(macros.items())))
-    (folder / CONSTRAINTS).write_text(constraints(clock_mhz, library))
+    (folder / CONSTRAINTS).write_text(constraints(clock_mhz, library, netlist))
 
 
-def constraints(clock_mhz: float, library: Library) -> str:
+def constraints(clock_mhz: float, library: Library, netlist: Netlist) -> str:
     """Clock and surroundings of a core, in SDC: a fifth of the cycle is for what is before it, and a fifth behind."""
     period = 1e-6 / clock_mhz / library.time
     share = round(period / 5, 4)
+    ports = netlist.modules[netlist.top].ports
+    inputs = " ".join(name for name, (direction, _) in ports.items() if direction == "input" and name != CLOCK)
     return (
         f"create_clock -name clk -period {period:.4f} [get_ports clk]\n"
-        f"set_input_delay {share} -clock clk [all_inputs]\n"
+        f"set_input_delay {share} -clock clk [get_ports {{{inputs}}}]\n"
         f"set_output_delay {share} -clock clk [all_outputs]\n"
     )
 
@@ -169,7 +216,7 @@ def _homes(memories: Sequence[Found]) -> str:
     return ", ".join(f"{count} in {home}" for home, count in homes.items() if count) or "none"
 
 
-def _write_simulation(folder: Path, build_dir: Path, core: str, about: dict[str, Any]) -> None:
+def _write_simulation(folder: Path, build_dir: Path, core: str, about: dict[str, Any], library: Library) -> None:
     """A build folder whose core is the netlist with its models."""
     inner = folder / SIMULATION
     inner.mkdir()
@@ -178,5 +225,9 @@ def _write_simulation(folder: Path, build_dir: Path, core: str, about: dict[str,
             shutil.copyfile(build_dir / name, inner / name)
     write_manifest(inner, {**read_manifest(build_dir), "verilog": [core]})
     parts = [folder / name for name in (VERILOG, CELLS, MACROS)]
-    (inner / core).write_text("".join(path.read_text() for path in parts if path.is_file()))
+    text = "".join(path.read_text() for path in parts if path.is_file())
+    if library.gating is not None and f" {SELF}_" in text:
+        text = re.sub(rf"^(  {re.escape(library.gating.name)}) ({SELF}_)", rf"\1{SELF_MODEL} \2", text, flags=re.M)
+        text += self_gating_model(library)
+    (inner / core).write_text(text)
     write_json(inner / NETLIST, about)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from spikewright.contract.errors import InputError
@@ -9,6 +10,7 @@ from spikewright.contract.errors import InputError
 from .functions import names, verilog
 from .library import Cell, Library
 
+SELF_MODEL = "_of_equals"
 _GATED = {"latch_posedge": "", "latch_posedge_precontrol": " | {test}"}
 
 
@@ -23,6 +25,18 @@ def cell_models(library: Library, cells: Iterable[str]) -> str:
         If a cell has no function that this knows.
     """
     return "\n".join(_model(library, library.cells[name]) for name in sorted(cells))
+
+
+def self_gating_model(library: Library) -> str:
+    """The model of clock gating cells of registers that gate themselves, whose kind ends with `SELF_MODEL`.
+
+    Unknown is whether such a register changes only where unknown is what it held. Its clock is passed on then: what it
+    holds afterwards is its input in both cases, see `selfgate`.
+    """
+    assert library.gating is not None
+    text = _model(library, library.gating)
+    text = text.replace(f"module {library.gating.name} ", f"module {library.gating.name}{SELF_MODEL} ")
+    return re.sub(r"held = (.*);", r"held = (\1) !== 1'b0;", text)
 
 
 def _model(library: Library, cell: Cell) -> str:

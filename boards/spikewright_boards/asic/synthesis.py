@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import TRACE
@@ -15,7 +16,10 @@ from .design import MACRO, Design, choose
 from .gates import Netlist
 from .library import Library
 from .memories import Found, Macro, declaration_of, library_of, techmap_of
+from .selfgate import gate_themselves
 
+Gating = Literal["none", "enable", "full"]
+GATINGS: tuple[Gating, ...] = get_args(Gating)
 GATED_TOGETHER = 4
 """Flip-flops with one enable from which a clock gating cell is worth its area and energy."""
 LIMIT = 1 << 30
@@ -28,15 +32,15 @@ class Options:
     Parameters
     ----------
     clock_mhz : float
-    gating : bool
-        Whether clocks of registers that keep their contents are switched off.
+    gating : "none", "enable" or "full"
+        Whether clocks are switched off: of registers with an enable, and of all others that keep their contents.
     trace : bool
         Whether the trace ports stay.
     macros : list of Macro, "blackbox" or None
     """
 
     clock_mhz: float
-    gating: bool = True
+    gating: Gating = "full"
     trace: bool = False
     macros: Sequence[Macro] | str | None = None
 
@@ -70,18 +74,25 @@ def synthesize_gates(
     for number, text in enumerate(library.trimmed()):
         (work / f"cells{number}.lib").write_text(text)
     (work / "driver.constr").write_text(_driver(library))
-    _run(_mapping(library, options, memories, work, top), "mapped", work, progress, library.path)
+    before, behind = _mapping(library, options, memories, work, top)
+    _run(before, "gated", work, progress, library.path)
+    if options.gating == "full" and library.gating is not None:
+        gated = read_json(work / "gated.json", "netlist", limit=LIMIT)
+        gate_themselves(gated, library)
+        write_json(work / "gated.json", gated)
+    _run(behind, "mapped", work, progress, library.path)
     found = Netlist.from_json(read_json(work / "netlist.json", "netlist", limit=LIMIT), top)
     if left := sorted(kind for kind in found.cells() if kind.startswith("_")):
         raise InputError(f"{library.path} must have cells for all that a core needs: none became of {', '.join(left)}")
     return found, memories
 
 
-def _mapping(library: Library, options: Options, memories: Sequence[Found], work: Path, top: str) -> str:
-    enabled, gate = _gating(library) if options.gating else ("", "")
+def _mapping(library: Library, options: Options, memories: Sequence[Found], work: Path, top: str) -> tuple[str, str]:
+    """Commands up to the clock gating, and behind it."""
+    enabled, gate = _gating(library) if options.gating != "none" else ("", "")
     libraries = " ".join(f"-liberty cells{number}.lib" for number in range(1 + len(library.others)))
     period = round(1e6 / options.clock_mhz)
-    return f"""
+    before = f"""
         read_json design.json
         hierarchy -check -top {top}
         flatten -noscopeinfo
@@ -109,7 +120,13 @@ def _mapping(library: Library, options: Options, memories: Sequence[Found], work
         opt_clean
         {gate}
         dfflegalize -cell $_DFF_P_ x
-        opt
+        opt_expr
+        opt_merge
+        opt_clean
+        write_json gated.json
+    """
+    behind = f"""
+        read_json gated.json
         dfflibmap {libraries}
         opt
         abc {libraries} -D {period} -constr driver.constr
@@ -117,6 +134,7 @@ def _mapping(library: Library, options: Options, memories: Sequence[Found], work
         opt_clean -purge
         write_json netlist.json
     """
+    return before, behind
 
 
 def _gating(library: Library) -> tuple[str, str]:

@@ -143,6 +143,7 @@ def run_native(
     drive: Drive | None = None,
     wave: Wave | None = None,
     whole: Path | None = None,
+    toggles: Path | None = None,
 ) -> Report:
     """Run samples through a core compiled with `native.cpp`, on all processors.
 
@@ -164,6 +165,9 @@ def run_native(
     whole : Path, optional
         File for the waveform of all that `executable` does, which then must be compiled for that, in one process.
 
+    toggles : Path, optional
+        File for the changes of nets in all samples, if `executable` was compiled to count them; in one process.
+
     Returns
     -------
     Report
@@ -183,6 +187,7 @@ def run_native(
             **{"stall": round(1024 * drive.stall), "repeat": drive.repeat},
             "false_start": 1 + random.Random(seed).randrange(4 * dut.settle),
             **({} if whole is None else {"whole": 1, "wave": whole.resolve(), "false_start": 0}),
+            **({} if toggles is None else {"dump": 0, "wave": toggles.resolve()}),
         }
         futures = []
         for shard, folder in zip(shards, folders, strict=True):

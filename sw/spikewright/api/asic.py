@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from spikewright.api.result import Result
-from spikewright.api.source import AnyPath
+from spikewright.api.source import AnyPath, Data, opened
+from spikewright.build.generate import MODEL
+from spikewright.contract.defaults import SIMULATED_SAMPLES
+from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, thousands
 
 _BLOCKS = 8
@@ -51,6 +54,8 @@ class Gates(Result):
             ("registers", f"{thousands(self.registers)} ({thousands(self['gated_registers'])} with a gated clock)"),
             *(("  " + block["block"], _area(block["area_um2"])) for block in self["blocks"][:_BLOCKS]),
             *(("memory", memory_line(memory)) for memory in self.macros),
+            *timing_facts(self["timing"], self["clock_mhz"]),
+            *energy_facts(self["energy"]),
             ("netlist", self.netlist),
         ]
 
@@ -61,9 +66,12 @@ def asic(
     *,
     clock_mhz: float = 100.0,
     sram: AnyPath | None = None,
-    gating: bool = True,
+    gating: Literal["none", "enable", "full"] = "full",
     trace: bool = False,
     dont_use: Sequence[str] = (),
+    data: Data | None = None,
+    split: str = "test",
+    samples: int | None = None,
     out: AnyPath | None = None,
 ) -> Gates:
     """Synthesize a core for standard cells.
@@ -78,12 +86,19 @@ def asic(
     sram : path or "blackbox", optional
         A TOML file of memory macros; or a black box for every memory of at least 1,024 bits that is written. By
         default, all memories become registers, or constant logic.
-    gating : bool
-        Switch off the clocks of registers that keep their contents, if the library has cells for that.
+    gating : "none", "enable" or "full"
+        Switch off clocks, if the library has cells for that: of registers with an enable, or of all that keep their
+        contents, for more area.
     trace : bool
         Keep the trace ports, by which `simulate` compares every spike and membrane of the gates.
     dont_use : list of str
         Names of cells not to use, with `*` for anything.
+    data : SpikeData, folder or "sample", optional
+        Measure the energy of inferences of these recordings.
+    split : "train", "valid" or "test"
+        Part of a folder's data set.
+    samples : int, optional
+        The first so many; by default the first 20, or all if there are fewer.
     out : path, optional
         Folder to make; `asic-LIBRARY` in the build folder by default.
 
@@ -98,6 +113,12 @@ def asic(
     """
     from spikewright_boards.asic.flow import build_asic
 
+    counts = None
+    if data is not None:
+        at_most = SIMULATED_SAMPLES if samples is None else None
+        counts = opened(Path(build) / MODEL).samples(data, split, samples, at_most).counts
+    elif samples is not None:
+        raise InputError("samples must be of data, not without")
     several = [liberty] if isinstance(liberty, str) or hasattr(liberty, "__fspath__") else liberty
     report = build_asic(
         Path(build),
@@ -107,9 +128,36 @@ def asic(
         gating=gating,
         trace=trace,
         dont_use=dont_use,
+        counts=counts,
         out_dir=None if out is None else Path(out),
     )
     return Gates(report)
+
+
+def timing_facts(timing: dict[str, Any] | None, clock_mhz: float) -> Facts:
+    """Highest clock frequency and the slowest paths by block, nothing if there was no timer."""
+    if timing is None:
+        return []
+    paths = [(f"  {path['block']}", f"{path['slack_ns']:.2f} ns left") for path in timing["paths"][:_BLOCKS]]
+    return [("maximum clock", f"{timing['fmax_mhz']:.1f} MHz by {timing['by']} (sized for {clock_mhz:g})"), *paths]
+
+
+def energy_facts(energy: dict[str, Any] | None) -> Facts:
+    """Energy per inference and where it goes, nothing if it was not measured."""
+    if energy is None:
+        return []
+    parts = ", ".join(f"{part} {nj:.2f}" for part, nj in energy["parts_nj"].items() if nj)
+    facts = [
+        ("energy per inference", f"{energy['inference_nj']:.2f} nJ ({energy['samples']} samples)"),
+        ("  of which", f"{parts} nJ"),
+        ("  power", f"{energy['power_mw']:.3f} mW"),
+    ]
+    if energy["synaptic_op_pj"] is not None:
+        facts.append(("  per synaptic operation", f"{energy['synaptic_op_pj']:.2f} pJ"))
+    facts += [(f"  {block['block']}", f"{block['nj']:.2f} nJ") for block in energy["blocks"][:_BLOCKS]]
+    if energy["macros_without_energy"]:
+        facts.append(("  not in it", f"macros {', '.join(energy['macros_without_energy'])}"))
+    return facts
 
 
 def memory_line(memory: dict[str, Any]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from spikewright.cli.base import Outcome, Parser, Subparsers, add_build, add_command, megahertz
+from spikewright.cli.base import Outcome, Parser, Subparsers, add_build, add_command, add_split, integer, megahertz
+from spikewright.contract.defaults import SIMULATED_SAMPLES
 
 
 def add(subparsers: Subparsers[Parser]) -> None:
@@ -56,16 +57,28 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="keep the trace ports, by which `simulate` compares every spike and membrane of the gates",
     )
     parser.add_argument(
-        "--no-gating",
-        action="store_false",
-        dest="gating",
-        help="let all clocks run (default: those of registers that keep their contents are switched off)",
+        "--gating",
+        choices=("none", "enable", "full"),
+        default="full",
+        help="switch off clocks, where the library has cells for that: of registers with an enable, or of all that "
+        "keep their contents, for more area (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="measure the energy of inferences of recordings: a folder with the files of the network's data set, or "
+        "sample, the few that are shipped",
+    )
+    add_split(parser)
+    parser.add_argument(
+        "--samples", type=integer(1), metavar="N", help=f"the first so many (default: {SIMULATED_SAMPLES}, or all)"
     )
 
 
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.api.asic import asic
 
-    names = ("clock_mhz", "sram", "gating", "trace", "dont_use", "out")
+    names = ("clock_mhz", "sram", "gating", "trace", "dont_use", "data", "split", "samples", "out")
     made = asic(args.build_dir, args.liberty, **{name: getattr(args, name) for name in names})
     return Outcome(made.report, made.facts(), made.failed)

@@ -1,0 +1,147 @@
+"""Energy of an inference: changes of nets in a simulation of the gates, times what the library says of each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from spikewright_sim.toggles import Toggles
+
+from .area import short
+from .gates import GateModule, Netlist
+from .library import Library
+from .memories import Macro
+from .power import CellPower
+from .wiring import CLOCK, is_input
+
+WIRE_FARADS = 3e-15
+"""What the wire to an input is taken for, as there is no layout yet: some 15 um."""
+PARTS = ("clock", "internal", "switching", "leakage", "macros")
+
+
+def energy_report(
+    netlist: Netlist, library: Library, macros: Mapping[str, Macro], toggles: Toggles, clock_mhz: float
+) -> dict[str, Any]:
+    """Energy per inference, by block and by kind, see `docs/reference/json.md`.
+
+    `clock` is all that changes with the clock itself: clock pins, clock nets and clock gating cells.
+    """
+    seconds = toggles.cycles / clock_mhz / 1e6
+    powers = {name: CellPower(library, library.cells[name]) for name in netlist.cells() if name in library.cells}
+    total: defaultdict[str, float] = defaultdict(float)
+    blocks = []
+    for place, name in netlist.places():
+        parts = _Block(netlist, library, powers, netlist.modules[name], toggles, place).parts(seconds, macros)
+        for part, joules in parts.items():
+            total[part] += joules
+        blocks.append(
+            {
+                "block": short(place),
+                "nj": _nano(sum(parts.values()), toggles),
+                "clock_nj": _nano(parts["clock"], toggles),
+            }
+        )
+    whole = sum(total.values())
+    changes = sum(changed for (place, _), (changed, _) in toggles.nets.items())
+    return {
+        "samples": toggles.samples,
+        "cycles": round(toggles.cycles / toggles.samples, 1),
+        "inference_nj": _nano(whole, toggles),
+        "synaptic_op_pj": round(whole / toggles.synaptic_ops * 1e12, 4) if toggles.synaptic_ops else None,
+        "synaptic_ops": round(toggles.synaptic_ops / toggles.samples, 1),
+        "dense_synaptic_ops": round(toggles.dense_synaptic_ops / toggles.samples, 1),
+        "power_mw": round(whole / seconds * 1e3, 6),
+        "parts_nj": {part: _nano(total[part], toggles) for part in PARTS},
+        "macros_without_energy": sorted(name for name, macro in macros.items() if macro.read_pj is None),
+        "toggles": round(changes / toggles.samples, 1),
+        "blocks": sorted(blocks, key=lambda block: -float(str(block["nj"]))),
+    }
+
+
+def _nano(joules: float, toggles: Toggles) -> float:
+    return round(joules / toggles.samples * 1e9, 6)
+
+
+class _Block:
+    def __init__(
+        self,
+        netlist: Netlist,
+        library: Library,
+        powers: Mapping[str, CellPower],
+        module: GateModule,
+        toggles: Toggles,
+        place: str,
+    ) -> None:
+        self._netlist = netlist
+        self._library = library
+        self._powers = powers
+        self._module = module
+        self._changes = {bit: toggles.nets.get((place, name), (0, 0)) for bit, name in _simulated_names(module).items()}
+        self._loads: defaultdict[int, float] = defaultdict(float)
+        for instance in module.instances.values():
+            cell = library.cells.get(instance.kind)
+            for pin, bits in instance.pins.items():
+                if instance.kind in netlist.modules or not is_input(library, netlist, instance.kind, pin):
+                    continue
+                farads = WIRE_FARADS + (cell.pins[pin].capacitance if cell is not None else WIRE_FARADS)
+                for bit in bits:
+                    if isinstance(bit, int):
+                        self._loads[bit] += farads
+
+    def _clocks(self) -> set[int]:
+        found = {bit for port, (_, bits) in self._module.ports.items() if port == CLOCK for bit in bits}
+        if self._library.gating is not None:
+            out = self._library.gating_pins()[2]
+            for instance in self._module.instances.values():
+                if instance.kind == self._library.gating.name:
+                    found |= set(instance.pins[out])
+        return {bit for bit in found if isinstance(bit, int)}
+
+    def parts(self, seconds: float, macros: Mapping[str, Macro]) -> dict[str, float]:
+        """Joules of what is in the module itself, by `PARTS`."""
+        parts: defaultdict[str, float] = defaultdict(float)
+        clocks = self._clocks()
+        volts = self._library.voltage
+
+        for bit, (changes, _) in self._changes.items():
+            switched = changes * self._loads[bit] * volts**2 / 2
+            parts["clock" if bit in clocks else "switching"] += switched
+        for instance in self._module.instances.values():
+            power = self._powers.get(instance.kind)
+            if power is not None:
+                parts["leakage"] += power.leakage * seconds
+                for pin, bits in instance.pins.items():
+                    net = bits[0]
+                    if isinstance(net, int) and (changes := self._changes[net][0]):
+                        joules = changes * power.internal(pin, self._loads[net])
+                        parts["clock" if net in clocks else "internal"] += joules
+            elif instance.kind in macros:
+                parts["macros"] += self._accesses(instance.pins, macros[instance.kind], seconds)
+        return parts
+
+    def _accesses(self, pins: Mapping[str, Any], macro: Macro, seconds: float) -> float:
+        joules = (macro.leakage_uw or 0.0) * 1e-6 * seconds
+        cycles = self._changes.get(self._clock_of(pins, macro), (0, 0))[0] / 2
+        for signal, picojoules in (("read_enable", macro.read_pj), ("write_enable", macro.write_pj)):
+            for port, given in macro.ports.items():
+                bit = pins[port][0] if given.removeprefix("!") == signal else None
+                if isinstance(bit, int) and picojoules:
+                    high = self._changes[bit][1]
+                    joules += picojoules * 1e-12 * (cycles - high if given.startswith("!") else high)
+        return joules
+
+    @staticmethod
+    def _clock_of(pins: Mapping[str, Any], macro: Macro) -> Any:
+        return next(pins[port][0] for port, given in macro.ports.items() if given == "clock")
+
+
+def _simulated_names(module: GateModule) -> dict[int, str]:
+    """Names of nets in the simulation of the written netlist: those of ports have the bit in brackets."""
+    names = dict(module.names)
+    for direction in ("output", "input"):
+        for port, (of, bits) in module.ports.items():
+            for k, bit in enumerate(bits if of == direction else ()):
+                if isinstance(bit, int):
+                    names[bit] = port if len(bits) == 1 else f"{port}[{k}]"
+    return names

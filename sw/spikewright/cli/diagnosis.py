@@ -230,14 +230,17 @@ def _verilator() -> Check:
 
 
 def _synthesis() -> list[Check]:
-    from spikewright_boards.flow.tools import PACKAGES, find_tool, tool_version
+    from spikewright_boards.flow.tools import OPTIONAL, PACKAGES, find_tool, tool_version
 
     checks = []
     for name in PACKAGES:
         try:
             checks.append(Check(name, "ok", f"{tool_version(name)}, {find_tool(name)}"))
         except InputError:
-            checks.append(Check(name, "missing", f"no program yowasp-{name}", f"pip install {PACKAGES[name]}"))
+            if extra := OPTIONAL.get(name):
+                checks.append(Check(name, "absent", f"for boards of {extra}", f"pip install 'spikewright[{extra}]'"))
+            else:
+                checks.append(Check(name, "missing", f"no program yowasp-{name}", f"pip install {PACKAGES[name]}"))
     return checks
 
 

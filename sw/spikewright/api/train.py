@@ -91,7 +91,7 @@ def train(
     out: AnyPath | None = None,
     *,
     resume: bool = True,
-    device: Literal["cpu", "cuda", "auto"] = "auto",
+    device: Literal["cpu", "cuda", "cuda-graph", "auto"] = "auto",
     tensorboard: bool = False,
     settings: Mapping[str, Any] | None = None,
     **more: Any,
@@ -110,7 +110,7 @@ def train(
         Folder for the checkpoint and the log, in which the training can be continued; none is kept by default.
     resume : bool
         Continue the training that `out` holds, if it is one of the same configuration; else start afresh.
-    device : "cpu", "cuda" or "auto"
+    device : "cpu", "cuda", "cuda-graph" or "auto"
         auto takes a GPU where there is one.
     tensorboard : bool
         Write the epochs for TensorBoard too, into the folder `tensorboard` in `out`, which must then be given.

@@ -24,7 +24,7 @@ def add(subparsers: Subparsers[Parser]) -> None:
     add_settings(parser, help="change a setting of CONFIG; may be repeated")
     parser.add_argument(
         "--device",
-        choices=("cpu", "cuda", "auto"),
+        choices=("cpu", "cuda", "cuda-graph", "auto"),
         default="auto",
         help="auto takes a GPU where there is one; torchrun --nproc-per-node N -m spikewright train ... shares the "
         "work out among N (default: %(default)s)",

@@ -56,6 +56,8 @@ class _TimeLinear(torch.autograd.Function):
 
 def _outer_sum(left: Tensor, right: Tensor) -> Tensor:
     """Sum over t of `left[t] @ right[t].T`: (N, M) from (T, N, B) and (T, M, B)."""
+    if left.device.type != "cpu":
+        return torch.bmm(left, right.transpose(1, 2)).sum(dim=0)
     total = left.new_zeros(left.shape[1], right.shape[1])
     for a, b in zip(left, right, strict=True):
         total.addmm_(a, b.t())
@@ -80,7 +82,7 @@ def time_linear(x: Tensor, weight: Tensor, mask: Tensor | None = None) -> Tensor
     return out
 
 
-def delay_kernel(delays: Tensor, spread: Tensor | float, timesteps: int) -> Tensor:
+def delay_kernel(delays: Tensor, spread: Tensor | float, timesteps: int, lags: int | None = None) -> Tensor:
     """Weights with which a spike arrives 1, 2, ... steps later: the triangle around 1 + delay.
 
     Parameters
@@ -92,35 +94,43 @@ def delay_kernel(delays: Tensor, spread: Tensor | float, timesteps: int) -> Tens
         neighbouring steps, and an integer delay has a single tap of 1.
     timesteps : int
         Length of the sequences; later arrivals do not matter.
+    lags : int, optional
+        L, if it is not to follow from the delays; those that reach beyond it are cut off.
 
     Returns
     -------
     (N, L)
         Column l - 1 is the weight of lag l = 1 .. L; L is as short as the delays allow.
     """
-    spread = torch.as_tensor(spread, dtype=delays.dtype, device=delays.device)
-    # A triangle reaches lags below 1 + delay + spread.
-    reach = int((1.0 + delays.detach() + spread.detach()).max().ceil().item())
-    lags = torch.arange(1, max(1, min(reach, timesteps - 1)) + 1, dtype=delays.dtype, device=delays.device)
+    if not isinstance(spread, Tensor):
+        spread = delays.new_full((), spread)  # a kernel, not a copy from the host, which no graph can have
+    if lags is None:
+        # A triangle reaches lags below 1 + delay + spread.
+        lags = int((1.0 + delays.detach() + spread.detach()).max().ceil().item())
+    lag = torch.arange(1, max(1, min(lags, timesteps - 1)) + 1, dtype=delays.dtype, device=delays.device)
     width = spread.reshape(-1, 1)
-    return torch.relu(width - torch.abs(lags - (1.0 + delays.unsqueeze(1)))) / (width * width)
+    return torch.relu(width - torch.abs(lag - (1.0 + delays.unsqueeze(1)))) / (width * width)
 
 
 class _DelayLine:
     """Delayed copies of a signal that becomes known step by step.
 
     `out[t] = sum over l of kernel[:, l-1] * history[t-l]`. Once per block of steps, everything that was written
-    before the block is gathered by one batched product; only neurons with lags shorter than the block need more.
+    before the block is gathered by one batched product; only neurons with lags shorter than the block need more. If it
+    is to be `fixed`, all are taken for such neurons, and no shape depends on a value.
     """
 
-    def __init__(self, kernel: Tensor, history: Tensor) -> None:
+    def __init__(self, kernel: Tensor, history: Tensor, fixed: bool) -> None:
         self.history = history  # (T, N, B), filled by the caller before the next step is read
         neurons, self.length = kernel.shape
         self.block = min(_BLOCK, history.shape[0])
         padded = torch.cat([kernel.new_zeros(neurons, self.block - 1), kernel.flip(1)], dim=1)
         # gather[n, k, h]: weight of history[t0 - length + h] at step t0 + k.
         self.gather = padded.unfold(1, self.length, 1).flip(1).contiguous()
-        self.early = torch.nonzero(kernel[:, : self.block - 1].abs().sum(dim=1)).flatten()
+        if fixed:
+            self.early = torch.arange(neurons, device=kernel.device)
+        else:
+            self.early = torch.nonzero(kernel[:, : self.block - 1].abs().sum(dim=1)).flatten()
         self.short = kernel[self.early, : self.block - 1].t().unsqueeze(2).contiguous()  # (lags, E, 1)
         self.delayed: Tensor | None = None
         self.inner: Tensor | None = None
@@ -152,12 +162,18 @@ class _Neurons(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, current: Tensor, weight: Tensor | None, kernel: Tensor | None, drop: Tensor | None, neuron: Neuron
+        ctx: Any,
+        current: Tensor,
+        weight: Tensor | None,
+        kernel: Tensor | None,
+        drop: Tensor | None,
+        neuron: Neuron,
+        fixed: bool,
     ) -> Tensor:
         u = torch.empty_like(current)
         spikes = torch.empty_like(current)
         delayed = torch.zeros_like(current) if weight is not None else None
-        line = None if kernel is None else _DelayLine(kernel, spikes)
+        line = None if kernel is None else _DelayLine(kernel, spikes, fixed)
         v = neuron.first(current[0])
         synaptic = torch.zeros_like(v)
         for t in range(current.shape[0]):
@@ -174,7 +190,7 @@ class _Neurons(torch.autograd.Function):
             neuron.charge(drive, v, spikes[t - 1] if t else None, out=u[t])
             neuron.fires(u[t], out=spikes[t])
             neuron.left(u[t], spikes[t], v, out=v)
-        ctx.neuron = neuron
+        ctx.neuron, ctx.fixed = neuron, fixed
         ctx.save_for_backward(u, spikes, delayed, weight, kernel, drop)
         return spikes
 
@@ -190,7 +206,7 @@ class _Neurons(torch.autograd.Function):
         taken = neuron.taken(spikes)
         # The delayed gradient runs backwards in time, so its history is stored in reverse.
         reverse = torch.zeros_like(grad_current) if weight is not None else None
-        line = None if kernel is None or reverse is None else _DelayLine(kernel, reverse)
+        line = None if kernel is None or reverse is None else _DelayLine(kernel, reverse, ctx.fixed)
         carry: Tensor | None = None
         synaptic: Tensor | None = None
         for t in range(steps - 1, -1, -1):
@@ -222,7 +238,7 @@ class _Neurons(torch.autograd.Function):
                 grad_weight = _outer_sum(grad_current if drop is None else grad_current * drop, delayed)
             if ctx.needs_input_grad[2]:
                 grad_kernel = _lagged_products(reverse, spikes, kernel.shape[1])
-        return grad_current, grad_weight, grad_kernel, None, None
+        return grad_current, grad_weight, grad_kernel, None, None, None
 
 
 def _lagged_products(reverse: Tensor, spikes: Tensor, lags: int) -> Tensor:
@@ -301,7 +317,7 @@ def neurons(current: Tensor, neuron: Neuron, overwrite: bool = False) -> Tensor:
     if loop is not None:
         spikes = _Compiled.apply(current, None, None, None, neuron, loop, overwrite)  # type: ignore[no-untyped-call]
     else:
-        spikes = _Neurons.apply(current, None, None, None, neuron)  # type: ignore[no-untyped-call]
+        spikes = _Neurons.apply(current, None, None, None, neuron, False)  # type: ignore[no-untyped-call]
     return spikes
 
 
@@ -312,6 +328,7 @@ def recurrent_neurons(
     neuron: Neuron,
     drop: Tensor | None = None,
     overwrite: bool = False,
+    fixed: bool = False,
 ) -> Tensor:
     """Spikes of a layer with delayed recurrence, `I[t] = current[t] + weight @ delayed[t]`.
 
@@ -328,6 +345,8 @@ def recurrent_neurons(
         Factor on the recurrent current (dropout), the same at every step.
     overwrite : bool
         See `neurons`.
+    fixed : bool
+        Whether nothing may depend on a value but values, as a CUDA graph demands. That is slower on CPUs.
 
     Returns
     -------
@@ -338,9 +357,9 @@ def recurrent_neurons(
 
     loop = loop_of(neuron, current)
     spikes: Tensor
-    if loop is not None:
+    if loop is not None and not fixed:
         of_layer = weight, kernel, drop, neuron
         spikes = _Compiled.apply(current, *of_layer, loop, overwrite)  # type: ignore[no-untyped-call]
     else:
-        spikes = _Neurons.apply(current, weight, kernel, drop, neuron)  # type: ignore[no-untyped-call]
+        spikes = _Neurons.apply(current, weight, kernel, drop, neuron, fixed)  # type: ignore[no-untyped-call]
     return spikes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,10 @@ class Trace(Shown):
         return trace_facts(self.spikes, self.scores)
 
 
+Drawn = tuple[Tensor | None, Tensor | None]
+"""Factors of dropout (N, B) on a layer's recurrent currents, and on its output; None for none."""
+
+
 class SpikingLayer(nn.Module):
     """`I[t] = BN(W x[t] + b) + W_rec s_del[t]` into neurons; (T, N, B) throughout.
 
@@ -63,6 +68,8 @@ class SpikingLayer(nn.Module):
         self.config = config
         self.neuron = neuron
         self.sigma = 0.0
+        self.fixed = False
+        """Whether nothing that it computes in training may depend on a value but values, see `captured`."""
         self.weight = nn.Parameter(torch.empty(config.neurons, inputs))
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
         self.bias = nn.Parameter(torch.zeros(config.neurons)) if config.bias else None
@@ -100,12 +107,17 @@ class SpikingLayer(nn.Module):
         """Arrival weights (N, L): the triangle while training, the rounded delays otherwise."""
         if not self.training:
             return delay_kernel(self.delays.round(), 1.0, timesteps)
+        widest = (2.0 if self.config.learned_spread else 1.0) * self.sigma
+        lags = 2 + self.config.max_delay + math.ceil(widest) if self.fixed else None
         if self.config.learned_spread:
-            return delay_kernel(self.delays, 1.0 + 2.0 * self.sigma * torch.sigmoid(self.spread), timesteps)
-        return delay_kernel(self.delays, 1.0 + self.sigma, timesteps)
+            return delay_kernel(self.delays, 1.0 + widest * torch.sigmoid(self.spread), timesteps, lags)
+        return delay_kernel(self.delays, 1.0 + self.sigma, timesteps, lags)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Spikes (T, N, B), before dropout, of inputs (T, I, B), each times its `mask` (I, B)."""
+    def forward(self, x: Tensor, mask: Tensor | None = None, drop: Tensor | None = None) -> Tensor:
+        """Spikes (T, N, B), before dropout, of inputs (T, I, B), each times its `mask` (I, B).
+
+        Recurrent currents are taken times `drop` (N, B).
+        """
         current = time_linear(x, self.weight, mask)
         if self.bias is not None:
             current = current + self.bias.view(1, -1, 1)
@@ -113,11 +125,8 @@ class SpikingLayer(nn.Module):
             current = self.norm(current)
         if not self.config.recurrent:
             return neurons(current, self.own_neuron(), overwrite=True)
-        drop = None
-        if self.training and self.config.recurrent_dropout:
-            drop = _dropout_mask(current[0], self.config.recurrent_dropout)
-        kernel = self.kernel(x.shape[0])
-        return recurrent_neurons(current, self.recurrent_weight, kernel, self.own_neuron(), drop, overwrite=True)
+        kernel, neuron = self.kernel(x.shape[0]), self.own_neuron()
+        return recurrent_neurons(current, self.recurrent_weight, kernel, neuron, drop, True, self.fixed)
 
     def sent(self, spikes: Tensor) -> Tensor:
         """Spikes (T, N, B) in the steps in which they reach the next layer."""
@@ -142,11 +151,14 @@ class SpikingLayer(nn.Module):
         bias = norm.bias.detach().double() + gain * (bias - norm.running_mean.double())
         return gain.unsqueeze(1) * weights, bias
 
-    def mask(self, spikes: Tensor) -> Tensor | None:
-        """Dropout factors (N, B) of the layer's output, None outside training."""
-        if not (self.training and self.config.dropout):
-            return None
-        return _dropout_mask(spikes[0], self.config.dropout)
+    def draw(self, x: Tensor) -> Drawn:
+        """Factors of dropout for inputs (T, I, B), none outside training."""
+        if not self.training:
+            return None, None
+        like = x.new_empty(self.config.neurons, x.shape[2])
+        recurrent = self.config.recurrent_dropout if self.config.recurrent else 0.0
+        drop = _dropout_mask(like, recurrent) if recurrent else None
+        return drop, _dropout_mask(like, self.config.dropout) if self.config.dropout else None
 
 
 def _dropout_mask(like: Tensor, share: float) -> Tensor:
@@ -288,16 +300,20 @@ class SpikingNetwork(Shown, nn.Module):
         spikes, scores = self._run_transposed(x)
         return Trace(tuple(of_layer.permute(2, 0, 1) for of_layer in spikes), scores)
 
-    def _run_transposed(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+    def draw(self, x: Tensor) -> list[Drawn]:
+        """Factors of dropout of each layer, for inputs (T, I, B)."""
+        return [layer.draw(x) for layer in self.spiking_layers()]
+
+    def _run_transposed(self, x: Tensor, drawn: list[Drawn] | None = None) -> tuple[list[Tensor], Tensor]:
         """Spikes per layer (T, N, B), and scores, of (T, inputs, B) of the weights' type: as the training computes."""
         if self.config.input_scale != 1.0:
             x = x * self.config.input_scale
         spikes = []
         mask = None
-        for layer in self.spiking_layers():
-            x = layer(x, mask)
+        for layer, (drop, next_mask) in zip(self.spiking_layers(), drawn or self.draw(x), strict=True):
+            x = layer(x, mask, drop)
             spikes.append(x)
-            mask = layer.mask(x)
+            mask = next_mask
             x = layer.sent(x)
         return spikes, self.readout(x, mask)
 

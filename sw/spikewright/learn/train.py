@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from torch.nn import functional
 from spikewright import __version__
 from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.learn.augment import Augmenter
+from spikewright.learn.captured import captured
 from spikewright.learn.checkpoint import (
     Network,
     build_network,
@@ -40,7 +42,7 @@ from spikewright.learn.tensorboard import TensorBoard, require_tensorboard
 from spikewright.learn.validation import warn_if_few
 from spikewright.support.files import DIVERGED, RESULT, atomic_path, write_json
 from spikewright.support.locks import locked
-from spikewright.support.parallel import Part, Processes, choose_device, launched, processes
+from spikewright.support.parallel import GRAPHS, Part, Processes, choose_device, launched, processes
 from spikewright.support.progress import bar, duration, say
 from spikewright.support.settings import difference
 from spikewright.support.tensors import first_argmax
@@ -76,7 +78,8 @@ def train(
     resume : bool
         Continue a run of the same configuration that `out_dir` holds, also to more epochs than it was begun with; else
         start afresh.
-    device : "cpu", "cuda" or "auto"
+    device : "cpu", "cuda", "cuda-graph" or "auto"
+        With graphs, a GPU launches all kernels of a step at once, if it is a spiking network and there is one process.
         Started by torchrun, the processes share the work, with equal results but for the rounding of sums; the first
         one writes. `out_dir` must then be the same folder for all of them.
     tensorboard : bool
@@ -119,7 +122,7 @@ def train_locked(
     out_dir = Path(out_dir)
     with torch.random.fork_rng(devices=[]), processes(place) as group:
         torch.manual_seed(config.training.seed)
-        run = _Run(config, training, validation, out_dir, place, group)
+        run = _Run(config, training, validation, out_dir, place, group, device == GRAPHS)
         if resume and run.state_path.exists():
             run.restore()
         elif config.training.start:
@@ -187,6 +190,7 @@ class _Run:
         out_dir: Path,
         device: torch.device,
         group: Processes,
+        graphs: bool = False,
     ) -> None:
         self.config, self.training, self.validation, self.out_dir = config, training, validation, out_dir
         self.device, self.group = device, group
@@ -196,6 +200,9 @@ class _Run:
         self.teachers = Teachers(config, device)
         self.network = build_network(config.network, settings.density if settings.optimizer != "adam" else 1.0)
         self.network.to(device)
+        self.passes: Callable[[Tensor], tuple[list[Tensor], Tensor]] = self.network._run_transposed
+        if graphs:
+            self.passes = captured(self.network, group)
         self.matrices = self.network.weight_matrices()
         self.optimizer = make_optimizer(self.network, settings)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -275,7 +282,7 @@ class _Run:
         labels = self.training.labels[index][part.start : part.stop].to(self.device)
         values = self.augmenter.batch(index, generator)[:, :, part.start : part.stop].to(self.device)
         with self.group.share(part):
-            spikes, scores = self.network._run_transposed(values.contiguous())
+            spikes, scores = self.passes(values.contiguous())
         target = self.teachers.probabilities(values) if self.config.distillation.teachers else None
         loss = self._loss(spikes, scores, labels, target, part)
         hits = (first_argmax(scores) == labels).sum()

@@ -21,7 +21,9 @@ from torch import Tensor, nn
 
 from spikewright.contract.errors import InputError
 
-DEVICES = ("cpu", "cuda", "auto")
+GRAPHS = "cuda-graph"
+"""A GPU that is given a step as graphs."""
+DEVICES = ("cpu", "cuda", GRAPHS, "auto")
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ def _sum(values: Tensor) -> Tensor:
 
 
 def choose_device(name: str) -> torch.device:
-    """Device of this process: `cpu`, `cuda` (one GPU for each process of a machine), or `auto`, the better of them.
+    """Device of this process: `cpu`, `cuda` or `cuda-graph` (one GPU for each process of a machine), or `auto`.
+
+    The last is the better one of the first two.
 
     Raises
     ------

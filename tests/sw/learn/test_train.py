@@ -97,6 +97,17 @@ def test_logs_every_epoch(run):
     assert all(0 < rate < 1 for entry in log for rate in entry["rates"])
 
 
+def test_graphs_of_a_step_train_the_same(words, tmp_path, monkeypatch):
+    short = override(CONFIG, {"epochs": "2"})
+    train(short, words, tmp_path / "plain")
+    monkeypatch.setattr("spikewright.learn.train.choose_device", lambda name: torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", lambda module, samples, **_: module)
+    train(short, words, tmp_path / "graphs", device="cuda-graph")
+    for one, other in zip(read_log(tmp_path / "graphs"), read_log(tmp_path / "plain"), strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
+        assert one["rates"] == pytest.approx(other["rates"], abs=1e-3)
+
+
 def test_delays_stay_within_their_limit(run):
     delays = load_checkpoint(run[0] / "checkpoint.safetensors").layers[1].delays
     assert delays.min() >= 0

@@ -142,13 +142,13 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(error.value) == "device must be cpu for process 0 of a machine with 0 CUDA GPUs, not cuda"
     with pytest.raises(InputError) as error:
         choose_device("tpu")
-    assert str(error.value) == "device must be one of cpu, cuda, auto, not tpu"
+    assert str(error.value) == "device must be one of cpu, cuda, cuda-graph, auto, not tpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device("auto") == torch.device("cuda", 0)
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda", 1)
+    assert choose_device("auto") == choose_device("cuda") == choose_device("cuda-graph") == torch.device("cuda", 1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     assert choose_device("auto") == torch.device("cpu")
 

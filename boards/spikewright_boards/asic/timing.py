@@ -59,7 +59,7 @@ def time_netlist(
         )  # fmt: skip
     (folder / "timing.tcl").unlink()
     text = done.stdout
-    if done.returncode or "@end" not in text:
+    if done.returncode or "@end" not in text or re.search(r"^Error\b", text + done.stderr, re.MULTILINE):
         raise ToolTrouble(f"OpenSTA must work, not end early: {complaint((text + done.stderr).splitlines())}")
     return read_report(text, period_ns)
 

@@ -11,6 +11,7 @@ from spikewright_sim.formal.membranes import step_bounds, update_bounds
 from spikewright_sim.formal.progress import lane_progress, step_join
 from spikewright_sim.formal.prove import Proof
 from spikewright_sim.formal.queues import queue, ram_queue
+from spikewright_sim.formal.slots import row_port, step_pace
 from spikewright_sim.formal.streams import guard, merge, serializer
 
 _OWN: dict[str, Own] = {
@@ -66,6 +67,9 @@ PROOFS = (
     Proof("StepJoin, 1 row, 4 lanes", partial(step_join, 1, 4), "induction", 4, 30),
     Proof("BitSerializer, 2 rows of 4", partial(serializer, 2, 4), "induction", 2, 14),
     Proof("BitSerializer, 1 row of 8", partial(serializer, 1, 8), "induction", 2, 14),
+    Proof("RowPort, 4 bits", partial(row_port, 4), "induction", 2, 8, quick=True),
+    Proof("RowPort, 8 bits", partial(row_port, 8), "induction", 2, 8),
+    Proof("StepPace, 5 cycles", partial(step_pace, 5), "induction", 3, 16),
 )
 
 ONLY_TESTED = (
@@ -74,6 +78,10 @@ ONLY_TESTED = (
     ("that components together never wait for each other for ever", "simulation, which gives up a core that hangs"),
     ("read-out: integrators, scores, decision", "pytest tests/hw/test_readout.py, simulation"),
     ("membranes of a read-out, and without leak, stay in their width", "simulation, random networks"),
+    (
+        "words, sums, updates and delays of slotted layers",
+        "pytest tests/hw/test_slotted.py, simulation, random networks",
+    ),
     ("lanes that layers share; weights loaded at run time", "pytest tests/hw, simulation"),
     ("serializer of rows of more than 8 bits", "pytest tests/hw/test_serializer.py, simulation"),
 )

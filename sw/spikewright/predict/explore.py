@@ -46,10 +46,12 @@ class Design:
     resources : Resources
     fits : bool
         On the device.
-    layers : "parallel" or "shared"
-        Whether all layers work at once, or take turns on the same lanes.
+    layers : "parallel", "shared" or "slotted"
+        How the layers work, see `LAYERS_HELP`.
     encoding : str
         As `pack` takes it. Cycles are the same for all.
+    after_input : float
+        Mean clock cycles from the last input beat that is taken to the class.
     """
 
     weight_bits: int
@@ -60,6 +62,7 @@ class Design:
     fits: bool
     layers: Layers = "parallel"
     encoding: str = "auto"
+    after_input: float = 0.0
 
     def costs(self) -> tuple[float, ...]:
         """What shall be small: cycles, block RAMs, LUTs, errors."""
@@ -113,12 +116,13 @@ def explore(
         packer = Packer(network)
         for layers in _kinds(network):
             for lanes in lanes_of(network):
-                cycles: tuple[int, float, int] | None = None
+                cycles: tuple[tuple[int, float, int], float] | None = None
                 for encoding, core in _cores(packer, lanes, layers, board.device.family):
                     resources = estimate(core, board)
                     cycles = cycles or _cycles(core, data, traces)
                     fits = resources.fit(board.device)
-                    design = Design(weight_bits, lanes, accuracy, cycles, resources, fits, layers, encoding)
+                    spread, after = cycles
+                    design = Design(weight_bits, lanes, accuracy, spread, resources, fits, layers, encoding, after)
                     progress(design)
                     designs.append(design)
     return designs
@@ -154,18 +158,19 @@ def _run(network: NetworkSpec, data: SpikeData) -> list[Trace]:
     return [golden.run(torch.from_numpy(data.counts[first : first + _BATCH])) for first in range(0, len(data), _BATCH)]
 
 
-def _cycles(core: CoreSpec, data: SpikeData, traces: Sequence[Trace]) -> tuple[int, float, int]:
-    """Least, mean and most cycles of a sample that finds the core idle."""
+def _cycles(core: CoreSpec, data: SpikeData, traces: Sequence[Trace]) -> tuple[tuple[int, float, int], float]:
+    """Least, mean and most cycles of a sample that finds the core idle, and the mean of those after its input."""
     model = CycleModel(core)
     start = 0
-    latencies = []
+    latencies, after = [], []
     for index, counts in enumerate(data.counts):
         spikes = [layer[index % _BATCH].numpy() for layer in traces[index // _BATCH].spikes]
         sample = model.run(counts, spikes, start)
         # Long after: what the last sweep still prepares is done.
         start = sample.done + 10_000
         latencies.append(sample.latency)
-    return min(latencies), float(np.mean(latencies)), max(latencies)
+        after.append(sample.after_input)
+    return (min(latencies), float(np.mean(latencies)), max(latencies)), float(np.mean(after))
 
 
 def recommended(designs: Sequence[Design], board: Board, samples: int) -> Design | None:
@@ -206,6 +211,7 @@ def rows(designs: Sequence[Design], clock_mhz: float) -> list[dict[str, Any]]:
             "accuracy": design.accuracy,
             "cycles": dict(zip(("min", "mean", "max"), design.cycles, strict=True)),
             "microseconds": design.cycles[1] / clock_mhz,
+            "microseconds_after_input": design.after_input / clock_mhz,
             "luts": design.resources.luts,
             "ffs": design.resources.ffs,
             "brams": design.resources.brams,

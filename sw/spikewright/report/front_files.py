@@ -26,6 +26,7 @@ COLUMNS = (
     "dsps",
     "fits",
     "front",
+    "microseconds_after_input",
 )
 
 

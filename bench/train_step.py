@@ -1,4 +1,4 @@
-"""Time and peak memory of one training step of the SHD network, in three formulations of the same mathematics.
+"""Processor time and peak memory of a training step of the SHD network, in three formulations of one mathematics.
 
     python bench/train_step.py [--batch 256] [--steps 3] [--threads 2] [--sigma 10] [--json]
 
@@ -98,7 +98,7 @@ def scores_of(network: SpikingNetwork, counts: Tensor, formulation: str) -> Tens
 
 
 def measure(formulation: str, batch: int, steps: int, threads: int, sigma: float) -> dict[str, float]:
-    """Seconds of the fastest step, the loss of the first, and the peak of the process's memory."""
+    """Seconds of processor time of the cheapest step, the loss of the first, and the peak of the process's memory."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     config = load_config("shd").network
@@ -114,10 +114,10 @@ def measure(formulation: str, batch: int, steps: int, threads: int, sigma: float
     times, losses = [], []
     for _ in range(steps + 1):
         network.zero_grad()
-        begin = time.perf_counter()
+        begin = time.process_time()
         loss = functional.cross_entropy(scores_of(network, counts, formulation) / config.timesteps, labels)
         loss.backward()  # type: ignore[no-untyped-call]
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
         losses.append(loss.item())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"seconds": min(times[1:]), "loss": losses[0], "memory_gb": (peak - idle) / 2**20}
@@ -126,7 +126,7 @@ def measure(formulation: str, batch: int, steps: int, threads: int, sigma: float
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=3, help="timed steps, the fastest counts (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=3, help="timed steps, the cheapest counts (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sigma", type=float, default=10.0)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -153,3 +154,15 @@ def test_other_files(tmp_path):
     with pytest.raises(InputError) as error:
         load_checkpoint(pickle)
     assert str(error.value).startswith(f"{pickle}: not a readable safetensors file (")
+
+
+@pytest.mark.parametrize("steps", [-1.0, 1.5, 4.0])
+def test_steps_to_the_next_layer_are_whole_and_within_those_of_the_configuration(tmp_path, steps):
+    layer = LayerConfig(neurons=6, onward=3)
+    config = replace(CONFIG, network=replace(CONFIG.network, layers=(layer,)))
+    path = tmp_path / "net.safetensors"
+    save_checkpoint(path, SpikingNetwork(config.network), config, {})
+    assert load_checkpoint(path).layers[0].onward.tolist() == [3.0] * 6
+    rewrite(path, lambda tensors: tensors["layers.0.onward"].fill_(steps))
+    with pytest.raises(InputError, match=f"^{path}: tensor 'layers.0.onward' must be whole steps, 0 .. 3$"):
+        load_checkpoint(path)

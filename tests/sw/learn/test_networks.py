@@ -174,3 +174,28 @@ def test_values_that_are_no_counts_are_refused(value):
     with pytest.raises(InputError) as error:
         network().run(values)
     assert str(error.value) == f"values must be event counts of at least 0, not {value:g}"
+
+
+def test_spikes_take_steps_to_the_next_layer_and_gradients_come_back_from_there():
+    late, soon = network(onward=3), network()
+    assert late.layers[1].onward.tolist() == [3.0] * 8
+    soon.load_state_dict({name: t for name, t in late.state_dict().items() if not name.endswith("onward")})
+    steps = torch.arange(8).remainder(4).float()
+    late.layers[1].onward.copy_(steps)
+    one, other = late.eval().run(counts()), soon.eval().run(counts())
+    assert torch.equal(one.spikes[1], other.spikes[1])
+    arrived = torch.zeros_like(one.spikes[1])
+    for neuron, delay in enumerate(steps.int().tolist()):
+        arrived[:, delay:, neuron] = one.spikes[1][:, : 20 - delay, neuron]
+    torch.testing.assert_close(one.scores, late.readout(arrived.permute(1, 2, 0)))
+    assert not torch.allclose(one.scores, other.scores)
+    late.train().run(counts()).scores.sum().backward()
+    assert late.layers[0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("readout", "of"), [("max", lambda v: v.amax(dim=0)), ("last", lambda v: v[-1])])
+def test_decisions_by_a_single_membrane(readout, of):
+    net = network(readout=readout)
+    trace = net.eval().run(counts())
+    assert torch.equal(trace.scores, of(net.readout.membranes(trace.spikes[-1].permute(1, 2, 0))).t())
+    assert net.config.summed_steps == 1

@@ -43,7 +43,8 @@ def headline(data: Path, folder: Path) -> dict[str, Any]:
     synthesized = json.loads(report.read_text("utf-8")) if report.is_file() else {}
     if synthesized.get("core_sha256") != sha256(build / "spikewright_core.v"):
         synthesized = dict(sw.synth(build, BOARD, clock_mhz=CLOCK_MHZ))
-    simulated = sw.simulate(build, data, engine="native")
+    recordings = sw.load_data(data, network=CHECKPOINT)
+    simulated = sw.simulate(build, recordings, samples=len(recordings), engine="native")
     clock = synthesized["fmax_mhz"]
     cycles, after = (simulated[name]["mean"] for name in ("cycles_per_inference", "cycles_after_input"))
     return {

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikewright.support.compiled import compiled, divided, fma, trailing_zeros, transpose16
+from spikewright.support.compiled import compiled, compiles, divided, fma, trailing_zeros, transpose16
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +35,7 @@ _BLOCK = 192
 
 def sparse(x: Tensor, neurons: int) -> bool:
     """Whether these products are the faster ones for sequences (T, I, B) into so many neurons."""
-    if x.device.type != "cpu" or x.dtype != torch.float32:
+    if x.device.type != "cpu" or x.dtype != torch.float32 or not compiles():
         return False
     if x.shape[2] < _FEWEST or neurons < _NARROWEST:
         return False

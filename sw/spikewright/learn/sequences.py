@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from spikewright.learn.neuron import Loop, Neuron
-from spikewright.support.compiled import compiled, divided, fma, quotient
+from spikewright.support.compiled import compiled, compiles, divided, fma, quotient
 
 Array = np.ndarray[Any, Any]
 Rule = tuple[Any, Any, bool, bool, Any, Any]
@@ -30,7 +30,7 @@ _CHUNK = 2048
 
 def loop_of(neuron: Neuron, like: Tensor) -> Loop | None:
     """The constants with which the functions below compute `neuron`; None if it has another rule or place."""
-    known = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64)
+    known = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64) and compiles()
     own = neuron.leak is not None or neuron.start is not None or neuron.floor is not None
     return neuron.loop() if known and not own and not neuron.current_decay else None
 

@@ -69,6 +69,11 @@ def compiled(function: _Function) -> _Function:
     return cast(_Function, dispatcher)
 
 
+def compiles() -> bool:
+    """Whether functions are compiled, as they are unless numba is told not to; some are of no use otherwise."""
+    return not getattr(numba.config, "DISABLE_JIT", 0)  # set while numba is loaded
+
+
 def divided(function: Callable[..., None], arguments: tuple[object, ...], total: int, threads: int) -> None:
     """Call a compiled `function(*arguments, low, high)` for parts of 0 .. `total`, in that many threads."""
     parts = max(1, min(threads, total))

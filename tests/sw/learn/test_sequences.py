@@ -3,12 +3,14 @@
 import itertools
 import typing
 
+import numba
 import pytest
 import torch
 
 from spikewright.contract.neurons.lif import Reset
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons
 from spikewright.learn.neurons.lif import LIF
+from spikewright.learn.products import sparse
 from spikewright.learn.sequences import loop_of
 
 
@@ -105,3 +107,9 @@ def test_other_places_types_and_rules_take_the_steps():
     assert loop_of(LIF(floor=torch.zeros(3, 1)), like) is None
     assert loop_of(LIF(), like.half()) is None
     assert loop_of(LIF(), like.to("meta")) is None
+
+
+def test_nothing_is_used_uncompiled(monkeypatch):
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    assert loop_of(LIF(), torch.zeros(2, 3, 4)) is None
+    assert not sparse(torch.zeros(8, 4, 20), 64)

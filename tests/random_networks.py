@@ -99,6 +99,9 @@ def with_own(seed: int, spec: NetworkSpec, names: Collection[str]) -> NetworkSpe
         own: dict[str, Any] = {"start": start} if "starts" in names else {}
         if "leaks" in names:
             own |= {"decay": Decay(1 << shift, shift), "multipliers": multipliers}
+            if layer.current_decay is not None:
+                currents = rng.permutation(multipliers)
+                own |= {"current_decay": Decay(1 << shift, shift), "current_multipliers": currents}
         layers.append(replace(layer, **own))
     return replace(spec, layers=tuple(layers))
 
@@ -113,7 +116,7 @@ def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:
         if layer.floor is not None or layer.start is not None or layer.multipliers is not None:
             # Together with the threshold, which a floor may be made of and a start is below.
             order = rng.permutation(layer.neurons)
-            names = ("threshold", "floor", "start", "multipliers")
+            names = ("threshold", "floor", "start", "multipliers", "current_multipliers")
             own = {name: values[order] for name in names if (values := getattr(layer, name)) is not None}
             del learned["threshold"]
         layers.append(

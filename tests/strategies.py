@@ -127,7 +127,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         counts[draw(st.integers(0, samples - 1))] = draw(st.sampled_from([0, (1 << spec.value_bits) - 1]))
     variant = dict(draw(st.sampled_from(VARIANTS)))
     if CORES[variant.get("layers", LAYERS[0])].refusal(spec) is not None:
-        plain = {"onward": None, "current_decay": None, "start": None}
+        plain = {"onward": None, "current_decay": None, "current_multipliers": None, "start": None}
         layers = [
             replace(layer, **plain, neuron=layer.neuron.limited(1), value_bits=1 if index else layer.value_bits)
             for index, layer in enumerate(spec.layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,22 @@ class Carrying:
         if spec.multipliers is None:
             return leak(v, spec.decay, bias)
         return leak_by(v, self._held["leak"], spec.decay.shift, bias)
+
+
+def current_leaked(m: Module, neuron: Any) -> Callable[[LayerSpec, Any, Any], Any]:
+    """What is left of a synaptic current in the next step, and the bias, a cycle after the word was registered."""
+    held: Any = None
+    if "current_leak" in dict(neuron.shape()):
+        held = Signal(neuron.current_leak.shape(), name="leak_of_current")
+        m.d.sync += held.eq(neuron.current_leak)
+
+    def leaked(spec: LayerSpec, current: Any, bias: Any) -> Any:
+        assert spec.current_decay is not None
+        if spec.current_multipliers is None:
+            return leak(current, spec.current_decay, bias)
+        return leak_by(current, held, spec.current_decay.shift, bias)
+
+    return leaked
 
 
 def floor_of(neuron: Any) -> Any:

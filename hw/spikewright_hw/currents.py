@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import LayerImage
 
-from .arithmetic import leak
+from .constants import current_leaked
 from .ram import Ram
 from .update import NeuronUpdate
 
@@ -106,7 +106,6 @@ class CurrentUpdate(NeuronUpdate):
         return Const(0, signed(1))
 
     def _carried(self, m: Module, neuron: data.View[data.StructLayout], carried: Any, last: Signal) -> Any:
-        assert self._spec.current_decay is not None
         membranes = self.membranes
         bias = Signal(neuron.bias.shape())
         m.d.sync += bias.eq(neuron.bias)
@@ -115,4 +114,4 @@ class CurrentUpdate(NeuronUpdate):
             membranes.write.eq(self.write),
             membranes.write_addr.eq(self.write_row),
         ]
-        return leak(Mux(last, 0, membranes.current_before), self._spec.current_decay, bias)
+        return current_leaked(m, neuron)(self._spec, Mux(last, 0, membranes.current_before), bias)

@@ -11,8 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import SharedCore
 
-from .arithmetic import leak
-from .constants import Carrying, clipped, floor_of, stored_words, word_layout
+from .constants import Carrying, clipped, current_leaked, floor_of, stored_words, word_layout
 from .currents import Membranes
 from .layouts import by_layer, delayed, of_layer
 from .neuron import INTEGRATOR, neuron_logic
@@ -185,7 +184,13 @@ class SharedUpdate(wiring.Component):
         bias = Signal(neuron.bias.shape())
         current = Mux(last, 0, membranes.current_before)
         # A layer without currents has membranes of 0 here: they add nothing to those that its events are added to.
-        filled = [decay or next(filter(None, self._current_decays)) for decay in self._current_decays]
+        like = {
+            (spec.current_decay, spec.current_multipliers is None): spec for spec in self._specs if spec.current_decay
+        }
+        some = next(iter(like))
+        keys = ((spec.current_decay, spec.current_multipliers is None) for spec in self._specs)
+        filled = [key if key in like else some for key in keys]
+        leaked = current_leaked(m, neuron)
         has_current = by_layer(layer, [int(decay is not None) for decay in self._current_decays])
         m.d.sync += bias.eq(neuron.bias)
         m.d.comb += [
@@ -193,4 +198,4 @@ class SharedUpdate(wiring.Component):
             membranes.write.eq(self.write),
             membranes.write_addr.eq(self.write_row),
         ]
-        return Mux(has_current, of_layer(layer, filled, lambda decay: leak(current, decay, bias)), carried)
+        return Mux(has_current, of_layer(layer, filled, lambda key: leaked(like[key], current, bias)), carried)

@@ -59,6 +59,15 @@ PROOFS = (
         )
         for neuron in all_neurons()
     ),
+    Proof(
+        "CurrentUpdate, leaks of its own",
+        partial(
+            update, usual_neuron(), {"multipliers": (3, 1), "current_multipliers": (1, 2), "start": (-4, 2)}, CURRENT
+        ),
+        "induction",
+        6,
+        10,
+    ),
     *(
         Proof(f"CurrentUpdate, {neuron.label}", partial(update, neuron, current=CURRENT), "induction", 6, 10)
         for neuron in all_neurons()

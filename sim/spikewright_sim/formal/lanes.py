@@ -82,7 +82,7 @@ def small_core(
         threshold=np.array([5, 3] if neuron is None or neuron.most == 1 else [4, 2]),
         delays=None,
         decay=Decay(4, 2) if "multipliers" in (own or {}) else Decay(3, 2),
-        current_decay=current,
+        current_decay=Decay(4, 2) if "current_multipliers" in (own or {}) else current,
         neuron=neuron or usual_neuron(),
         weight_bits=3,
         value_bits=2,
@@ -331,10 +331,14 @@ def update(neuron: Neuron, own: Own | None = None, current: Decay | None = None)
         with m.If(dut.write):
             written = membranes.write_en & (membranes.write_addr == dut.write_row)
             stage.claim(written, "the membrane is written as the current is")
-            stored = membranes.write_data.as_signed() == Mux(forget, 0, carried)
+            stored = membranes.write_data.as_signed() == Mux(forget, leak(start), carried)
             stage.claim(stored, "what the membrane carries over does not overflow")
         stage.claim(dut.write | ~membranes.write_en, "no other membrane is written")
-        wanted = Mux(forget, 0, spec.current_decay(stage.past(given, 3))) + bias
+        of_current: Leak = spec.current_decay
+        if spec.current_multipliers is not None:
+            multipliers = of_position(spec.current_multipliers, order, stage.past(row))
+            of_current = Leaks(multipliers, spec.current_decay.shift)
+        wanted = Mux(forget, 0, of_current(stage.past(given, 3))) + bias
     stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
     with m.If(stage.past(asked)):
         stage.claim(dut.write_row == stage.past(row), "into the row that was read")

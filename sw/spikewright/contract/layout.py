@@ -118,7 +118,7 @@ class LayerCapacity:
     bias_bits, state_bits : int
     offset_bits : int
         See `LayerImage.offset_bits`. Runs are placed so that it suffices.
-    floor_bits, start_bits, leak_bits : int
+    floor_bits, start_bits, leak_bits, current_leak_bits : int
         See `LayerImage.floor_bits`, `LayerImage.constants`.
     onward_entries, onward_delay : int
         As `entries` and `delay`, for the way to the next layer; 0 without delays there.
@@ -138,6 +138,7 @@ class LayerCapacity:
     floor_bits: int = 0
     start_bits: int = 0
     leak_bits: int = 0
+    current_leak_bits: int = 0
     onward_entries: int = 0
     onward_delay: int = 0
     membrane_bits: int = 0
@@ -330,9 +331,11 @@ class LayerImage:
         if spec.start is not None:
             bits = signed_bits(int(spec.start.min()), int(spec.start.max()))
             found["start"] = Constant(self.capacity.start_bits if self.capacity else bits, True, spec.start, 0)
-        if spec.multipliers is not None:
-            bits = unsigned_bits(int(spec.multipliers.max()))
-            found["leak"] = Constant(self.capacity.leak_bits if self.capacity else bits, False, spec.multipliers, 0)
+        for name, multipliers in (("leak", spec.multipliers), ("current_leak", spec.current_multipliers)):
+            if multipliers is not None:
+                bits = unsigned_bits(int(multipliers.max()))
+                bits = getattr(self.capacity, f"{name}_bits") if self.capacity else bits
+                found[name] = Constant(bits, False, multipliers, 0)
         return found
 
     @property

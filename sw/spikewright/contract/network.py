@@ -30,7 +30,9 @@ _MEMBRANE_LIMIT = 1 << 46
 """Below it, the product of a leak (16 bits) and a score (65535 steps) fit into the 64 bits of a model on a computer."""
 
 
-def _shown(decay: Decay) -> str:
+def _shown(decay: Decay, multipliers: IntArray | None = None) -> str:
+    if multipliers is not None:
+        return f"{multipliers.min()} .. {multipliers.max()}/{1 << decay.shift}"
     return f"{decay.multiplier}/{1 << decay.shift}"
 
 
@@ -141,6 +143,8 @@ class LayerSpec(Shown):
     rates : (axons,) integers of 0 .. RATE_UNIT, optional
         Mean number of events of each axon in a step of some recordings (`spikewright.integer.rates`), times RATE_UNIT.
         Changes nothing that is computed: lanes are given equally much to do by them.
+    current_multipliers : (neurons,) integers, optional
+        Leaks of the synaptic currents of single neurons, as `multipliers` are of membranes.
     current_decay : Decay, optional
         Of the synaptic current, if the neurons have one; none without. A read-out has none.
 
@@ -169,6 +173,7 @@ class LayerSpec(Shown):
     rates: IntArray | None = None
     onward: IntArray | None = None
     current_decay: Decay | None = None
+    current_multipliers: IntArray | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -203,11 +208,12 @@ class LayerSpec(Shown):
             check_range("threshold", self.threshold, 1, _LIMIT - 1)
             if self.count_bits > 1:
                 self._check_counts(self.threshold)
-        if self.multipliers is not None:
-            object.__setattr__(self, "multipliers", frozen(self.multipliers, "multipliers", shape))
-            check_range("multipliers", self.multipliers, 0, 1 << self.decay.shift)
-            if self.decay.multiplier != 1 << self.decay.shift:
-                raise ValueError(f"decay of single neurons must be 1, not {_shown(self.decay)}")
+        for name, decay in (("multipliers", self.decay), ("current_multipliers", self.current_decay)):
+            if (multipliers := getattr(self, name)) is not None:
+                if decay is None or decay.multiplier != 1 << decay.shift:
+                    raise ValueError(f"decay with {name} must be 1, not {'none' if decay is None else _shown(decay)}")
+                object.__setattr__(self, name, frozen(multipliers, name, shape))
+                check_range(name, getattr(self, name), 0, 1 << decay.shift)
         if self.start is not None:
             object.__setattr__(self, "start", frozen(self.start, "start", shape))
             check_range("start", self.start, 1 - _LIMIT, _LIMIT - 1)
@@ -277,12 +283,9 @@ class LayerSpec(Shown):
         if self.onward is not None:
             parts.append(f"onward delays {self.onward.min()} .. {self.onward.max()}")
         parts.append("read-out" if self.readout else self.neuron.label)
-        if self.multipliers is None:
-            parts.append(f"leak {_shown(self.decay)}")
-        else:
-            parts.append(f"leaks {self.multipliers.min()} .. {self.multipliers.max()}/{1 << self.decay.shift}")
+        parts.append(f"leak {_shown(self.decay, self.multipliers)}")
         if self.current_decay is not None:
-            parts.append(f"synaptic currents that leak {_shown(self.current_decay)}")
+            parts.append(f"synaptic currents that leak {_shown(self.current_decay, self.current_multipliers)}")
         zeros = percent(1 - self.synapses / self.weights.size)
         return ", ".join([*parts, f"{self.weight_bits}-bit weights, {zeros} zero"])
 
@@ -290,6 +293,13 @@ class LayerSpec(Shown):
     def leak(self) -> Leak:
         """What is left of membranes (..., neurons) of NumPy."""
         return self.decay if self.multipliers is None else Leaks(self.multipliers, self.decay.shift)
+
+    @property
+    def current_leak(self) -> Leak | None:
+        """Likewise of synaptic currents; None without any."""
+        if self.current_decay is None or self.current_multipliers is None:
+            return self.current_decay
+        return Leaks(self.current_multipliers, self.current_decay.shift)
 
     def clipped(self, v: Any) -> Any:
         """Membranes (neurons,) of neurons that do not fire, none below its floor."""
@@ -356,8 +366,8 @@ class LayerSpec(Shown):
                 raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
             left, over, remembered = self._left(*u, before)
             after, next_carried, next_current = _joined(after, left), _joined(carried, over), current
-            if self.current_decay is not None:
-                next_current = _joined(current, (self.current_decay(drive[0]), self.current_decay(drive[1])))
+            if (of_current := self.current_leak) is not None:
+                next_current = _joined(current, (of_current(drive[0]), of_current(drive[1])))
             same = _same(next_carried, carried) and _same(next_current, current)
             if same and not (remembered & ~before).any():
                 break

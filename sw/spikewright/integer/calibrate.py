@@ -160,8 +160,9 @@ class CalibratedRounding:
             current = x @ folded.weights.T
             lost_current = current - y[:, :, :-1] @ folded.weights.T
             if layer is not None and layer.neuron.current_decay:
-                of_current = layer.neuron.current_decay
-                y, lost_current = _filtered(y, of_current), _filtered(lost_current, of_current)
+                of_current = layer.own_neuron(columns=False).current_share
+                y = _filtered(y, float(torch.as_tensor(of_current).mean()))
+                lost_current = _filtered(lost_current, of_current)
             y, lost_current = _filtered(y, usual), _filtered(lost_current, folded.leak)
             if layer is None or spikes is None:
                 inputs.append(self._counted(y))
@@ -208,7 +209,8 @@ def _filtered(x: Tensor, decay: Tensor | float) -> Tensor:
 
 def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
-    neuron, u = layer.own_neuron(columns=False), _filtered(current, layer.neuron.current_decay)
+    neuron = layer.own_neuron(columns=False)
+    u = _filtered(current, neuron.current_share)
     v, before = neuron.first(u[0]), None
     for t in range(len(u)):
         u[t] = neuron.charge(u[t], v, before)

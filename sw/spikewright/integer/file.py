@@ -21,7 +21,8 @@ FORMAT = "spikewright-integer-network-1"
 _MOST_LAYERS = 64
 _SCALARS = ("inputs", "neurons", "weight_bits", "weight_shift", "value_bits")
 _DECAYS = ("decay", "current_decay")
-_ARRAYS = ("weights", "bias", "threshold", "multipliers", "start", "floor", "delays", "rates", "onward")
+_OWN = ("multipliers", "current_multipliers", "start", "floor")
+_ARRAYS = ("weights", "bias", "threshold", *_OWN, "delays", "rates", "onward")
 
 
 def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spikewright.contract.decay import Decay
+from spikewright.contract.decay import Decay, Leaks
 from spikewright.contract.errors import CheckFailed
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
@@ -109,8 +109,9 @@ def _tau(decay: Decay) -> float:
 
 def _set_leaks(module: nn.Module, layer: LayerSpec) -> None:
     """Give neurons with leaks of their own those of the integer layer."""
-    if layer.multipliers is not None:
-        module.leak = torch.tensor(layer.multipliers / (1 << layer.decay.shift), dtype=torch.float32)
+    for name, of in (("leak", layer.leak), ("current_leak", layer.current_leak)):
+        if isinstance(of, Leaks):
+            setattr(module, name, torch.tensor(of.multipliers / (1 << of.shift), dtype=torch.float32))
 
 
 @torch.no_grad()

@@ -62,6 +62,7 @@ class IntegerLayer(nn.Module):
     floor: Tensor
     start: Tensor
     multipliers: Tensor
+    current_multipliers: Tensor
     delays: Tensor
 
     def __init__(self, spec: LayerSpec) -> None:
@@ -72,7 +73,7 @@ class IntegerLayer(nn.Module):
         if spec.threshold is not None:
             self.register_buffer("threshold", torch.tensor(spec.threshold))
             self.register_buffer("fires_from", torch.tensor(spec.neuron.fires_from(spec.threshold)))
-        for name in ("floor", "start", "multipliers"):
+        for name in ("floor", "start", "multipliers", "current_multipliers"):
             if (values := getattr(spec, name)) is not None:
                 self.register_buffer(name, torch.tensor(values))
         if spec.delays is not None:
@@ -100,6 +101,9 @@ class IntegerLayer(nn.Module):
         dtype = torch.int64 if several else torch.bool
         spikes = torch.zeros(currents.shape, dtype=dtype, device=values.device)
         leak: Leak = spec.decay if spec.multipliers is None else Leaks(self.multipliers, spec.decay.shift)
+        of_current: Leak | None = spec.current_decay
+        if spec.current_decay is not None and spec.current_multipliers is not None:
+            of_current = Leaks(self.current_multipliers, spec.current_decay.shift)
         carried = torch.zeros_like(currents[0]) if steps else currents.sum(dim=0)
         if spec.start is not None:
             carried = carried + leak(self.start)
@@ -115,8 +119,8 @@ class IntegerLayer(nn.Module):
             drive = currents[t]
             if spec.delays is not None:
                 drive = drive + (arriving[t] @ self.weights[:, spec.inputs :].T).to(torch.int64)
-            if spec.current_decay is not None:
-                drive = synaptic = spec.current_decay(synaptic) + drive
+            if of_current is not None:
+                drive = synaptic = of_current(synaptic) + drive
             v = carried + drive
             if spec.threshold is not None:
                 fires_from = spec.neuron.fires_from(self.threshold, before) if spec.remembers else self.fires_from

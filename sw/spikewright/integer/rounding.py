@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from spikewright.contract.decay import TOLERANCE, nearest_decay, nearest_leaks
+from spikewright.contract.decay import TOLERANCE, nearest_leaks
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
@@ -143,11 +143,12 @@ def quantize(
             for name in ("start", "floor")
             if (constant := getattr(folded, name)) is not None
         }
-        tolerance, current_decay = network.config.leak_tolerance, None
+        tolerance, current_decay, current_multipliers = network.config.leak_tolerance, None, None
         if layer is not None and layer.neuron.current_decay:
             # Errors of two leaks, one behind the other, multiply by the time constants of both.
             tolerance = min(tolerance, _EXACT) if tolerance < TOLERANCE else tolerance
-            current_decay = nearest_decay(layer.neuron.tau_syn, tolerance)
+            leaks = _each(layer.own_neuron(columns=False).current_share, folded.bias)
+            current_decay, current_multipliers = nearest_leaks(leaks.numpy(), tolerance)
         decay, multipliers = nearest_leaks(folded.leak.numpy(), tolerance)
         try:
             layers.append(
@@ -163,6 +164,7 @@ def quantize(
                     onward=onward,
                     decay=decay,
                     current_decay=current_decay,
+                    current_multipliers=current_multipliers,
                     neuron=usual_neuron() if layer is None else layer.neuron.in_integers(),
                     weight_bits=bits,
                     weight_shift=shift,

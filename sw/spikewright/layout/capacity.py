@@ -8,8 +8,9 @@ from math import ceil
 from typing import Any
 
 from spikewright.contract.cores import CORES
+from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
-from spikewright.contract.integers import signed_bits, unsigned_bits
+from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
 from spikewright.contract.layout import LANES, CoreSpec, LayerCapacity, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
 from spikewright.contract.network import MAX_DELAY, LayerSpec, NetworkSpec
@@ -33,6 +34,7 @@ _THINGS = {
     "membrane_bits": "bits of a membrane beside its current",
     "start_bits": "bits of a start",
     "leak_bits": "bits of a leak",
+    "current_leak_bits": "bits of the leak of a current",
 }
 
 
@@ -163,9 +165,10 @@ class _Growth:
     def bits(self, low: int, high: int) -> int:
         return signed_bits(ceil(abs(low) * self.factor) * (-1 if low < 0 else 1), ceil(max(high, 0) * self.factor))
 
-    def leak_bits(self, spec: LayerSpec) -> int:
-        assert spec.multipliers is not None
-        return unsigned_bits(self.number(int(spec.multipliers.max()), 1 << spec.decay.shift))
+    def leak_bits(self, decay: Decay | None, multipliers: IntArray | None) -> int:
+        if decay is None or multipliers is None:
+            return 0
+        return unsigned_bits(self.number(int(multipliers.max()), 1 << decay.shift))
 
     def layer(self, image: LayerImage, offset: int) -> LayerCapacity:
         spec = image.spec
@@ -184,7 +187,8 @@ class _Growth:
             state_bits=self.bits(*bounds.state),
             offset_bits=offset,
             start_bits=0 if spec.start is None else self.bits(int(spec.start.min()), int(spec.start.max())),
-            leak_bits=0 if spec.multipliers is None else self.leak_bits(spec),
+            leak_bits=self.leak_bits(spec.decay, spec.multipliers),
+            current_leak_bits=self.leak_bits(spec.current_decay, spec.current_multipliers),
             floor_bits=unsigned_bits(ceil(image.deepest * self.factor)) if image.floor_bits else 0,
             membrane_bits=0 if spec.current_decay is None else self.bits(*bounds.membrane),
         )
@@ -207,7 +211,7 @@ def _shared(core: SharedCore, growth: _Growth, offset_bits: Sequence[int]) -> _C
         **dict.fromkeys(("entries", "delay", "onward_entries", "onward_delay"), 0),
         offset_bits=offset_bits[0],
     )
-    constants = ("threshold_bits", "bias_bits", "floor_bits", "start_bits", "leak_bits")
+    constants = ("threshold_bits", "bias_bits", "floor_bits", "start_bits", "leak_bits", "current_leak_bits")
     of_engine = dict.fromkeys(("synapses", "run", *constants), 0)
     return [replace(layer, **of_engine) for layer in layers], {"engine": engine}
 
@@ -260,7 +264,8 @@ def _wired(layer: LayerSpec) -> dict[str, Any]:
     """What is wired of a layer, but for its sizes."""
     names = ("recurrent", "decay", "current_decay", "weight_bits", "weight_shift", "value_bits")
     neuron = {} if layer.readout else {"neuron": layer.neuron.name, **asdict(layer.neuron)}
-    optional = {name: getattr(layer, name) is not None for name in ("multipliers", "start", "floor", "onward")}
+    own = ("multipliers", "current_multipliers", "start", "floor", "onward")
+    optional = {name: getattr(layer, name) is not None for name in own}
     return {**{name: getattr(layer, name) for name in names}, **optional, **neuron}
 
 

@@ -78,7 +78,7 @@ def _without(layers: tuple[LayerSpec, ...], kept: list[npt.NDArray[np.bool_]]) -
         axons = np.concatenate([inputs, own]) if layer.recurrent else inputs
         optional: dict[str, Any] = {
             name: None if (values := getattr(layer, name)) is None else values[own]
-            for name in ("threshold", "multipliers", "start", "floor", "delays", "onward")
+            for name in ("threshold", "multipliers", "current_multipliers", "start", "floor", "delays", "onward")
         }
         smaller.append(
             replace(

@@ -101,7 +101,7 @@ def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
     for name, tensor in tensors.items():
         if name.endswith(".floor") and bool((tensor > 0).any()):
             raise InputError(f"{path}: tensor {name!r} must be at most 0, not {float(tensor.max())}")
-        if name.endswith(".leak") and not bool(((tensor >= 0) & (tensor <= 1)).all()):
+        if name.endswith((".leak", ".current_leak")) and not bool(((tensor >= 0) & (tensor <= 1)).all()):
             raise InputError(f"{path}: tensor {name!r} must be 0 .. 1, not {_worst(tensor)}")
     if isinstance(network, SpikingNetwork):
         _check_onward(path, network)

@@ -11,7 +11,7 @@ from spikewright.contract.neurons.lif import Reset
 from spikewright.support.checks import require, require_finite
 
 _MOST_WEIGHTS = 1 << 28
-Own = Literal["leak", "start", "floor"]
+Own = Literal["leak", "current_leak", "start", "floor"]
 OwnOfReadout = Literal["leak", "start"]
 
 
@@ -81,7 +81,8 @@ class LayerConfig:
     """Whether each neuron learns the width of its triangle, 1 + 2 * sigma * sigmoid(p)."""
     own: tuple[Own, ...] = ()
     """What each neuron has a constant of its own for, as imported ones may, in place of a setting: `leak`, the share of
-    its membrane that is left after a step; `start`, its membrane before the first one; `floor`, its lowest membrane."""
+    its membrane that is left after a step; `current_leak`, that of its synaptic current (of a `tau_syn` above 1);
+    `start`, its membrane before the first step; `floor`, its lowest membrane."""
 
     def __post_init__(self) -> None:
         for name in ("tau_syn", "threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
@@ -91,6 +92,9 @@ class LayerConfig:
         require(self.neuron in neurons, "neuron", f"one of {', '.join(neurons)}", self.neuron)
         require(self.tau >= 1, "tau", "at least 1 step", self.tau)
         require(self.tau_syn >= 1, "tau_syn", "at least 1 step", self.tau_syn)
+        require(len(set(self.own)) == len(self.own), "own", "names that differ", ", ".join(self.own))
+        if "current_leak" in self.own:
+            require(self.tau_syn > 1, "tau_syn", "above 1 where neurons have a current_leak", self.tau_syn)
         require(self.threshold > 0, "threshold", "above 0", self.threshold)
         require(1 <= self.max_spikes <= 255, "max_spikes", "1 .. 255", self.max_spikes)
         delayed = self.recurrent or self.onward

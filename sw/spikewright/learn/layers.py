@@ -186,7 +186,7 @@ class _Neurons(torch.autograd.Function):
                 else:
                     drive = torch.addcmul(drive, torch.mm(weight, arrived), drop)
             if neuron.current_decay:
-                drive = synaptic = torch.add(drive, synaptic, alpha=neuron.current_decay)
+                drive = synaptic = _with_share(drive, synaptic, neuron)
             neuron.charge(drive, v, spikes[t - 1] if t else None, out=u[t])
             neuron.fires(u[t], out=spikes[t])
             neuron.left(u[t], spikes[t], v, out=v)
@@ -228,7 +228,7 @@ class _Neurons(torch.autograd.Function):
                 # From here on of the input of the current, which is left in later steps too.
                 carry = g.clone()
                 if synaptic is not None:
-                    g.add_(synaptic, alpha=neuron.current_decay)
+                    g.copy_(_with_share(g, synaptic, neuron))
                 synaptic = g
             if reverse is not None and t:
                 torch.mm(weight.t(), g if drop is None else g * drop, out=reverse[back])
@@ -239,6 +239,13 @@ class _Neurons(torch.autograd.Function):
             if ctx.needs_input_grad[2]:
                 grad_kernel = _lagged_products(reverse, spikes, kernel.shape[1])
         return grad_current, grad_weight, grad_kernel, None, None, None
+
+
+def _with_share(drive: Tensor, synaptic: Tensor, neuron: Neuron) -> Tensor:
+    """A current, and what is left of the one before."""
+    if neuron.current_leak is not None:
+        return torch.addcmul(drive, synaptic, neuron.current_leak)
+    return torch.add(drive, synaptic, alpha=neuron.current_decay)
 
 
 def _lagged_products(reverse: Tensor, spikes: Tensor, lags: int) -> Tensor:

@@ -88,7 +88,7 @@ class SpikingLayer(nn.Module):
             self.limit_delays()
         if config.onward:
             self.register_buffer("onward", torch.full((config.neurons,), float(config.onward)))
-        usual = {"leak": neuron.decay, "start": 0.0, "floor": -config.threshold}
+        usual = {"leak": neuron.decay, "current_leak": neuron.current_decay, "start": 0.0, "floor": -config.threshold}
         for name in config.own:
             self.register_buffer(name, torch.full((config.neurons,), usual[name]))
 

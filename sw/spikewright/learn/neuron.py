@@ -70,9 +70,9 @@ class Neuron(ABC):
         Shape of the derivative that replaces that of the spike.
     alpha : float
         Steepness of the surrogate.
-    leak, start, floor : tensors, optional
-        (N, 1): shares of the membranes that are left after a step, in place of what tau says; membranes before the
-        first step, in place of 0; lowest membranes that a step leaves, at most 0.
+    leak, current_leak, start, floor : tensors, optional
+        (N, 1): shares of the membranes, and of the currents, that are left after a step, in place of what tau and
+        tau_syn say; membranes before the first step, in place of 0; lowest membranes that a step leaves, at most 0.
 
     Raises
     ------
@@ -86,6 +86,7 @@ class Neuron(ABC):
     alpha: float = 5.0
     tau_syn: float = 1.0
     leak: Tensor | None = field(default=None, compare=False)
+    current_leak: Tensor | None = field(default=None, compare=False)
     start: Tensor | None = field(default=None, compare=False)
     floor: Tensor | None = field(default=None, compare=False)
 
@@ -110,6 +111,11 @@ class Neuron(ABC):
     def current_decay(self) -> float:
         """Share of the synaptic current that is left after a step; 0 without one."""
         return 1.0 - 1.0 / self.tau_syn
+
+    @property
+    def current_share(self) -> Tensor | float:
+        """As `current_decay`, of any neurons."""
+        return self.current_decay if self.current_leak is None else self.current_leak
 
     @property
     def share(self) -> Tensor | float:

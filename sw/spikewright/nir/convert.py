@@ -208,9 +208,12 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
     constant = constants.rest - (1.0 - leak) * origin
     current_leak, gain = 0.0, constants.gain
     if constants.syn_leak is not None and constants.syn_gain is not None:
-        current_leak, gain = _same_for_all(layer, "syn_leak", constants.syn_leak), gain * constants.syn_gain
-        if current_leak >= 1.0:
-            raise _refuse(layer, "syn_leak", "below 1", f"{current_leak:g}")
+        current_leaks, gain = _leak(constants.syn_leak, size), gain * constants.syn_gain
+        if (current_leaks >= 1.0).any():
+            raise _refuse(layer, "syn_leak", "below 1", f"{current_leaks.max():g}")
+        current_leak = float(current_leaks.mean())
+        if "leak" in (of_current := _own(current_leaks)):
+            own["current_leak"] = of_current["leak"]
         if (np.abs(constant) > 1e-9 * threshold).any():
             # It would have to be a bias of the membrane, beside that of the current.
             raise _refuse(layer, "v_leak", "where a sample starts", f"{np.abs(constants.rest).max():g}")
@@ -291,13 +294,6 @@ def _own(leak: Floats, **others: Floats) -> dict[str, Tensor]:
     own = {} if (leak == leak[0]).all() else {"leak": leak}
     own |= {name: values for name, values in others.items() if values.any()}
     return {name: torch.from_numpy(values) for name, values in own.items()}
-
-
-def _same_for_all(layer: ForeignLayer, what: str, leaks: Floats) -> float:
-    low, high = float(leaks.min()), float(leaks.max())
-    if high - low > _SAME_LEAK:
-        raise _refuse(layer, what, "the same for all neurons", f"{low:g} .. {high:g}")
-    return float(leaks.mean())
 
 
 def _check_rule(layer: ForeignLayer, rule: Rule) -> None:

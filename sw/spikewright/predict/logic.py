@@ -54,9 +54,11 @@ def leak_multipliers(core: CoreSpec) -> int:
     """Blocks of 18 by 18 bits that multiply by leaks of single neurons, one or more in every lane that does."""
     blocks: dict[int, int] = {}
     for index, (pipeline, image) in enumerate(zip(core.pipelines, core.layers, strict=True)):
-        if image.spec.multipliers is not None:
-            widest = max(core.membrane_bits(index), image.constants["leak"].bits + 1)
-            blocks[pipeline] = image.lanes * -(-widest // 18)
+        needed = 0
+        for name, width in (("leak", core.membrane_bits(index)), ("current_leak", core.state_bits(index))):
+            if name in image.constants:
+                needed += image.lanes * -(-max(width, image.constants[name].bits + 1) // 18)
+        blocks[pipeline] = max(needed, blocks.get(pipeline, 0))
     return sum(blocks.values())
 
 

@@ -23,6 +23,9 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
     late, dead, twice = (reset == name and spec.threshold is not None for name in ("late", "dead", "twice"))
     v, current = [0] * spec.neurons if spec.start is None else spec.start.tolist(), [0] * spec.neurons
     leaks = [spec.decay.multiplier] * spec.neurons if spec.multipliers is None else spec.multipliers.tolist()
+    of_current = [spec.current_decay.multiplier] * spec.neurons if spec.current_decay else []
+    if spec.current_multipliers is not None:
+        of_current = spec.current_multipliers.tolist()
     spikes, membranes = [], []
     for t in range(steps):
         fired = []
@@ -42,7 +45,7 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
                         u += int(spec.weights[n, spec.inputs + j]) << spec.weight_shift
             u += int(spec.bias[n])
             if spec.current_decay is not None:
-                u = current[n] = ((current[n] * spec.current_decay.multiplier) >> spec.current_decay.shift) + u
+                u = current[n] = ((current[n] * of_current[n]) >> spec.current_decay.shift) + u
             u += carried - lent
             if dead and t and spikes[t - 1][n]:
                 u = 0

@@ -173,6 +173,21 @@ def test_several_spikes_in_a_step(tmp_path: Path, most: str) -> None:
         assert not (layer.threshold & (layer.threshold - 1)).any()
 
 
+def test_currents_that_leak_by_single_neurons(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    of_membrane = nodes["lif"].pop("tau")
+    nodes["lif"] |= {"type": "CubaLIF", "tau_mem": of_membrane, "tau_syn": np.linspace(2e-4, 8e-4, 6)}
+    nodes["lif"]["w_in"] = nodes["lif"]["tau_syn"] / 1e-4
+    network = made(tmp_path, nodes, edges, reset="sub_delayed")
+    check(network, counts(5))
+    own = as_spiking_network(network)
+    assert own.config.layers[0].own == ("current_leak",)
+    x = counts(5)
+    with torch.no_grad():
+        found = IntegerNetwork(quantize(own, weight_bits=16)).run(x)
+    assert int((found.spikes[0] != network.run(x).spikes["lif"]).sum()) <= 0.005 * found.spikes[0].numel()
+
+
 def test_a_threshold_that_is_only_reached_is_not_exceeded(tmp_path: Path) -> None:
     nodes = {**ports((2,), (2,)), "w": affine(np.eye(2)), "n": lif(2, tau=2e-4, r=2.0)}
     edges = path_of("input", "w", "n", "output")

@@ -139,10 +139,13 @@ def densities(core: CoreSpec) -> list[Density]:
 
 
 def whole_density(core: CoreSpec, bits: int) -> tuple[float, float] | None:
-    """Bits per synapse of all memories that hold `bits`, and the limit of the whole network; None without a synapse."""
+    """Bits per synapse of all memories that hold `bits`, and the limit of the whole network; None without a synapse.
+
+    Neither is there one of slotted layers, whose words are not among the memories of runs.
+    """
     layers = core.network.layers
     synapses = sum(layer.synapses for layer in layers)
-    if not synapses:
+    if not synapses or not bits:
         return None
     weights = sum(layer.weights.size for layer in layers)
     return bits / synapses, bits_per_synapse(weights, synapses, layers[0].weight_bits)

@@ -84,7 +84,9 @@ def ten_cells(without: Collection[str] = ()) -> str:
         "/* ten cells */\nlibrary (ten) {\n"
         'delay_model : table_lookup; time_unit : "1ns"; voltage_unit : "1V"; current_unit : "1mA";\n'
         'capacitive_load_unit (1, pf); leakage_power_unit : "1nW"; pulling_resistance_unit : "1kohm";\n'
-        "nom_voltage : 2.0; nom_process : 1; nom_temperature : 25; default_max_transition : 2.0;\n"
+        + "".join(f"input_threshold_pct_{e} : 50; output_threshold_pct_{e} : 50; " for e in ("rise", "fall"))
+        + "".join(f"slew_lower_threshold_pct_{e} : 20; slew_upper_threshold_pct_{e} : 80; " for e in ("rise", "fall"))
+        + "\nnom_voltage : 2.0; nom_process : 1; nom_temperature : 25; default_max_transition : 2.0;\n"
         f"lu_table_template (two) {{ {two} }}\nlu_table_template (check) {{ {check} }}\n"
         + "".join(_cell(name) for name in AREAS if name not in without)
         + "}\n"

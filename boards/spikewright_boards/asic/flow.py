@@ -28,6 +28,7 @@ from .area import area_report, memory_report
 from .energy import energy_report
 from .gates import Netlist
 from .library import Library
+from .librelane import CONFIG, librelane_config
 from .memories import BLACK_BOX_BITS, BLACK_BOXES, Found, Macro, model_of, read_map
 from .models import SELF_MODEL, cell_models, self_gating_model
 from .selfgate import SELF
@@ -77,8 +78,8 @@ def build_asic(
         Samples that the gates run back to back, to measure the energy of an inference.
     out_dir : Path, optional
         Folder to make; `asic-<library>` in `build_dir` by default. It gets `netlist.v`, `netlist.sdc`, models of the
-        cells in it (`cells.v`) and of macros (`macros.v`), `report.json`, `yosys.log`, and `simulation`, a build folder
-        whose core is the netlist.
+        cells in it (`cells.v`) and of macros (`macros.v`), `report.json`, `yosys.log`, `simulation`, a build folder
+        whose core is the netlist, and `config.json` for LibreLane, where that has a process for the library.
     progress : callable, optional
         Takes lines of progress; standard error by default.
 
@@ -196,6 +197,8 @@ def _write(folder: Path, netlist: Netlist, library: Library, memories: Sequence[
     if macros := _macros(memories):
         (folder / MACROS).write_text("".join(model_of(macro) for _, macro in sorted(macros.items())))
     (folder / CONSTRAINTS).write_text(constraints(clock_mhz, library, netlist))
+    if config := librelane_config(library.name, netlist.top, VERILOG, list(_macros(memories)), 1e3 / clock_mhz):
+        write_json(folder / CONFIG, config)
 
 
 def constraints(clock_mhz: float, library: Library, netlist: Netlist) -> str:

@@ -67,6 +67,7 @@ def test_the_report_counts_what_is_in_the_netlist(core: Path, gated: dict[str, A
     assert gated["gated_registers"] > 0.9 * gated["registers"]
     assert (gated["library"], gated["gating"], gated["fmax_mhz"], gated["energy_nj"]) == ("ten", "gate", None, None)
     assert json.loads((core / "gated" / "report.json").read_text()) == gated
+    assert not (core / "gated" / "config.json").exists()
 
 
 def test_no_net_has_many_ends_and_no_register_a_start_value(core: Path, gated: dict[str, Any]) -> None:
@@ -156,7 +157,8 @@ def test_memories_become_black_boxes(
     save_model(tmp_path / "model.safetensors", network)
     argv = ["generate", tmp_path / "model.safetensors", "-o", tmp_path / "build", "--lanes", 1, "--weights", "loadable"]
     assert main([*map(str, argv), "--json"]) == 0
-    (tmp_path / "seven.lib").write_text(ten_cells(("gate", "hi", "lo")))
+    name = "sky130_fd_sc_hd__ten"  # one of those for which LibreLane has a process
+    (tmp_path / "seven.lib").write_text(ten_cells(("gate", "hi", "lo")).replace("(ten)", f"({name})", 1))
     capsys.readouterr()
     argv = ["asic", tmp_path / "build", "--liberty", tmp_path / "seven.lib", "--sram", "blackbox", "--trace", "--json"]
     assert main([*map(str, argv)]) == 0
@@ -166,7 +168,9 @@ def test_memories_become_black_boxes(
     assert macros
     assert all(memory["words"] * memory["bits"] >= 64 for memory in report["macros"])
     assert macros == {kind for kind in report["cells"] if kind.startswith("ram_")}
-    folder = open_netlist(tmp_path / "build", tmp_path / "build" / "asic-ten")
+    folder = open_netlist(tmp_path / "build", tmp_path / "build" / f"asic-{name}")
+    config = json.loads((folder.parent / "config.json").read_text())
+    assert (config["DESIGN_NAME"], config["CLOCK_PERIOD"], set(config["MACROS"])) == ("spikewright_core", 10, macros)
     counts = random_counts(3, network, 3)
     result = simulate(folder, counts, np.zeros(3, dtype=np.int64), engine="native")
     assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])

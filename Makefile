@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint formal fuzz mutants mutants-python coverage docs results release-check clean
+.PHONY: demo test lint formal fuzz mutants mutants-python coverage layout docs results release-check clean
 
 demo: $(STAMP)
 	@$(VENV)/bin/spikewright demo
@@ -36,6 +36,10 @@ mutants-python: $(STAMP)
 coverage: $(STAMP)
 	@$(VENV)/bin/python -m spikewright_sim.coverage
 	@$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report term:skip-covered tests
+
+# A tiny network placed, routed, compared and simulated, where qflow is installed; minutes.
+layout: $(STAMP)
+	@$(VENV)/bin/python bench/layout.py
 
 # The site, in site/; warnings are errors. Its tools come into .venv the first time.
 docs: $(VENV)/.docs

@@ -2,7 +2,7 @@
 
     make layout
 
-Gates of a random network of 4-4-2 neurons in OSU's library for 0.18 um, placed and routed by qflow, compared by netgen
+Gates of a random network of 2-2-2 neurons in OSU's library for 0.18 um, placed and routed by qflow, compared by netgen
 (LVS), and what magic finds in the layout simulated. Without these tools nothing is done, and a line says which is
 missing and how to get it. Takes minutes.
 """
@@ -35,7 +35,7 @@ SAMPLES = 20
 
 def check(qflow: Qflow, out: Path) -> str:
     """Lay out and simulate; returns what was found."""
-    network = random_network(3, (4, 4, 2), recurrent=(False,), timesteps=6, weight_bits=4, value_bits=2)
+    network = random_network(3, (2, 2, 2), recurrent=(False,), timesteps=3, weight_bits=3, value_bits=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         save_model(folder / "model.safetensors", network)

@@ -32,8 +32,8 @@ from .librelane import CONFIG, librelane_config
 from .memories import BLACK_BOX_BITS, BLACK_BOXES, Found, Macro, model_of, read_map
 from .models import SELF_MODEL, cell_models, self_gating_model
 from .selfgate import SELF
-from .synthesis import GATINGS, Gating, Options, synthesize_gates
-from .timing import MISSING, find_timer, time_netlist
+from .synthesis import DELAYS, GATINGS, Gating, Options, synthesize_gates
+from .timing import MISSING, find_timer, slowest_logic, time_netlist
 from .wiring import CLOCK, wire
 
 CLOCK_MHZ = 100.0
@@ -131,12 +131,8 @@ def build_asic(
         }
         _write_simulation(folder, build_dir, verilog[0].name, about, library)
         (work / "mapped.log").replace(folder / "yosys.log")
-        timing = None
-        if (timer := find_timer()) is None:
-            progress(MISSING)
-        else:
-            libraries = [f"work/cells{number}.lib" for number in range(1 + len(library.others))]
-            timing = time_netlist(timer, folder, netlist.top, libraries, 1e3 / clock_mhz, progress)
+        estimated = slowest_logic((work / DELAYS).read_text() if (work / DELAYS).is_file() else "")
+        timing = _time(folder, netlist.top, library, clock_mhz, progress)
         shutil.rmtree(work)
         energy = None
         if counts is not None:
@@ -149,6 +145,7 @@ def build_asic(
             "macros": [memory for memory in found if _wants_macro(memory)],
             "clock_mhz": clock_mhz,
             "fmax_mhz": None if timing is None else timing["fmax_mhz"],
+            "logic_ns": estimated,
             "timing": timing,
             "energy_nj": None if energy is None else energy["inference_nj"],
             "energy": energy,
@@ -161,6 +158,14 @@ def build_asic(
         write_manifest(folder, {"format": FORMAT, "library": library.name, "core_sha256": report["core_sha256"]})
     progress(f"{library.name}: {sum(area['cells'].values())} cells, {area['area_um2']:.0f} um2")
     return report
+
+
+def _time(folder: Path, top: str, library: Library, clock_mhz: float, progress: Progress) -> dict[str, Any] | None:
+    if (timer := find_timer()) is None:
+        progress(MISSING)
+        return None
+    libraries = [f"work/cells{number}.lib" for number in range(1 + len(library.others))]
+    return time_netlist(timer, folder, top, libraries, 1e3 / clock_mhz, progress)
 
 
 def _measure(

@@ -23,6 +23,13 @@ GATINGS: tuple[Gating, ...] = get_args(Gating)
 GATED_TOGETHER = 4
 """Flip-flops with one enable from which a clock gating cell is worth its area and energy."""
 LIMIT = 1 << 30
+DELAYS = "stats.txt"
+"""Where abc writes delays of all modules."""
+_ABC = (
+    "strash; &get -n; &fraig -x; &put; scorr; dc2; dretime; strash; &get -n; &dch -f; &nf -D {0}; &put; "
+    "buffer; upsize -D {0}; dnsize -D {0}; stime -p -d\n"
+)
+"""What yosys has abc do by itself, given a driver; `-d` alone is added, which writes `DELAYS`."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ def _mapping(library: Library, options: Options, memories: Sequence[Found], work
     enabled, gate = _gating(library) if options.gating != "none" else ("", "")
     libraries = " ".join(f"-liberty cells{number}.lib" for number in range(1 + len(library.others)))
     period = round(1e6 / options.clock_mhz)
+    (work / "delays.abc").write_text(_ABC.format(period))
     before = f"""
         read_json design.json
         hierarchy -check -top {top}
@@ -129,7 +137,7 @@ def _mapping(library: Library, options: Options, memories: Sequence[Found], work
         read_json gated.json
         dfflibmap {libraries}
         opt
-        abc {libraries} -D {period} -constr driver.constr
+        abc {libraries} -D {period} -constr driver.constr -script delays.abc
         setundef -zero
         opt_clean -purge
         write_json netlist.json

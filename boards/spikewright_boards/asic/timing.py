@@ -22,6 +22,21 @@ PATHS = 100
 _PATH = re.compile(r"^Startpoint: (\S+).*?^Endpoint: (\S+).*?^\s+(-?[\d.]+)\s+slack \(\w+\)", re.MULTILINE | re.DOTALL)
 
 
+def slowest_logic(text: str) -> float | None:
+    """The longest delay of logic in a block, in nanoseconds, of what abc wrote; None if it wrote none.
+
+    An estimate: from register or port of a block to register or port, without the registers and wires themselves.
+    """
+    words = text.split()
+    try:
+        # All networks have one name for abc. Of the first: inputs, outputs, gates, area, picoseconds; of each further
+        # one gates, area and delay in percent of that, and seconds.
+        first, further = float(words[5]), [float(word) for word in words[8::4]]
+    except (IndexError, ValueError):
+        return None
+    return round(first * max(100.0, *further, 0.0) / 1e5, 3)
+
+
 def find_timer() -> str | None:
     """OpenSTA's executable, None if it is not installed."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)

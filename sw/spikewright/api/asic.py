@@ -54,7 +54,7 @@ class Gates(Result):
             ("registers", f"{thousands(self.registers)} ({thousands(self['gated_registers'])} with a gated clock)"),
             *(("  " + block["block"], _area(block["area_um2"])) for block in self["blocks"][:_BLOCKS]),
             *(("memory", memory_line(memory)) for memory in self.macros),
-            *timing_facts(self["timing"], self["clock_mhz"]),
+            *timing_facts(self["timing"], self["clock_mhz"], self["logic_ns"]),
             *energy_facts(self["energy"]),
             ("netlist", self.netlist),
         ]
@@ -134,10 +134,11 @@ def asic(
     return Gates(report)
 
 
-def timing_facts(timing: dict[str, Any] | None, clock_mhz: float) -> Facts:
-    """Highest clock frequency and the slowest paths by block, nothing if there was no timer."""
+def timing_facts(timing: dict[str, Any] | None, clock_mhz: float, logic_ns: float | None) -> Facts:
+    """Highest clock frequency and the slowest paths by block; without a timer, the estimate of yosys, which is less."""
     if timing is None:
-        return []
+        said = "ns by yosys, an estimate: logic of one block, without registers and wires"
+        return [] if logic_ns is None else [("slowest logic", f"{logic_ns:.2f} {said}")]
     paths = [(f"  {path['block']}", f"{path['slack_ns']:.2f} ns left") for path in timing["paths"][:_BLOCKS]]
     return [("maximum clock", f"{timing['fmax_mhz']:.1f} MHz by {timing['by']} (sized for {clock_mhz:g})"), *paths]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from random_networks import random_counts, random_network
+from spikewright.api.asic import Gates
 from spikewright.build.generate import build
 from spikewright.cli.main import main
 from spikewright.contract.errors import CheckFailed, InputError, ToolTrouble
@@ -15,7 +16,7 @@ from spikewright.integer.file import save_model
 from spikewright_boards.asic import design, flow
 from spikewright_boards.asic.flow import build_asic
 from spikewright_boards.asic.gates import Netlist
-from spikewright_boards.asic.timing import MISSING, find_timer, read_report, time_netlist
+from spikewright_boards.asic.timing import MISSING, find_timer, read_report, slowest_logic, time_netlist
 from spikewright_sim.core.dut import Engine
 from spikewright_sim.gates import open_netlist
 from spikewright_sim.runner import simulate
@@ -68,6 +69,12 @@ def test_the_report_counts_what_is_in_the_netlist(core: Path, gated: dict[str, A
     assert (gated["library"], gated["gating"], gated["fmax_mhz"], gated["energy_nj"]) == ("ten", "gate", None, None)
     assert json.loads((core / "gated" / "report.json").read_text()) == gated
     assert not (core / "gated" / "config.json").exists()
+    # Of ten cells, each takes 0.05 ns at least.
+    assert 0.5 < gated["logic_ns"] < 50
+    assert (
+        "slowest logic",
+        f"{gated['logic_ns']:.2f} ns by yosys, an estimate: logic of one block, without registers and wires",
+    ) in Gates(gated).facts()
 
 
 def test_no_net_has_many_ends_and_no_register_a_start_value(core: Path, gated: dict[str, Any]) -> None:
@@ -221,6 +228,13 @@ Endpoint: h_reg (rising edge-triggered flip-flop clocked by clk)
            0.35   slack (MET)
 @end
 """
+
+
+def test_the_estimate_is_of_the_slowest_block() -> None:
+    assert slowest_logic("\nnetlist 101 85 342 10750 961  50.0 44.7 104.5 0.06 34.2 29.4 98.3 0.11") == 1.004
+    assert slowest_logic("\nnetlist 8 4 23 871 820 ") == 0.82
+    assert slowest_logic("") is None
+    assert slowest_logic("netlist of what one does not know") is None
 
 
 def test_timing_is_read_by_block() -> None:

@@ -31,10 +31,10 @@ COMPLETIONS = {
     "train ne": "net.toml",
     "train shd --dat": "--data",
     "train shd --data sa": "sample",
-    "train shd --device c": "cpu cuda",
+    "train shd --device c": "cpu cuda cuda-graph",
     "evaluate synth": "synth-full synth-small",
     "evaluate mo": "model.safetensors",
-    "synth build --board ": "icebreaker ulx3s-85f",
+    "synth build --board ulx3s": "ulx3s-12f ulx3s-25f ulx3s-45f ulx3s-85f",
     "completion z": "zsh",
 }
 

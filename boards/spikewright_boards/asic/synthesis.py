@@ -190,7 +190,7 @@ def _run(script: str, name: str, work: Path, progress: Progress, blamed: Path) -
     lines = (line.strip() for line in script.strip().splitlines())
     (work / f"{name}.ys").write_text("\n".join(line for line in lines if line) + "\n")
     try:
-        log = run_tool("yosys", [f"{name}.ys"], work, progress)
+        # yosys writes the log itself: abc, which is inside of it, takes away what is printed from then on.
+        run_tool("yosys", ["-l", f"{name}.log", f"{name}.ys"], work, progress)
     except ToolError as error:
         raise InputError(f"{blamed} must be what yosys takes: {error}") from error
-    log.replace(work / f"{name}.log")

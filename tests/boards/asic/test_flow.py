@@ -69,6 +69,10 @@ def test_the_report_counts_what_is_in_the_netlist(core: Path, gated: dict[str, A
     assert (gated["library"], gated["gating"], gated["fmax_mhz"], gated["energy_nj"]) == ("ten", "gate", None, None)
     assert json.loads((core / "gated" / "report.json").read_text()) == gated
     assert not (core / "gated" / "config.json").exists()
+    # Nothing is lost behind the first module that abc took.
+    log = (core / "gated" / "yosys.log").read_text()
+    assert log.count("Re-integrating ABC results") > 3
+    assert "End of script" in log
     # Of ten cells, each takes 0.05 ns at least.
     assert 0.5 < gated["logic_ns"] < 50
     assert (

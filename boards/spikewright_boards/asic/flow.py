@@ -15,7 +15,7 @@ import numpy.typing as npt
 from spikewright.build.generate import MODEL, check_images, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import verilog_files
-from spikewright.support.files import MANIFEST, atomic_dir, read_manifest, sha256, write_json, write_manifest
+from spikewright.support.files import MANIFEST, atomic_dir, read_json, read_manifest, sha256, write_json, write_manifest
 from spikewright.support.progress import say
 from spikewright_boards.flow.sources import core_sources
 from spikewright_boards.flow.tools import Progress, find_tool, tool_version
@@ -26,13 +26,14 @@ from spikewright_sim.toggles import count_toggles
 
 from .area import area_report, memory_report
 from .energy import energy_report
+from .equivalence import prove_equal
 from .gates import Netlist
 from .library import Library
 from .librelane import CONFIG, librelane_config
 from .memories import BLACK_BOX_BITS, BLACK_BOXES, Found, Macro, model_of, read_map
 from .models import SELF_MODEL, cell_models, self_gating_model
 from .selfgate import SELF
-from .synthesis import DELAYS, GATINGS, Gating, Options, synthesize_gates
+from .synthesis import DELAYS, GATINGS, LIMIT, LOGIC, Gating, Options, synthesize_gates
 from .timing import MISSING, find_timer, slowest_logic, time_netlist
 from .wiring import CLOCK, wire
 
@@ -50,6 +51,7 @@ def build_asic(
     gating: Gating = "full",
     trace: bool = False,
     dont_use: Sequence[str] = (),
+    prove: bool = False,
     counts: npt.NDArray[np.integer] | None = None,
     out_dir: Path | str | None = None,
     progress: Progress | None = None,
@@ -74,6 +76,8 @@ def build_asic(
         Keep the trace ports, by which a simulation compares every spike and membrane, and the memories for them.
     dont_use : list of str
         Names of cells not to use, with `*` for anything.
+    prove : bool
+        Prove that the gates of each block do what its logic did before clocks were gated and cells chosen.
     counts : (B, T, inputs) integers, optional
         Samples that the gates run back to back, to measure the energy of an inference.
     out_dir : Path, optional
@@ -93,7 +97,8 @@ def build_asic(
     InputError
         If the folder, a library, the map or a sample is not usable, or a tool is missing.
     CheckFailed
-        If the gates do not give the answers of the network, where energy is measured.
+        If the gates do not give the answers of the network, where energy is measured, or are proven to do something
+        else.
     """
     progress = progress or say
     build_dir = Path(build_dir)
@@ -132,6 +137,7 @@ def build_asic(
         _write_simulation(folder, build_dir, verilog[0].name, about, library)
         (work / "mapped.log").replace(folder / "yosys.log")
         estimated = slowest_logic((work / DELAYS).read_text() if (work / DELAYS).is_file() else "")
+        proven = _prove(netlist, library, work, progress) if prove else None
         timing = _time(folder, netlist.top, library, clock_mhz, progress)
         shutil.rmtree(work)
         energy = None
@@ -147,6 +153,7 @@ def build_asic(
             "fmax_mhz": None if timing is None else timing["fmax_mhz"],
             "logic_ns": estimated,
             "timing": timing,
+            "proven_registers": proven,
             "energy_nj": None if energy is None else energy["inference_nj"],
             "energy": energy,
             "netlist": str(out / VERILOG),
@@ -158,6 +165,10 @@ def build_asic(
         write_manifest(folder, {"format": FORMAT, "library": library.name, "core_sha256": report["core_sha256"]})
     progress(f"{library.name}: {sum(area['cells'].values())} cells, {area['area_um2']:.0f} um2")
     return report
+
+
+def _prove(netlist: Netlist, library: Library, work: Path, progress: Progress) -> dict[str, int]:
+    return prove_equal(read_json(work / LOGIC, "logic", limit=LIMIT), netlist, library, work, progress)
 
 
 def _time(folder: Path, top: str, library: Library, clock_mhz: float, progress: Progress) -> dict[str, Any] | None:

@@ -17,10 +17,14 @@ Bit = int | str
 
 @dataclass
 class Instance:
-    """A cell or module in a module; `pins` has the nets of each pin, the lowest bit first."""
+    """A cell or module in a module; `pins` has the nets of each pin, the lowest bit first.
+
+    `key` is its name by yosys, empty if it was added since.
+    """
 
     kind: str
     pins: dict[str, list[Bit]]
+    key: str = ""
 
 
 @dataclass
@@ -154,7 +158,7 @@ def _module(name: str, module: Mapping[str, Any]) -> GateModule:
             own = _plain(key)
         own = unused(own, taken)
         taken.add(own)
-        instances[own] = Instance(_plain(cell["type"]), pins)
+        instances[own] = Instance(_plain(cell["type"]), pins, key)
     return GateModule(name, ports, instances, nets)
 
 

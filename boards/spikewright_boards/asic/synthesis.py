@@ -25,6 +25,8 @@ GATED_TOGETHER = 4
 LIMIT = 1 << 30
 DELAYS = "stats.txt"
 """Where abc writes delays of all modules."""
+LOGIC = "logic.json"
+"""The core as simple gates and registers, before clocks are gated and cells chosen."""
 _ABC = (
     "strash; &get -n; &fraig -x; &put; scorr; dc2; dretime; strash; &get -n; &dch -f; &nf -D {0}; &put; "
     "buffer; upsize -D {0}; dnsize -D {0}; stime -p -d\n"
@@ -126,6 +128,7 @@ def _mapping(library: Library, options: Options, memories: Sequence[Found], work
         opt_dff -simple-dffe
         dfflegalize -cell $_DFF_P_ x {enabled}
         opt_clean
+        write_json {LOGIC}
         {gate}
         dfflegalize -cell $_DFF_P_ x
         opt_expr

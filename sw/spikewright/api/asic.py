@@ -54,6 +54,7 @@ class Gates(Result):
             ("registers", f"{thousands(self.registers)} ({thousands(self['gated_registers'])} with a gated clock)"),
             *(("  " + block["block"], _area(block["area_um2"])) for block in self["blocks"][:_BLOCKS]),
             *(("memory", memory_line(memory)) for memory in self.macros),
+            *proof_facts(self["proven_registers"]),
             *timing_facts(self["timing"], self["clock_mhz"], self["logic_ns"]),
             *energy_facts(self["energy"]),
             ("netlist", self.netlist),
@@ -69,6 +70,7 @@ def asic(
     gating: Literal["none", "enable", "full"] = "full",
     trace: bool = False,
     dont_use: Sequence[str] = (),
+    prove: bool = False,
     data: Data | None = None,
     split: str = "test",
     samples: int | None = None,
@@ -93,6 +95,8 @@ def asic(
         Keep the trace ports, by which `simulate` compares every spike and membrane of the gates.
     dont_use : list of str
         Names of cells not to use, with `*` for anything.
+    prove : bool
+        Prove, block by block, that the gates do what the logic did before clocks were gated and cells chosen.
     data : SpikeData, folder or "sample", optional
         Measure the energy of inferences of these recordings.
     split : "train", "valid" or "test"
@@ -110,6 +114,8 @@ def asic(
     ------
     InputError
         If the folder, a library or the map is not usable, or a tool is missing.
+    CheckFailed
+        If the gates do something else than the network, or than the logic that they are made of.
     """
     from spikewright_boards.asic.flow import build_asic
 
@@ -128,6 +134,7 @@ def asic(
         gating=gating,
         trace=trace,
         dont_use=dont_use,
+        prove=prove,
         counts=counts,
         out_dir=None if out is None else Path(out),
     )
@@ -141,6 +148,13 @@ def timing_facts(timing: dict[str, Any] | None, clock_mhz: float, logic_ns: floa
         return [] if logic_ns is None else [("slowest logic", f"{logic_ns:.2f} {said}")]
     paths = [(f"  {path['block']}", f"{path['slack_ns']:.2f} ns left") for path in timing["paths"][:_BLOCKS]]
     return [("maximum clock", f"{timing['fmax_mhz']:.1f} MHz by {timing['by']} (sized for {clock_mhz:g})"), *paths]
+
+
+def proof_facts(proven: dict[str, int] | None) -> Facts:
+    """What was proven equal, nothing if nothing was."""
+    if proven is None:
+        return []
+    return [("proven", f"{len(proven)} blocks, {thousands(sum(proven.values()))} registers: gates do what logic did")]
 
 
 def energy_facts(energy: dict[str, Any] | None) -> Facts:

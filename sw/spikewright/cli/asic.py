@@ -57,6 +57,11 @@ def add(subparsers: Subparsers[Parser]) -> None:
         help="keep the trace ports, by which `simulate` compares every spike and membrane of the gates",
     )
     parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="prove, block by block, that the gates do what the logic did before clocks were gated and cells chosen",
+    )
+    parser.add_argument(
         "--gating",
         choices=("none", "enable", "full"),
         default="full",
@@ -79,6 +84,6 @@ def add(subparsers: Subparsers[Parser]) -> None:
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.api.asic import asic
 
-    names = ("clock_mhz", "sram", "gating", "trace", "dont_use", "data", "split", "samples", "out")
+    names = ("clock_mhz", "sram", "gating", "trace", "dont_use", "prove", "data", "split", "samples", "out")
     made = asic(args.build_dir, args.liberty, **{name: getattr(args, name) for name in names})
     return Outcome(made.report, made.facts(), made.failed)

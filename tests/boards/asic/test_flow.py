@@ -40,7 +40,7 @@ def gated(core: Path) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow, "find_timer", lambda: None)
         report = build_asic(
-            core / "build", [core / "ten.lib"], out_dir=core / "gated", trace=True, progress=told.append
+            core / "build", [core / "ten.lib"], out_dir=core / "gated", trace=True, prove=True, progress=told.append
         )
     assert MISSING in told
     return report
@@ -73,6 +73,9 @@ def test_the_report_counts_what_is_in_the_netlist(core: Path, gated: dict[str, A
     log = (core / "gated" / "yosys.log").read_text()
     assert log.count("Re-integrating ABC results") > 3
     assert "End of script" in log
+    assert sum(gated["proven_registers"].values()) == gated["registers"]
+    said = f"{len(modules)} blocks, {gated['registers']} registers: gates do what logic did"
+    assert ("proven", said) in Gates(gated).facts()
     # Of ten cells, each takes 0.05 ns at least.
     assert 0.5 < gated["logic_ns"] < 50
     assert (
@@ -171,10 +174,11 @@ def test_memories_become_black_boxes(
     name = "sky130_fd_sc_hd__ten"  # one of those for which LibreLane has a process
     (tmp_path / "seven.lib").write_text(ten_cells(("gate", "hi", "lo")).replace("(ten)", f"({name})", 1))
     capsys.readouterr()
-    argv = ["asic", tmp_path / "build", "--liberty", tmp_path / "seven.lib", "--sram", "blackbox", "--trace", "--json"]
-    assert main([*map(str, argv)]) == 0
+    argv = ["asic", tmp_path / "build", "--liberty", tmp_path / "seven.lib", "--sram", "blackbox", "--trace", "--prove"]
+    assert main([*map(str, argv), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["gating"], report["gated_registers"], report["kinds"]["macros"]) == (None, 0, None)
+    assert sum(report["proven_registers"].values()) == report["registers"]
     macros = {memory["macro"] for memory in report["macros"]}
     assert macros
     assert all(memory["words"] * memory["bits"] >= 64 for memory in report["macros"])

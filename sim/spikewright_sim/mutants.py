@@ -22,7 +22,7 @@ import numpy as np
 
 from spikewright.build.generate import build, open_build
 from spikewright.contract.decay import Decay
-from spikewright.contract.names import CORE_NAME, TRACE
+from spikewright.contract.names import CORE_NAME, LAYERS, TRACE, Layers
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import save_model
@@ -59,8 +59,8 @@ class Cell:
     constants: dict[str, str]
 
 
-def small_network(seed: int = 1) -> NetworkSpec:
-    """24 inputs, a recurrent and a plain layer, ten classes; both resets, values of two bits.
+def small_network(seed: int = 1, recurrent: int = 0) -> NetworkSpec:
+    """24 inputs, a recurrent and a plain layer in either order, ten classes; both resets, values of two bits.
 
     Half of the neurons of a layer fire in every step of a strong input. From these the last two of the next layer have
     only the highest and only the lowest weights, so that membranes and scores come as far as their widths allow. Of the
@@ -70,7 +70,7 @@ def small_network(seed: int = 1) -> NetworkSpec:
     sizes = (24, 40, 24, 10)
     layers = []
     for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-        readout, loop = index == 2, index == 0
+        readout, loop = index == 2, index == recurrent
         axons = inputs + (neurons if loop else 0)
         lowest = np.where(np.arange(neurons) < (0 if readout else neurons // 2), -3, -7)[:, None]
         weights = rng.integers(lowest, 8, (neurons, axons)) * (rng.random((neurons, axons)) < 0.4)
@@ -148,7 +148,9 @@ def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> byt
     return data
 
 
-def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Mutant]:
+def run(
+    count: int, *, seed: int = 1, lanes: int = 2, layers: Layers = "parallel", recurrent: int = 0, folder: Path
+) -> list[Mutant]:
     """Make `count` mutants of a small core in the existing `folder`, and see which are killed.
 
     Raises
@@ -158,9 +160,9 @@ def run(count: int, *, seed: int = 1, lanes: int = 2, folder: Path) -> list[Muta
     RuntimeError
         If a tool fails.
     """
-    network = small_network()
+    network = small_network(recurrent=recurrent)
     save_model(folder / "model.safetensors", network)
-    build(folder / "model.safetensors", folder / "build", lanes=lanes)
+    build(folder / "model.safetensors", folder / "build", lanes=lanes, layers=layers)
     manifest, core = open_build(folder / "build")
     changes = _mutate(folder / "build", manifest["verilog"], count, seed)
     executable = compile_model(
@@ -291,6 +293,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=200, metavar="N", help="mutants (default: 200)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of their choice (default: 1)")
     parser.add_argument("--lanes", type=int, default=2, metavar="L", help="of the core (default: 2)")
+    parser.add_argument("--layers", choices=LAYERS, default=LAYERS[0], help=f"of the core (default: {LAYERS[0]})")
+    parser.add_argument("--recurrent", type=int, choices=(0, 1), default=0, help="recurrent layer (default: 0)")
     parser.add_argument("--at-least", type=float, default=95.0, metavar="P", help="percent to kill (default: 95)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all mutants there")
     args = parser.parse_args(argv)
@@ -298,7 +302,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"spikewright: error: --count must be 1 .. {(1 << SELECT_BITS) - 1}, not {args.count}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="spikewright-") as name:
-        mutants = run(args.count, seed=args.seed, lanes=args.lanes, folder=Path(name))
+        options = {"seed": args.seed, "lanes": args.lanes, "layers": args.layers, "recurrent": args.recurrent}
+        mutants = run(args.count, folder=Path(name), **options)
     if args.json:
         args.json.write_text(json.dumps([vars(mutant) for mutant in mutants], indent=1) + "\n")
     killed = [mutant for mutant in mutants if mutant.killed]

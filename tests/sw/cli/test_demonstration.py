@@ -39,6 +39,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         assert (build_dir / "spikewright_core.v").is_file()
         assert counts.shape == (5, 100, 140)
         assert labels.shape == (5,)
+        assert options["engine"] == "native"
         return found
 
     monkeypatch.setattr(demo, "asset", lambda name: checkpoint)

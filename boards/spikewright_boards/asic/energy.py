@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spikewright_sim.toggles import Toggles
@@ -30,9 +30,13 @@ def energy_report(
     seconds = toggles.cycles / clock_mhz / 1e6
     powers = {name: CellPower(library, library.cells[name]) for name in netlist.cells() if name in library.cells}
     total: defaultdict[str, float] = defaultdict(float)
+    accesses = {name: {"reads": 0.0, "writes": 0.0} for name in sorted(macros)}
     blocks = []
     for place, name in netlist.places():
-        parts = _Block(netlist, library, powers, netlist.modules[name], toggles, place).parts(seconds, macros)
+        block = _Block(netlist, library, powers, netlist.modules[name], toggles, place)
+        parts = block.parts(seconds, macros)
+        for macro, kind, times in block.accesses(macros):
+            accesses[macro][kind] += round(times / toggles.samples, 1)
         for part, joules in parts.items():
             total[part] += joules
         blocks.append(
@@ -53,6 +57,7 @@ def energy_report(
         "dense_synaptic_ops": round(toggles.dense_synaptic_ops / toggles.samples, 1),
         "power_mw": round(whole / seconds * 1e3, 6),
         "parts_nj": {part: _nano(total[part], toggles) for part in PARTS},
+        "macro_accesses": accesses,
         "macros_without_energy": sorted(name for name, macro in macros.items() if macro.read_pj is None),
         "toggles": round(changes / toggles.samples, 1),
         "blocks": sorted(blocks, key=lambda block: -float(str(block["nj"]))),
@@ -116,20 +121,29 @@ class _Block:
                     if isinstance(net, int) and (changes := self._changes[net][0]):
                         joules = changes * power.internal(pin, self._loads[net])
                         parts["clock" if net in clocks else "internal"] += joules
-            elif instance.kind in macros:
-                parts["macros"] += self._accesses(instance.pins, macros[instance.kind], seconds)
+        for name, kind, times in self.accesses(macros):
+            parts["macros"] += (
+                times * 1e-12 * ((macros[name].read_pj if kind == "reads" else macros[name].write_pj) or 0.0)
+            )
+        parts["macros"] += sum(
+            (macros[instance.kind].leakage_uw or 0.0) * 1e-6 * seconds
+            for instance in self._module.instances.values()
+            if instance.kind in macros
+        )
         return parts
 
-    def _accesses(self, pins: Mapping[str, Any], macro: Macro, seconds: float) -> float:
-        joules = (macro.leakage_uw or 0.0) * 1e-6 * seconds
-        cycles = self._changes.get(self._clock_of(pins, macro), (0, 0))[0] / 2
-        for signal, picojoules in (("read_enable", macro.read_pj), ("write_enable", macro.write_pj)):
-            for port, given in macro.ports.items():
-                bit = pins[port][0] if given.removeprefix("!") == signal else None
-                if isinstance(bit, int) and picojoules:
-                    high = self._changes[bit][1]
-                    joules += picojoules * 1e-12 * (cycles - high if given.startswith("!") else high)
-        return joules
+    def accesses(self, macros: Mapping[str, Macro]) -> Iterator[tuple[str, str, int]]:
+        """Cycles in which memories in the module itself read and write: the name of the macro, the kind, how many."""
+        for instance in self._module.instances.values():
+            if (macro := macros.get(instance.kind)) is None:
+                continue
+            cycles = self._changes.get(self._clock_of(instance.pins, macro), (0, 0))[0] // 2
+            for signal, kind in (("read_enable", "reads"), ("write_enable", "writes")):
+                for port, given in macro.ports.items():
+                    bit = instance.pins[port][0] if given.removeprefix("!") == signal else None
+                    if isinstance(bit, int):
+                        high = self._changes[bit][1]
+                        yield instance.kind, kind, cycles - high if given.startswith("!") else high
 
     @staticmethod
     def _clock_of(pins: Mapping[str, Any], macro: Macro) -> Any:

@@ -97,6 +97,7 @@ def test_a_macro_costs_its_accesses(library: Library) -> None:
     report = energy_report(netlist, library, {"ram": macro}, Toggles(nets, 10, 1, 0, 0), clock_mhz=100.0)
     # Three cycles of ten with the low enable, four with the other.
     assert report["parts_nj"]["macros"] == pytest.approx(3 * 3e-3 + 4 * 5e-3 + 2e-6 * 10 / 100e6 * 1e9)
+    assert report["macro_accesses"] == {"ram": {"reads": 3.0, "writes": 4.0}}
     assert report["synaptic_op_pj"] is None
 
 

@@ -91,15 +91,11 @@ def prove_equal(
 
 
 def _decide(names: list[str], work: Path, progress: Progress) -> None:
-    lines = [f"read_verilog {_SCRIPT}.v", "opt_clean", "setundef -undriven -zero"]
-    for name in names:
-        # What abc knows of a circuit that is 1 where two blocks differ is in a file: what it prints does not get out.
-        lines += [
-            f"miter -equiv -flatten logic_{name} gates_{name} differ_{name}",
-            f"techmap differ_{name}",
-            f"opt_clean differ_{name}",
-            f"abc -script +strash;iprove;write_status,{name}.status differ_{name}",
-        ]
+    lines = [f"read_verilog {_SCRIPT}.v", "setundef -undriven -zero"]
+    lines += [f"miter -equiv -flatten logic_{name} gates_{name} differ_{name}" for name in names]
+    lines += ["delete logic_* gates_*", "techmap", "opt_clean"]
+    # What abc knows of a circuit that is 1 where two blocks differ is in a file: what it prints does not get out.
+    lines += [f"abc -script +strash;iprove;write_status,{name}.status differ_{name}" for name in names]
     (work / f"{_SCRIPT}.ys").write_text("\n".join(lines) + "\n")
     progress(f"proving {len(names)} blocks")
     try:

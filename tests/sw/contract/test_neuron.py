@@ -16,7 +16,7 @@ def test_descriptions_make_the_same_neurons_again() -> None:
     for neuron in all_neurons():
         assert neuron_from({**neuron.as_dict(), "inputs": 3}) == neuron
         assert neuron_from({"neuron": "lif", **neuron.as_dict()}) == neuron
-    assert len({neuron.label for neuron in all_neurons()}) == len(all_neurons()) == 13
+    assert len({neuron.label for neuron in all_neurons()}) == len(all_neurons()) == 14
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_descriptions_make_the_same_neurons_again() -> None:
         ({"reset": "soft", "max_spikes": 0}, "max_spikes must be 1 .. 255, not 0"),
         ({"reset": "soft", "max_spikes": 256}, "max_spikes must be 1 .. 255, not 256"),
         (
-            {"reset": "hard", "max_spikes": 3},
-            "max_spikes must be 1 where a spike leaves something else than a soft reset, not hard reset",
+            {"reset": "late", "max_spikes": 3},
+            "max_spikes must be 1 but with a soft or a hard reset at the threshold, not with late reset",
         ),
         ({"neuron": "izhikevich", "reset": "hard"}, "neuron must be one of lif, not 'izhikevich'"),
         ({"neuron": ["lif"], "reset": "hard"}, "neuron must be one of lif, not ['lif']"),

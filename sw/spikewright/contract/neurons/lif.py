@@ -35,8 +35,9 @@ class IntegerLIF(Neuron):
     strict : bool
         Whether a membrane at its threshold is silent.
     max_spikes : int
-        Most spikes in one step, 1 .. 255. Above 1, a soft reset takes the threshold away as often as a neuron fires,
-        which is as often as it fits; thresholds are powers of two then, and the neuron is not strict.
+        Most spikes in one step, 1 .. 255. Above 1, a neuron fires as often as the threshold fits, and a soft reset
+        takes it away as often; the only other one is the hard one. Thresholds are powers of two then, and the neuron is
+        not strict.
 
     Raises
     ------
@@ -55,9 +56,9 @@ class IntegerLIF(Neuron):
             raise ValueError(f"strict must be true or false, not {self.strict!r}")
         if type(self.max_spikes) is not int or not 1 <= self.max_spikes <= MOST_SPIKES:
             raise ValueError(f"max_spikes must be 1 .. {MOST_SPIKES}, not {self.max_spikes!r}")
-        if self.max_spikes > 1 and (self.reset != "soft" or self.strict):
+        if self.max_spikes > 1 and (self.reset not in ("soft", "hard") or self.strict):
             rule = f"{self.reset} reset{' above the threshold' if self.strict else ''}"
-            raise ValueError(f"max_spikes must be 1 where a spike leaves something else than a soft reset, not {rule}")
+            raise ValueError(f"max_spikes must be 1 but with a soft or a hard reset at the threshold, not with {rule}")
 
     @property
     def most(self) -> int:
@@ -76,7 +77,7 @@ class IntegerLIF(Neuron):
         return number + (self.max_spikes - number) * (number > self.max_spikes)
 
     def left_after(self, low: Any, high: Any, threshold: Any) -> tuple[Any, Any]:
-        if self.max_spikes == 1:
+        if self.max_spikes == 1 or self.reset == "hard":
             return super().left_after(low, high, threshold)
         # Between two multiples of the threshold, what is left grows to one less than it.
         wraps = self.count(low, threshold) < self.count(high, threshold)
@@ -114,7 +115,8 @@ class IntegerLIF(Neuron):
 
     @classmethod
     def variants(cls) -> tuple[IntegerLIF, ...]:
-        return (*(cls(reset, strict) for strict, reset in product((False, True), RESETS)), cls("soft", False, 5))
+        of_one = (cls(reset, strict) for strict, reset in product((False, True), RESETS))
+        return (*of_one, cls("soft", False, 5), cls("hard", False, 5))
 
     @property
     def label(self) -> str:

@@ -4,7 +4,7 @@ With the current I, the membrane v and the spike s of step t::
 
     u[t] = v[t-1] * (1 - 1/tau) + I[t]
     s[t] = u[t] >= threshold               (or > threshold: strict)
-    v[t] = 0 where s[t] else u[t]          (hard reset)
+    v[t] = 0 where s[t] else u[t]          (hard reset; s[t] may be how often the threshold fits into u[t])
     v[t] = u[t] - threshold * s[t]         (soft reset; s[t] may be how often the threshold fits into u[t])
     v[t] = u[t]                            (no reset, and late: then threshold * s[t-1] is taken from u[t])
 
@@ -76,13 +76,16 @@ class LIF(Neuron):
     def after(self, u: Tensor, s: Tensor, v: Tensor, out: Tensor | None = None) -> Tensor:
         if self.reset in ("hard", "dead"):
             # (1 - s) * u rather than where(): the same value at a third of the time.
+            s = s if self.max_spikes == 1 else s.clamp(max=1.0)
             return torch.addcmul(u, u, s, value=-1.0, out=out)
         if self.reset == "twice":
             return torch.sub(u, s - self.fires(v).to(u.dtype), alpha=self.threshold, out=out)
         return torch.sub(u, s, alpha=self.threshold if self.reset == "soft" else 0.0, out=out)
 
     def kept(self, u: Tensor, s: Tensor) -> Tensor | None:
-        return s.mul(-self.share).add_(self.share) if self.reset in ("hard", "dead") else None
+        if self.reset not in ("hard", "dead"):
+            return None
+        return (s if self.max_spikes == 1 else s.clamp(max=1.0)).mul(-self.share).add_(self.share)
 
     def taken(self, s: Tensor) -> Tensor | None:
         return 1.0 - s if self.reset == "dead" else None

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.network import OWN, LayerSpec, NetworkSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.contract.neurons.lif import IntegerLIF
 
@@ -36,6 +36,8 @@ def random_network(
     readout: str = "sum",
     floor: str = "",
     most_onward: int | None = None,
+    readout_current: Decay | None = None,
+    readout_floor: bool = False,
 ) -> NetworkSpec:
     """A network of `sizes` (inputs, hidden layers, classes) that fires at rates worth comparing.
 
@@ -62,6 +64,8 @@ def random_network(
         floors = None
         if floor and threshold is not None:
             floors = -threshold if floor == "threshold" else rng.integers(-2 * scale, 1, neurons)
+        if last and readout_floor:
+            floors = -np.abs(bias)
         layers.append(
             LayerSpec(
                 inputs=inputs,
@@ -71,7 +75,7 @@ def random_network(
                 threshold=threshold,
                 delays=delays,
                 decay=decay,
-                current_decay=None if last else current_decays[index % len(current_decays)],
+                current_decay=readout_current if last else current_decays[index % len(current_decays)],
                 neuron=of_layer,
                 weight_bits=weight_bits,
                 weight_shift=weight_shift,
@@ -86,7 +90,7 @@ def random_network(
 
 
 def with_own(seed: int, spec: NetworkSpec, names: Collection[str]) -> NetworkSpec:
-    """The network with `leaks` and `starts` of single neurons, those of the read-out among them."""
+    """The network with `leaks` and `starts` of single neurons and currents, those of the read-out among them."""
     rng = np.random.default_rng([seed, 3])
     layers = []
     for layer in spec.layers:
@@ -97,6 +101,8 @@ def with_own(seed: int, spec: NetworkSpec, names: Collection[str]) -> NetworkSpe
             start = np.minimum(start, layer.threshold - 1)
         multipliers = rng.integers(0, (1 << shift) + 1, layer.neurons)
         own: dict[str, Any] = {"start": start} if "starts" in names else {}
+        if own and layer.current_decay is not None:
+            own["current_start"] = rng.permutation(np.minimum(start, scale))
         if "leaks" in names:
             own |= {"decay": Decay(1 << shift, shift), "multipliers": multipliers}
             if layer.current_decay is not None:
@@ -113,10 +119,10 @@ def shuffled_network(seed: int, spec: NetworkSpec) -> NetworkSpec:
     for layer in spec.layers:
         learned = {"threshold": layer.threshold, "delays": layer.delays, "onward": layer.onward}
         own = {}
-        if layer.floor is not None or layer.start is not None or layer.multipliers is not None:
+        if any(getattr(layer, name) is not None for name in OWN):
             # Together with the threshold, which a floor may be made of and a start is below.
             order = rng.permutation(layer.neurons)
-            names = ("threshold", "floor", "start", "multipliers", "current_multipliers")
+            names = ("threshold", *OWN)
             own = {name: values[order] for name in names if (values := getattr(layer, name)) is not None}
             del learned["threshold"]
         layers.append(

@@ -119,6 +119,8 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         readout=draw(st.sampled_from(sorted(DECISIONS))),
         floor=draw(st.sampled_from(["", "", "threshold", "own"])),
         most_onward=draw(st.sampled_from([None, None, 0, 1, 5, 20])),
+        readout_current=draw(st.sampled_from((None, None, None, *CURRENT_DECAYS[:3]))),
+        readout_floor=draw(st.sampled_from([False, False, True])),
     )
     spec = with_own(seed, spec, draw(st.sampled_from([(), (), ("leaks",), ("starts",), ("leaks", "starts")])))
     spec = replace(spec, layers=tuple(_with_odd_rows(draw, layer) for layer in spec.layers))
@@ -127,7 +129,8 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         counts[draw(st.integers(0, samples - 1))] = draw(st.sampled_from([0, (1 << spec.value_bits) - 1]))
     variant = dict(draw(st.sampled_from(VARIANTS)))
     if CORES[variant.get("layers", LAYERS[0])].refusal(spec) is not None:
-        plain = {"onward": None, "current_decay": None, "current_multipliers": None, "start": None}
+        names = ("onward", "current_decay", "current_multipliers", "start", "current_start")
+        plain: dict[str, Any] = dict.fromkeys(names)
         layers = [
             replace(layer, **plain, neuron=layer.neuron.limited(1), value_bits=1 if index else layer.value_bits)
             for index, layer in enumerate(spec.layers)

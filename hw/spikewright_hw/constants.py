@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -86,20 +86,27 @@ class Carrying:
         return leak_by(v, self._held["leak"], spec.decay.shift, bias)
 
 
-def current_leaked(m: Module, neuron: Any) -> Callable[[LayerSpec, Any, Any], Any]:
-    """What is left of a synaptic current in the next step, and the bias, a cycle after the word was registered."""
-    held: Any = None
-    if "current_leak" in dict(neuron.shape()):
-        held = Signal(neuron.current_leak.shape(), name="leak_of_current")
-        m.d.sync += held.eq(neuron.current_leak)
+class CarryingCurrent:
+    """What a synaptic current is in the next step, as `Carrying` tells of membranes."""
 
-    def leaked(spec: LayerSpec, current: Any, bias: Any) -> Any:
+    def __init__(self, m: Module, neuron: Any) -> None:
+        self._held: dict[str, Any] = {}
+        for name, kept in (("current_leak", "leak_of_current"), ("current_start", "start_of_current")):
+            if name in dict(neuron.shape()):
+                field = neuron[name]
+                self._held[name] = held = Signal(field.shape(), name=kept)
+                m.d.sync += held.eq(field)
+
+    def begins(self, last: Any, current: Any) -> Any:
+        """The current that the next step begins with, before its leak."""
+        return Mux(last, self._held.get("current_start", 0), current)
+
+    def leaked(self, spec: LayerSpec, current: Any, bias: Any) -> Any:
+        """What is left of it in the next step, and the bias."""
         assert spec.current_decay is not None
         if spec.current_multipliers is None:
             return leak(current, spec.current_decay, bias)
-        return leak_by(current, held, spec.current_decay.shift, bias)
-
-    return leaked
+        return leak_by(current, self._held["current_leak"], spec.current_decay.shift, bias)
 
 
 def floor_of(neuron: Any) -> Any:

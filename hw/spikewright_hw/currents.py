@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import LayerImage
+from spikewright.contract.network import LayerSpec
 
-from .constants import current_leaked
+from .constants import CarryingCurrent
 from .ram import Ram
+from .readout import ReadoutUpdate
 from .update import NeuronUpdate
 
 
@@ -74,7 +76,40 @@ class Membranes(wiring.Component):
         return m
 
 
-class CurrentUpdate(NeuronUpdate):
+class _OfCurrents:
+    """An update whose state is a synaptic current: where its membranes come from, and go."""
+
+    _spec: LayerSpec
+    membranes: Membranes
+    write: Any
+    write_row: Any
+    row: Any
+
+    def _charged(self, m: Module, state: Any) -> Any:
+        m.submodules.membranes = membranes = self.membranes
+        m.d.comb += [membranes.addr.eq(self.row), membranes.current.eq(state)]
+        return membranes.charged
+
+    def _bias(self, neuron: Any) -> Any:
+        return Const(0, signed(1))
+
+    def _late_bias(self, m: Module, bias: Any) -> Any:
+        return Const(0, signed(1))
+
+    def _carried(self, m: Module, neuron: data.View[data.StructLayout], carried: Any, last: Signal) -> Any:
+        membranes = self.membranes
+        bias = Signal(neuron.bias.shape())
+        m.d.sync += bias.eq(neuron.bias)
+        m.d.comb += [
+            membranes.carried.eq(carried),
+            membranes.write.eq(self.write),
+            membranes.write_addr.eq(self.write_row),
+        ]
+        carrying = CarryingCurrent(m, neuron)
+        return carrying.leaked(self._spec, carrying.begins(last, membranes.current_before), bias)
+
+
+class CurrentUpdate(_OfCurrents, NeuronUpdate):
     """Updates neurons with a synaptic current: contract and latencies are those of `NeuronUpdate`.
 
     The state is the current, which synapses add to; `v` is the membrane, which has a memory in here::
@@ -82,8 +117,10 @@ class CurrentUpdate(NeuronUpdate):
         u = membrane + state
         spike = u >= threshold                             # and what is left of it, by the `Neuron` of the layer
         v = after_spike(u) where spike, else at_rest(u)
-        membrane = (v * multiplier) >> shift               # less what a spike takes late; 0 after the last step
+        membrane = (v * multiplier) >> shift               # less what a spike takes late
         state = ((state * current multiplier) >> current shift) + bias
+
+    After the last step of a sample, with the starts of both, 0 without.
 
     Parameters
     ----------
@@ -97,21 +134,18 @@ class CurrentUpdate(NeuronUpdate):
         super().__init__(image, lane=lane, state_bits=state_bits, name=name, membrane_bits=membrane_bits)
         self.membranes = Membranes(depth=image.rows, state_bits=state_bits, membrane_bits=membrane_bits)
 
-    def _charged(self, m: Module, state: Any) -> Any:
-        m.submodules.membranes = membranes = self.membranes
-        m.d.comb += [membranes.addr.eq(self.row), membranes.current.eq(state)]
-        return membranes.charged
 
-    def _bias(self, neuron: data.View[data.StructLayout]) -> Any:
-        return Const(0, signed(1))
+class CurrentReadoutUpdate(_OfCurrents, ReadoutUpdate):
+    """Updates classes whose integrators have a synaptic current: of both, contract and latencies are those above.
 
-    def _carried(self, m: Module, neuron: data.View[data.StructLayout], carried: Any, last: Signal) -> Any:
-        membranes = self.membranes
-        bias = Signal(neuron.bias.shape())
-        m.d.sync += bias.eq(neuron.bias)
-        m.d.comb += [
-            membranes.carried.eq(carried),
-            membranes.write.eq(self.write),
-            membranes.write_addr.eq(self.write_row),
-        ]
-        return current_leaked(m, neuron)(self._spec, Mux(last, 0, membranes.current_before), bias)
+    Parameters
+    ----------
+    image : LayerImage
+    lane, state_bits, score_bits, name, decision
+        See `ReadoutUpdate`.
+    membrane_bits : int
+    """
+
+    def __init__(self, image: LayerImage, *, state_bits: int, membrane_bits: int, **options: Any) -> None:
+        super().__init__(image, state_bits=state_bits, membrane_bits=membrane_bits, **options)
+        self.membranes = Membranes(depth=image.rows, state_bits=state_bits, membrane_bits=membrane_bits)

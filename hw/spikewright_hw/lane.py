@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.layout import LayerImage
 
-from .currents import CurrentUpdate
+from .currents import CurrentReadoutUpdate, CurrentUpdate
 from .layouts import MARK, assign_fields, delayed, run
 from .ram import Ram, RamQueue, TraceRam
 from .readout import ReadoutUpdate
@@ -133,11 +133,12 @@ class Lane(wiring.Component):
 
     def _make_update(self, image: LayerImage, *, score_bits: int, **options: Any) -> Any:
         """The update of the neurons of the lane."""
-        if image.spec.readout:
-            return ReadoutUpdate(image, score_bits=score_bits, decision=self._decision, **options)
         if image.spec.current_decay is not None:
-            return CurrentUpdate(image, membrane_bits=self._membrane_bits, **options)
-        return NeuronUpdate(image, **options)
+            options["membrane_bits"] = self._membrane_bits
+        if image.spec.readout:
+            of_readout = ReadoutUpdate if image.spec.current_decay is None else CurrentReadoutUpdate
+            return of_readout(image, score_bits=score_bits, decision=self._decision, **options)
+        return (NeuronUpdate if image.spec.current_decay is None else CurrentUpdate)(image, **options)
 
     def _kept_bits(self) -> int:
         """Bits below a membrane in a word of the memory of membranes."""

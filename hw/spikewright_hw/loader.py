@@ -15,10 +15,10 @@ from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.layout import CoreSpec
+from spikewright.contract.network import OWN
 
 from .rom import LoadTarget
 
-_OWN = ("multipliers", "current_multipliers", "start", "floor")
 MAGIC = b"SPKW"
 FORMAT = 1
 """Part of the fingerprint: another one wherever the words of a memory get another meaning."""
@@ -45,7 +45,7 @@ def structure(spec: CoreSpec, targets: Sequence[LoadTarget]) -> dict[str, Any]:
                 **({} if image.spec.onward is None else {"onward": True}),
                 "decay": asdict(image.spec.decay),
                 **image.spec.neuron.as_dict(),
-                **{name: True for name in _OWN if getattr(image.spec, name) is not None},
+                **{name: True for name in OWN if getattr(image.spec, name) is not None},
                 "weight_bits": image.spec.weight_bits,
                 "weight_shift": image.spec.weight_shift,
                 "value_bits": image.spec.value_bits,

@@ -12,7 +12,7 @@ from spikewright.contract.decision import DECISIONS, Decision
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import LayerImage
 
-from .constants import Carrying, stored_words, word_layout
+from .constants import Carrying, clipped, floor_of, stored_words, word_layout
 from .layouts import delayed
 from .ram import Ram
 from .rom import Rom
@@ -33,6 +33,8 @@ class ReadoutUpdate(wiring.Component):
         score = score + state                              # or another; state alone in the first step of a sample
         state = ((state * multiplier) >> shift) + bias     # after the last step of a sample, with the start for it
 
+    Where classes have a floor, no step leaves less than that.
+
     Parameters
     ----------
     image : LayerImage
@@ -42,6 +44,8 @@ class ReadoutUpdate(wiring.Component):
     name : str
         Prefix of the memory image `<name>_neurons<lane>`: a word per row, see `LayerImage.constants`.
     decision : Decision
+    membrane_bits : int, optional
+        Where the state is a synaptic current.
 
     Members
     -------
@@ -62,11 +66,12 @@ class ReadoutUpdate(wiring.Component):
         score_bits: int,
         name: str,
         decision: Decision = DECISIONS["sum"],
+        membrane_bits: int | None = None,
     ) -> None:
         self._spec = image.spec
+        self._membrane_bits = membrane_bits or state_bits
         self._decision = decision
         self._rows = image.rows
-        self._state_bits = state_bits
         self._score_bits = score_bits
         self._neuron = word_layout([image])
         self.rom = Rom(
@@ -77,11 +82,27 @@ class ReadoutUpdate(wiring.Component):
         )
         super().__init__(
             {
-                **update_ports(image, state_bits),
+                **update_ports(image, state_bits, membrane_bits=membrane_bits),
                 "score_row": In(image.row_bits),
                 "score": Out(signed(score_bits)),
             }
         )
+
+    # What differs in integrators with a synaptic current, see `CurrentReadoutUpdate`.
+
+    def _charged(self, m: Module, state: Any) -> Any:
+        """The membrane, one cycle after `read`."""
+        return state
+
+    def _late_bias(self, m: Module, bias: Any) -> Any:
+        """What is added to the membrane, three cycles after `read`, from what was read of it two cycles before."""
+        biases = [Signal(bias.shape(), name=f"bias{k}") for k in range(2)]
+        m.d.sync += [biases[0].eq(bias), biases[1].eq(biases[0])]
+        return biases[1]
+
+    def _carried(self, m: Module, neuron: data.View[data.StructLayout], carried: Any, last: Signal) -> Any:
+        """The next state, as of `NeuronUpdate`."""
+        return carried
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -90,16 +111,17 @@ class ReadoutUpdate(wiring.Component):
         reads = delayed(m, self.read, 4, name="read")
         rows = delayed(m, self.row, 4, name="row")
         lasts = delayed(m, self.last, 3, name="last")
-        value = signed(self._state_bits)
+        value = signed(self._membrane_bits)
 
         # Register what the memories gave, then read the score while the membrane waits.
         state = Signal(value)
         word = data.View(self._neuron, rom.data)
-        biases = [Signal(word.bias.shape(), name=f"bias{k}") for k in range(2)]
-        m.d.comb += [rom.addr.eq(self.row), rom.en.eq(1)]
-        m.d.sync += [state.eq(self.state), self.v.eq(state), biases[0].eq(word.bias), biases[1].eq(biases[0])]
         neuron = Signal(self._neuron)
-        if len(dict(neuron.shape())) > 1:
+        left = state if self._spec.floor is None else clipped(state, floor_of(neuron))
+        m.d.comb += [rom.addr.eq(self.row), rom.en.eq(1)]
+        m.d.sync += [state.eq(self._charged(m, self.state)), self.v.eq(left)]
+        bias = self._late_bias(m, word.bias)
+        if len(dict(neuron.shape())) > 1 or self._spec.current_decay is not None:
             m.d.sync += neuron.eq(rom.data)
         m.d.comb += [
             scores.read_en.eq(1),
@@ -117,7 +139,8 @@ class ReadoutUpdate(wiring.Component):
         with m.If(scores.write_en & (rows[3] == self._rows - 1)):
             m.d.sync += first.eq(lasts[3])
         carrying = Carrying(m, neuron)
-        m.d.sync += self.next_state.eq(carrying.leaked(self._spec, carrying.begins(lasts[3], self.v), biases[1]))
+        carried = carrying.leaked(self._spec, carrying.begins(lasts[3], self.v), bias)
+        m.d.sync += self.next_state.eq(self._carried(m, neuron, carried, lasts[3]))
         m.d.comb += [
             self.done.eq(reads[3]),
             self.done_row.eq(rows[3]),

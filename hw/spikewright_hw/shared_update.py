@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import SharedCore
 
-from .constants import Carrying, clipped, current_leaked, floor_of, stored_words, word_layout
+from .constants import Carrying, CarryingCurrent, clipped, floor_of, stored_words, word_layout
 from .currents import Membranes
 from .layouts import by_layer, delayed, of_layer
 from .neuron import INTEGRATOR, neuron_logic
@@ -120,7 +120,7 @@ class SharedUpdate(wiring.Component):
         biases = neuron.bias, Const(0, signed(1))
         biased = [(rule, decay is not None) for rule, decay in zip(rules, self._current_decays, strict=False)]
         if self.membranes is not None:
-            biased.append((INTEGRATOR, False))
+            biased.append((INTEGRATOR, self._current_decays[-1] is not None))
         added = Value.cast(
             of_layer(
                 layers[2], biased, lambda rule: rule[0].added(fires & ~lasts[2], neuron.threshold, biases[rule[1]])
@@ -182,7 +182,8 @@ class SharedUpdate(wiring.Component):
             return carried
         membranes = self.membranes
         bias = Signal(neuron.bias.shape())
-        current = Mux(last, 0, membranes.current_before)
+        carrying = CarryingCurrent(m, neuron)
+        current = carrying.begins(last, membranes.current_before)
         # A layer without currents has membranes of 0 here: they add nothing to those that its events are added to.
         like = {
             (spec.current_decay, spec.current_multipliers is None): spec for spec in self._specs if spec.current_decay
@@ -190,7 +191,6 @@ class SharedUpdate(wiring.Component):
         some = next(iter(like))
         keys = ((spec.current_decay, spec.current_multipliers is None) for spec in self._specs)
         filled = [key if key in like else some for key in keys]
-        leaked = current_leaked(m, neuron)
         has_current = by_layer(layer, [int(decay is not None) for decay in self._current_decays])
         m.d.sync += bias.eq(neuron.bias)
         m.d.comb += [
@@ -198,4 +198,4 @@ class SharedUpdate(wiring.Component):
             membranes.write.eq(self.write),
             membranes.write_addr.eq(self.write_row),
         ]
-        return Mux(has_current, of_layer(layer, filled, lambda key: leaked(like[key], current, bias)), carried)
+        return Mux(has_current, of_layer(layer, filled, lambda key: carrying.leaked(like[key], current, bias)), carried)

@@ -68,6 +68,13 @@ PROOFS = (
         6,
         10,
     ),
+    Proof(
+        "CurrentUpdate, starts of its own",
+        partial(update, usual_neuron(), {"start": (-4, 2), "current_start": (3, -2)}, CURRENT),
+        "induction",
+        6,
+        10,
+    ),
     *(
         Proof(f"CurrentUpdate, {neuron.label}", partial(update, neuron, current=CURRENT), "induction", 6, 10)
         for neuron in all_neurons()

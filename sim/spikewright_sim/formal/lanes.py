@@ -338,7 +338,10 @@ def update(neuron: Neuron, own: Own | None = None, current: Decay | None = None)
         if spec.current_multipliers is not None:
             multipliers = of_position(spec.current_multipliers, order, stage.past(row))
             of_current = Leaks(multipliers, spec.current_decay.shift)
-        wanted = Mux(forget, 0, of_current(stage.past(given, 3))) + bias
+        begin: Any = 0
+        if spec.current_start is not None:
+            begin = of_position(spec.current_start, order, stage.past(row))
+        wanted = Mux(forget, of_current(begin), of_current(stage.past(given, 3))) + bias
     stage.claim(dut.write == stage.past(asked), "it is written a cycle later")
     with m.If(stage.past(asked)):
         stage.claim(dut.write_row == stage.past(row), "into the row that was read")

@@ -118,7 +118,7 @@ class LayerCapacity:
     bias_bits, state_bits : int
     offset_bits : int
         See `LayerImage.offset_bits`. Runs are placed so that it suffices.
-    floor_bits, start_bits, leak_bits, current_leak_bits : int
+    floor_bits, start_bits, leak_bits, current_leak_bits, current_start_bits : int
         See `LayerImage.floor_bits`, `LayerImage.constants`.
     onward_entries, onward_delay : int
         As `entries` and `delay`, for the way to the next layer; 0 without delays there.
@@ -142,6 +142,7 @@ class LayerCapacity:
     onward_entries: int = 0
     onward_delay: int = 0
     membrane_bits: int = 0
+    current_start_bits: int = 0
 
     @classmethod
     def later(cls) -> dict[str, int]:
@@ -306,11 +307,12 @@ class LayerImage:
     def floor_bits(self) -> int:
         """Width of a floor, which is stored negated; 0 where there is none, or each is its threshold, negated."""
         floor, threshold = self.spec.floor, self.spec.threshold
-        if floor is None or threshold is None:
+        if floor is None:
             return 0
         if self.capacity:
             return self.capacity.floor_bits
-        return 0 if np.array_equal(floor, -threshold) else unsigned_bits(self.deepest)
+        same = threshold is not None and np.array_equal(floor, -threshold)
+        return 0 if same else unsigned_bits(self.deepest)
 
     @property
     def deepest(self) -> int:
@@ -328,9 +330,11 @@ class LayerImage:
         found["bias"] = Constant(self.bias_bits, True, spec.bias, 0)
         if spec.floor is not None:
             found["floor"] = Constant(self.floor_bits, False, -spec.floor, 0)
-        if spec.start is not None:
-            bits = signed_bits(int(spec.start.min()), int(spec.start.max()))
-            found["start"] = Constant(self.capacity.start_bits if self.capacity else bits, True, spec.start, 0)
+        for name, start in (("start", spec.start), ("current_start", spec.current_start)):
+            if start is not None:
+                bits = signed_bits(int(start.min()), int(start.max()))
+                bits = getattr(self.capacity, f"{name}_bits") if self.capacity else bits
+                found[name] = Constant(bits, True, start, 0)
         for name, multipliers in (("leak", spec.multipliers), ("current_leak", spec.current_multipliers)):
             if multipliers is not None:
                 bits = unsigned_bits(int(multipliers.max()))

@@ -23,6 +23,8 @@ MAX_DELAY = 4095
 """Steps; far beyond what a sample has, so that a damaged file is refused."""
 RATE_UNIT = 1 << 12
 """Rate of an axon that has an event in every step."""
+OWN = ("multipliers", "current_multipliers", "start", "current_start", "floor")
+"""Constants that single neurons of a layer may have, none by default: names of `LayerSpec`."""
 _Range = tuple[IntArray, IntArray]
 Flags = npt.NDArray[np.bool_]
 _LIMIT = 1 << 40
@@ -109,7 +111,8 @@ class LayerSpec(Shown):
         i = current_decay(i) + bias + sum(weight << weight_shift) * value
         v = neuron.carried(v, s, threshold, decay) + i
 
-    A read-out layer (`threshold` None) never fires; its scores come of its membranes, see `Decision`.
+    A read-out layer (`threshold` None) never fires, so a step leaves `max(v, floor)`; its scores come of its membranes,
+    see `Decision`.
 
     Parameters
     ----------
@@ -139,14 +142,16 @@ class LayerSpec(Shown):
     value_bits : int
         1 .. 16: width of the (unsigned) values of feed-forward events; 1 for spikes.
     floor : (neurons,) integers of at most 0, optional
-        Lowest membranes that a step leaves; there is none if left out, nor of a read-out.
+        Lowest membranes that a step leaves; there is none if left out.
     rates : (axons,) integers of 0 .. RATE_UNIT, optional
         Mean number of events of each axon in a step of some recordings (`spikewright.integer.rates`), times RATE_UNIT.
         Changes nothing that is computed: lanes are given equally much to do by them.
     current_multipliers : (neurons,) integers, optional
         Leaks of the synaptic currents of single neurons, as `multipliers` are of membranes.
     current_decay : Decay, optional
-        Of the synaptic current, if the neurons have one; none without. A read-out has none.
+        Of the synaptic current, if the neurons have one; none without.
+    current_start : (neurons,) integers, optional
+        Synaptic currents before the first step of a sample; 0 if left out.
 
     Raises
     ------
@@ -174,6 +179,7 @@ class LayerSpec(Shown):
     onward: IntArray | None = None
     current_decay: Decay | None = None
     current_multipliers: IntArray | None = None
+    current_start: IntArray | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -189,8 +195,6 @@ class LayerSpec(Shown):
             raise ValueError("a read-out layer must have no delays: it never fires")
         if self.threshold is None and self.onward is not None:
             raise ValueError("a read-out layer must have no onward delays: no layer follows")
-        if self.threshold is None and self.current_decay is not None:
-            raise ValueError("a read-out layer must have no synaptic current")
         shape = (self.neurons,)
         object.__setattr__(self, "weights", frozen(self.weights, "weights", (self.neurons, self.axons)))
         object.__setattr__(self, "bias", frozen(self.bias, "bias", shape))
@@ -219,9 +223,12 @@ class LayerSpec(Shown):
             check_range("start", self.start, 1 - _LIMIT, _LIMIT - 1)
             if self.threshold is not None and self.remembers and (self.start >= self.threshold).any():
                 raise ValueError(f"start must be below the threshold of neurons with {self.neuron.label}, not above it")
+        if self.current_start is not None:
+            if self.current_decay is None:
+                raise ValueError("current_decay with current_start must be given, not none")
+            object.__setattr__(self, "current_start", frozen(self.current_start, "current_start", shape))
+            check_range("current_start", self.current_start, 1 - _LIMIT, _LIMIT - 1)
         if self.floor is not None:
-            if self.readout:
-                raise ValueError("a read-out layer must have no floor: it keeps every membrane")
             object.__setattr__(self, "floor", frozen(self.floor, "floor", shape))
             check_range("floor", self.floor, 1 - _LIMIT, 0)
         if self.delays is not None:
@@ -302,7 +309,7 @@ class LayerSpec(Shown):
         return Leaks(self.current_multipliers, self.current_decay.shift)
 
     def clipped(self, v: Any) -> Any:
-        """Membranes (neurons,) of neurons that do not fire, none below its floor."""
+        """Membranes (..., neurons) that did not fire, none below its floor."""
         return v if self.floor is None else np.maximum(v, self.floor)
 
     def sent(self, fired: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -348,11 +355,16 @@ class LayerSpec(Shown):
         """
         nothing = np.zeros(self.neurons, dtype=np.int64)
         low_in, high_in = self.step_input()
-        # Of everything that is kept, from one step to the next and at any moment: it starts at 0, but for membranes.
-        current = after = nothing, nothing
+        # Of everything that is kept, from one step to the next and at any moment: it starts at 0, or where it says.
+        after = nothing, nothing
+        of_current = self.current_leak
+        current_first = nothing
+        if of_current is not None and self.current_start is not None:
+            current_first = of_current(self.current_start)
+        current = current_first, current_first
         first = nothing if self.start is None else self.leak(self.start)
         carried = first, first
-        begins = self.bias if self.current_decay is not None else first + self.bias
+        begins = self.bias + (first if of_current is None else current_first)
         membrane = state = _joined((nothing, nothing), (begins, begins))
         compared = np.full(self.neurons, -_MEMBRANE_LIMIT)
         before = np.zeros(self.neurons, dtype=np.bool_)
@@ -366,7 +378,7 @@ class LayerSpec(Shown):
                 raise ValueError(f"membrane must stay below {_MEMBRANE_LIMIT}, not reach {largest}")
             left, over, remembered = self._left(*u, before)
             after, next_carried, next_current = _joined(after, left), _joined(carried, over), current
-            if (of_current := self.current_leak) is not None:
+            if of_current is not None:
                 next_current = _joined(current, (of_current(drive[0]), of_current(drive[1])))
             same = _same(next_carried, carried) and _same(next_current, current)
             if same and not (remembered & ~before).any():
@@ -384,6 +396,7 @@ class LayerSpec(Shown):
         Ranges of what is left and of what is carried over, and where a bit may be kept.
         """
         if self.threshold is None:
+            low, high = self.clipped(low), self.clipped(high)
             return (low, high), (self.leak(low), self.leak(high)), before
         found = self._left_after(low, high, 0)
         if before.any():

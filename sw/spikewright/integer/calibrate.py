@@ -115,6 +115,7 @@ class CalibratedRounding:
         self.rounded: list[RoundedLayer] = []
         """The rounding of the layers so far."""
         self._layers: list[SpikingLayer | None] = [*network.spiking_layers(), None]
+        self._readout = network.readout
         self._counted = _COUNTED[network.config.readout]
         mode = network.training
         network.eval()
@@ -159,8 +160,9 @@ class CalibratedRounding:
             y = torch.cat([y, torch.ones_like(y[:, :, :1])], dim=2)  # the axon of the bias
             current = x @ folded.weights.T
             lost_current = current - y[:, :, :-1] @ folded.weights.T
-            if layer is not None and layer.neuron.current_decay:
-                of_current = layer.own_neuron(columns=False).current_share
+            neuron = self._readout if layer is None else layer.own_neuron(columns=False)
+            if neuron.current_decay:
+                of_current = neuron.current_share
                 y = _filtered(y, float(torch.as_tensor(of_current).mean()))
                 lost_current = _filtered(lost_current, of_current)
             y, lost_current = _filtered(y, usual), _filtered(lost_current, folded.leak)
@@ -210,6 +212,8 @@ def _filtered(x: Tensor, decay: Tensor | float) -> Tensor:
 def _membranes(current: Tensor, spikes: Tensor, layer: SpikingLayer) -> Tensor:
     """(T, B, N) before the reset."""
     neuron = layer.own_neuron(columns=False)
+    if neuron.current_start is not None and len(current):
+        current = torch.cat([current[:1] + neuron.current_share * neuron.current_start, current[1:]])
     u = _filtered(current, neuron.current_share)
     v, before = neuron.first(u[0]), None
     for t in range(len(u)):

@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.network import OWN, LayerSpec, NetworkSpec
 from spikewright.contract.neuron import neuron_from
 from spikewright.support.files import atomic_path, check_file, check_format, parse_json
 
@@ -21,8 +21,7 @@ FORMAT = "spikewright-integer-network-1"
 _MOST_LAYERS = 64
 _SCALARS = ("inputs", "neurons", "weight_bits", "weight_shift", "value_bits")
 _DECAYS = ("decay", "current_decay")
-_OWN = ("multipliers", "current_multipliers", "start", "floor")
-_ARRAYS = ("weights", "bias", "threshold", *_OWN, "delays", "rates", "onward")
+_ARRAYS = ("weights", "bias", "threshold", *OWN, "delays", "rates", "onward")
 
 
 def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None) -> None:

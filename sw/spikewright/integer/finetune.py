@@ -78,8 +78,11 @@ class QuantizedNetwork(nn.Module):
             tau_syn = 1.0 if current is None else _tau(current)
             layer.neuron = dataclasses.replace(layer.neuron, tau=_tau(integer.decay), tau_syn=tau_syn)
             _set_leaks(layer, integer)
-        self._rounded.readout.decay = 1.0 - 1.0 / _tau(self.spec().layers[-1].decay)
-        _set_leaks(self._rounded.readout, self.spec().layers[-1])
+        of_readout = self.spec().layers[-1]
+        self._rounded.readout.decay = 1.0 - 1.0 / _tau(of_readout.decay)
+        if of_readout.current_decay is not None:
+            self._rounded.readout.current_decay = 1.0 - 1.0 / _tau(of_readout.current_decay)
+        _set_leaks(self._rounded.readout, of_readout)
         self._kept = {name: (p != 0).to(p.dtype) for name, p in network.weight_matrices().items()}
 
     def spec(self) -> NetworkSpec:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from spikewright.contract.decay import Leak, Leaks
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.network import OWN, LayerSpec, NetworkSpec
 from spikewright.contract.shown import Facts, Shown
 from spikewright.support.tensors import check_values, delayed, first_argmax, trace_facts
 
@@ -61,6 +61,7 @@ class IntegerLayer(nn.Module):
     fires_from: Tensor
     floor: Tensor
     start: Tensor
+    current_start: Tensor
     multipliers: Tensor
     current_multipliers: Tensor
     delays: Tensor
@@ -73,7 +74,7 @@ class IntegerLayer(nn.Module):
         if spec.threshold is not None:
             self.register_buffer("threshold", torch.tensor(spec.threshold))
             self.register_buffer("fires_from", torch.tensor(spec.neuron.fires_from(spec.threshold)))
-        for name in ("floor", "start", "multipliers", "current_multipliers"):
+        for name in OWN:
             if (values := getattr(spec, name)) is not None:
                 self.register_buffer(name, torch.tensor(values))
         if spec.delays is not None:
@@ -108,6 +109,8 @@ class IntegerLayer(nn.Module):
         if spec.start is not None:
             carried = carried + leak(self.start)
         synaptic = torch.zeros_like(carried)
+        if spec.current_start is not None:
+            synaptic = synaptic + self.current_start
         if spec.delays is not None:
             neuron = torch.arange(spec.neurons, device=values.device)
             arriving = torch.zeros(
@@ -138,6 +141,7 @@ class IntegerLayer(nn.Module):
                 if spec.remembers:
                     before = spec.neuron.remembered(v, fired, self.threshold).long()
             else:
+                v = v if spec.floor is None else torch.maximum(v, self.floor)
                 carried = leak(v)
             membranes[t] = v
         return spikes.transpose(0, 1), membranes.transpose(0, 1)

@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,9 +23,11 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neuron import usual_neuron
 from spikewright.learn.config import NetworkConfig
-from spikewright.learn.networks import SpikingLayer, SpikingNetwork
+from spikewright.learn.networks import Readout, SpikingLayer, SpikingNetwork
+from spikewright.learn.neuron import Neuron
 
 _CLIPPED_BITS = 6  # up to this width, the largest weights are clipped where that makes the mean error smaller
+_STATES = ("start", "current_start", "floor")  # constants that are membranes or currents
 _EXACT = 2.0**-17  # the most exact leak that there is
 _LARGEST_SCALE = 1 << 12  # threshold over the largest weight, in units of the weights' range
 
@@ -35,7 +37,8 @@ class FoldedLayer:
     """A layer with its batch norm folded in: float64, `I = weights @ events + bias`.
 
     `weights` is (neurons, axons), feed-forward axons first; `threshold` is None for the read-out. `leak` is (neurons,),
-    as are `start` and `floor` where there are any. With `several` spikes in a step, thresholds become powers of two.
+    as are `start`, `current_start` and `floor` where there are any. With `several` spikes in a step, thresholds become
+    powers of two.
     """
 
     weights: Tensor
@@ -43,6 +46,7 @@ class FoldedLayer:
     threshold: float | None
     leak: Tensor
     start: Tensor | None = None
+    current_start: Tensor | None = None
     floor: Tensor | None = None
     several: bool = False
 
@@ -140,14 +144,15 @@ def quantize(
             onward = layer.onward.long().numpy()
         own = {
             name: torch.round(constant * unit).long().numpy()
-            for name in ("start", "floor")
+            for name in _STATES
             if (constant := getattr(folded, name)) is not None
         }
         tolerance, current_decay, current_multipliers = network.config.leak_tolerance, None, None
-        if layer is not None and layer.neuron.current_decay:
+        neuron = network.readout if layer is None else layer.own_neuron(columns=False)
+        if neuron.current_decay:
             # Errors of two leaks, one behind the other, multiply by the time constants of both.
             tolerance = min(tolerance, _EXACT) if tolerance < TOLERANCE else tolerance
-            leaks = _each(layer.own_neuron(columns=False).current_share, folded.bias)
+            leaks = _each(neuron.current_share, folded.bias)
             current_decay, current_multipliers = nearest_leaks(leaks.numpy(), tolerance)
         decay, multipliers = nearest_leaks(folded.leak.numpy(), tolerance)
         try:
@@ -193,7 +198,8 @@ def _floored_bits(config: NetworkConfig, layer: SpikingLayer | None) -> int:
     """Bits of a membrane that its leaks may floor away, step by step, beyond those that an exact one can lose too."""
     if config.leak_tolerance >= TOLERANCE:
         return 0
-    taus = (config.readout_tau,) if layer is None else (layer.neuron.tau, layer.neuron.tau_syn)
+    of_readout = config.readout_tau, config.readout_tau_syn
+    taus = of_readout if layer is None else (layer.neuron.tau, layer.neuron.tau_syn)
     return max(0, math.ceil(sum(math.log2(tau) for tau in taus if math.isfinite(tau))) - 1)
 
 
@@ -236,9 +242,11 @@ def fold(network: SpikingNetwork) -> list[FoldedLayer]:
     ]
     readout = network.readout
     weight, bias = readout.weight.detach().double(), readout.bias.detach().double()
-    leak = _each(readout.decay if readout.leak is None else readout.leak, bias)
-    start = None if readout.start is None else readout.start.double()
-    return [*folded, FoldedLayer(weight, bias, None, leak, start)]
+    return [*folded, FoldedLayer(weight, bias, None, _each(readout.share, bias), **_states(readout))]
+
+
+def _states(neurons: Neuron | Readout) -> dict[str, Any]:
+    return {name: None if (of := getattr(neurons, name)) is None else of.double() for name in _STATES}
 
 
 def _each(share: Tensor | float, like: Tensor) -> Tensor:
@@ -251,8 +259,8 @@ def _fold_layer(layer: SpikingLayer, input_scale: float) -> FoldedLayer:
     if layer.config.recurrent:
         weights = torch.cat([weights, layer.recurrent_weight.detach().double()], dim=1)
     neuron = layer.own_neuron(columns=False)
-    start, floor = (None if of is None else of.double() for of in (neuron.start, neuron.floor))
-    return FoldedLayer(weights, bias, layer.config.threshold, _each(neuron.share, bias), start, floor, neuron.most > 1)
+    share, several = _each(neuron.share, bias), neuron.most > 1
+    return FoldedLayer(weights, bias, layer.config.threshold, share, **_states(neuron), several=several)
 
 
 def largest_weight(weight_bits: int) -> float:

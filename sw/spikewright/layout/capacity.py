@@ -13,7 +13,7 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
 from spikewright.contract.layout import LANES, CoreSpec, LayerCapacity, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
-from spikewright.contract.network import MAX_DELAY, LayerSpec, NetworkSpec
+from spikewright.contract.network import MAX_DELAY, OWN, LayerSpec, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
@@ -35,6 +35,7 @@ _THINGS = {
     "start_bits": "bits of a start",
     "leak_bits": "bits of a leak",
     "current_leak_bits": "bits of the leak of a current",
+    "current_start_bits": "bits of the start of a current",
 }
 
 
@@ -170,6 +171,9 @@ class _Growth:
             return 0
         return unsigned_bits(self.number(int(multipliers.max()), 1 << decay.shift))
 
+    def start_bits(self, start: IntArray | None) -> int:
+        return 0 if start is None else self.bits(int(start.min()), int(start.max()))
+
     def layer(self, image: LayerImage, offset: int) -> LayerCapacity:
         spec = image.spec
         plans = dict.fromkeys(("", "onward_"), (0, 0))
@@ -186,7 +190,8 @@ class _Growth:
             bias_bits=self.bits(int(spec.bias.min()), int(spec.bias.max())),
             state_bits=self.bits(*bounds.state),
             offset_bits=offset,
-            start_bits=0 if spec.start is None else self.bits(int(spec.start.min()), int(spec.start.max())),
+            start_bits=self.start_bits(spec.start),
+            current_start_bits=self.start_bits(spec.current_start),
             leak_bits=self.leak_bits(spec.decay, spec.multipliers),
             current_leak_bits=self.leak_bits(spec.current_decay, spec.current_multipliers),
             floor_bits=unsigned_bits(ceil(image.deepest * self.factor)) if image.floor_bits else 0,
@@ -211,8 +216,8 @@ def _shared(core: SharedCore, growth: _Growth, offset_bits: Sequence[int]) -> _C
         **dict.fromkeys(("entries", "delay", "onward_entries", "onward_delay"), 0),
         offset_bits=offset_bits[0],
     )
-    constants = ("threshold_bits", "bias_bits", "floor_bits", "start_bits", "leak_bits", "current_leak_bits")
-    of_engine = dict.fromkeys(("synapses", "run", *constants), 0)
+    names = ("threshold", "bias", "floor", "start", "leak", "current_leak", "current_start")
+    of_engine = dict.fromkeys(("synapses", "run", *(f"{name}_bits" for name in names)), 0)
     return [replace(layer, **of_engine) for layer in layers], {"engine": engine}
 
 
@@ -264,8 +269,7 @@ def _wired(layer: LayerSpec) -> dict[str, Any]:
     """What is wired of a layer, but for its sizes."""
     names = ("recurrent", "decay", "current_decay", "weight_bits", "weight_shift", "value_bits")
     neuron = {} if layer.readout else {"neuron": layer.neuron.name, **asdict(layer.neuron)}
-    own = ("multipliers", "current_multipliers", "start", "floor", "onward")
-    optional = {name: getattr(layer, name) is not None for name in own}
+    optional = {name: getattr(layer, name) is not None for name in (*OWN, "onward")}
     return {**{name: getattr(layer, name) for name in names}, **optional, **neuron}
 
 

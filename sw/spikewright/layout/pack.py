@@ -16,7 +16,7 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray, run_addresses
 from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
-from spikewright.contract.network import RATE_UNIT, LayerSpec, NetworkSpec
+from spikewright.contract.network import OWN, RATE_UNIT, LayerSpec, NetworkSpec
 from spikewright.contract.slots import SlottedCore
 from spikewright.layout.dealing import balanced_order
 from spikewright.layout.placement import Encoder
@@ -78,7 +78,7 @@ def _without(layers: tuple[LayerSpec, ...], kept: list[npt.NDArray[np.bool_]]) -
         axons = np.concatenate([inputs, own]) if layer.recurrent else inputs
         optional: dict[str, Any] = {
             name: None if (values := getattr(layer, name)) is None else values[own]
-            for name in ("threshold", "multipliers", "current_multipliers", "start", "floor", "delays", "onward")
+            for name in ("threshold", *OWN, "delays", "onward")
         }
         smaller.append(
             replace(

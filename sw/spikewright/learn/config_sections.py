@@ -11,8 +11,16 @@ from spikewright.contract.neurons.lif import Reset
 from spikewright.support.checks import require, require_finite
 
 _MOST_WEIGHTS = 1 << 28
-Own = Literal["leak", "current_leak", "start", "floor"]
-OwnOfReadout = Literal["leak", "start"]
+Own = Literal["leak", "current_leak", "start", "current_start", "floor"]
+
+
+def _check_own(name: str, own: tuple[Own, ...], of_current: str, tau_syn: float) -> None:
+    """Constants of single neurons, and the time constant of their synaptic current."""
+    require(len(set(own)) == len(own), name, "names that differ", ", ".join(own))
+    require(tau_syn >= 1, of_current, "at least 1 step", tau_syn)
+    for constant in ("current_leak", "current_start"):
+        if constant in own:
+            require(tau_syn > 1, of_current, f"above 1 where neurons have a {constant}", tau_syn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +65,8 @@ class LayerConfig:
     strict: bool = False
     """Whether neurons fire only above their threshold, not at it."""
     max_spikes: int = 1
-    """Most spikes of a neuron in one step, 1 .. 255: as many as its threshold fits into the membrane (soft reset)."""
+    """Most spikes of a neuron in one step, 1 .. 255: as many as its threshold fits into the membrane (soft or hard
+    reset)."""
     batch_norm: bool = True
     """Normalize the feed-forward current over steps and samples; folded into the weights when quantized."""
     bias: bool = False
@@ -82,7 +91,7 @@ class LayerConfig:
     own: tuple[Own, ...] = ()
     """What each neuron has a constant of its own for, as imported ones may, in place of a setting: `leak`, the share of
     its membrane that is left after a step; `current_leak`, that of its synaptic current (of a `tau_syn` above 1);
-    `start`, its membrane before the first step; `floor`, its lowest membrane."""
+    `start` and `current_start`, membrane and current before the first step; `floor`, its lowest membrane."""
 
     def __post_init__(self) -> None:
         for name in ("tau_syn", "threshold", "dropout", "recurrent_dropout", "delay_low", "delay_high"):
@@ -91,10 +100,7 @@ class LayerConfig:
         neurons = found.names("spikewright.learn.neurons")
         require(self.neuron in neurons, "neuron", f"one of {', '.join(neurons)}", self.neuron)
         require(self.tau >= 1, "tau", "at least 1 step", self.tau)
-        require(self.tau_syn >= 1, "tau_syn", "at least 1 step", self.tau_syn)
-        require(len(set(self.own)) == len(self.own), "own", "names that differ", ", ".join(self.own))
-        if "current_leak" in self.own:
-            require(self.tau_syn > 1, "tau_syn", "above 1 where neurons have a current_leak", self.tau_syn)
+        _check_own("own", self.own, "tau_syn", self.tau_syn)
         require(self.threshold > 0, "threshold", "above 0", self.threshold)
         require(1 <= self.max_spikes <= 255, "max_spikes", "1 .. 255", self.max_spikes)
         delayed = self.recurrent or self.onward
@@ -138,7 +144,9 @@ class NetworkConfig:
     their softmax (float only)."""
     readout_tau: float = 1.05
     """Time constant of the read-out's leaky integrator in steps; 1 is a linear read-out, `inf` is one without leak."""
-    readout_own: tuple[OwnOfReadout, ...] = ()
+    readout_tau_syn: float = 1.0
+    """Time constant of a synaptic current of the read-out in steps, as `tau_syn` of the layers; 1 is none."""
+    readout_own: tuple[Own, ...] = ()
     """What each class has a constant of its own for, see `own` of the layers."""
     leak_tolerance: float = 2.0**-9
     """Largest error of a leak when quantized, 2**-15 .. 1: each addition that hardware is spared makes it larger."""
@@ -151,7 +159,7 @@ class NetworkConfig:
     """Share of the outputs silenced in training, before and after the convolutions in time."""
 
     def __post_init__(self) -> None:
-        for name in ("timestep", "input_scale", "leak_tolerance", "alpha"):
+        for name in ("timestep", "input_scale", "leak_tolerance", "alpha", "readout_tau_syn"):
             require_finite(getattr(self, name), name)
         if self.convolutions:
             require(not self.layers, "layers", "none in a convolutional network", len(self.layers))
@@ -170,6 +178,7 @@ class NetworkConfig:
         require(1 <= self.value_bits <= 16, "value_bits", "1 .. 16", self.value_bits)
         require(self.weights <= _MOST_WEIGHTS, "layers", f"of at most {_MOST_WEIGHTS} weights", self.weights)
         require(self.readout_tau >= 1, "readout_tau", "at least 1 step", self.readout_tau)
+        _check_own("readout_own", self.readout_own, "readout_tau_syn", self.readout_tau_syn)
         tolerance = self.leak_tolerance
         require(2.0**-15 <= tolerance <= 1, "leak_tolerance", "2**-15 .. 1", tolerance)
         require(self.alpha > 0, "alpha", "above 0", self.alpha)

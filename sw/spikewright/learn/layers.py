@@ -175,7 +175,7 @@ class _Neurons(torch.autograd.Function):
         delayed = torch.zeros_like(current) if weight is not None else None
         line = None if kernel is None else _DelayLine(kernel, spikes, fixed)
         v = neuron.first(current[0])
-        synaptic = torch.zeros_like(v)
+        synaptic = neuron.first_current(v)
         for t in range(current.shape[0]):
             drive = current[t]
             arrived = None if line is None else line.read(t)

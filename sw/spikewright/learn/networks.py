@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, Shown, percent, thousands
 from spikewright.learn.config import Config, LayerConfig, NetworkConfig
-from spikewright.learn.config_sections import OwnOfReadout
+from spikewright.learn.config_sections import Own
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
 from spikewright.learn.neuron import Neuron, neuron_of
 from spikewright.learn.optim import sparse_init_, sparsity
@@ -88,9 +89,9 @@ class SpikingLayer(nn.Module):
             self.limit_delays()
         if config.onward:
             self.register_buffer("onward", torch.full((config.neurons,), float(config.onward)))
-        usual = {"leak": neuron.decay, "current_leak": neuron.current_decay, "start": 0.0, "floor": -config.threshold}
+        usual = {"leak": neuron.decay, "current_leak": neuron.current_decay, "floor": -config.threshold}
         for name in config.own:
-            self.register_buffer(name, torch.full((config.neurons,), usual[name]))
+            self.register_buffer(name, torch.full((config.neurons,), usual.get(name, 0.0)))
 
     def own_neuron(self, *, columns: bool = True) -> Neuron:
         """The neuron with the constants that each has of its own: for tensors (N, B), or (B, N) without `columns`."""
@@ -176,19 +177,28 @@ class Readout(nn.Module):
     rule : "sum", "max", "last" or "softmax_sum"
         Score of a class: the sum over the steps of its membrane, the highest of them, that of the last step, or the sum
         of its softmax over the classes.
-    own : "leak", "start"
-        Constants (classes,) in place of what tau says, and of 0.
+    own : names of constants, see `LayerConfig.own`
+        Constants (classes,) in place of what tau and tau_syn say, of 0, and of no floor.
+    tau_syn : float
+        That of a synaptic current; 1 is none.
     """
 
     leak: Tensor | None
+    current_leak: Tensor | None
     start: Tensor | None
+    current_start: Tensor | None
+    floor: Tensor | None
 
-    def __init__(self, inputs: int, classes: int, tau: float, rule: str, own: Sequence[OwnOfReadout] = ()) -> None:
+    def __init__(
+        self, inputs: int, classes: int, tau: float, rule: str, own: Sequence[Own] = (), tau_syn: float = 1.0
+    ) -> None:
         super().__init__()
         self.decay = 1.0 - 1.0 / tau
-        usual = {"leak": self.decay, "start": 0.0}
-        for name, value in usual.items():
-            self.register_buffer(name, torch.full((classes,), value) if name in own else None)
+        self.current_decay = 1.0 - 1.0 / tau_syn
+        usual = {"leak": self.decay, "current_leak": self.current_decay}
+        for name in get_args(Own):
+            self.register_buffer(name, torch.full((classes,), usual.get(name, 0.0)) if name in own else None)
+        self.own = tuple(own)
         self.rule = rule
         self.weight = nn.Parameter(torch.empty(classes, inputs))
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
@@ -196,7 +206,7 @@ class Readout(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Scores (B, classes) of spikes (T, I, B), each neuron's times `mask` (I, B)."""
-        if self.rule != "sum" or self.leak is not None or self.start is not None:
+        if self.rule != "sum" or self.own or self.current_decay:
             return self.running(self.membranes(x if mask is None else x * mask))[-1].t()
         # The sum of the membranes is linear: a current at step t counts 1 + decay + ... + decay**(T-1-t) times.
         left = torch.arange(x.shape[0], 0, -1, dtype=x.dtype, device=x.device)
@@ -210,15 +220,29 @@ class Readout(nn.Module):
     def membranes(self, x: Tensor) -> Tensor:
         """Membranes (T, classes, B) of spikes (T, I, B)."""
         current = time_linear(x, self.weight) + self.bias.view(1, -1, 1)
-        v = torch.zeros_like(current[0])
-        if self.start is not None:
-            v = v + self.start.unsqueeze(1)
-        share = self.decay if self.leak is None else self.leak.unsqueeze(1)
+        own = {name: getattr(self, name).unsqueeze(1) for name in self.own}
+        nothing = torch.zeros_like(current[0])
+        v, synaptic = (nothing + own.get(name, 0.0) for name in ("start", "current_start"))
+        share, of_current = own.get("leak", self.decay), own.get("current_leak", self.current_decay)
         steps = []
         for drive in current:
+            if self.current_decay:
+                drive = synaptic = drive + of_current * synaptic
             v = drive + share * v
+            if "floor" in own:
+                v = torch.maximum(v, own["floor"])
             steps.append(v)
         return torch.stack(steps)
+
+    @property
+    def share(self) -> Tensor | float:
+        """Share of the membranes that is left after a step."""
+        return self.decay if self.leak is None else self.leak
+
+    @property
+    def current_share(self) -> Tensor | float:
+        """The same of synaptic currents."""
+        return self.current_decay if self.current_leak is None else self.current_leak
 
     def running(self, membranes: Tensor) -> Tensor:
         """Scores (T, classes, B) after every step of membranes (T, classes, B)."""
@@ -249,7 +273,8 @@ class SpikingNetwork(Shown, nn.Module):
             layers.append(SpikingLayer(width, layer, neuron_of(layer, config.surrogate, config.alpha)))
             width = layer.neurons
         self.layers = nn.ModuleList(layers)
-        self.readout = Readout(width, config.classes, config.readout_tau, config.readout, config.readout_own)
+        of_readout = config.readout_tau, config.readout, config.readout_own, config.readout_tau_syn
+        self.readout = Readout(width, config.classes, *of_readout)
         if density < 1.0:
             for weight in self.weight_matrices().values():
                 sparse_init_(weight, density)

@@ -70,9 +70,10 @@ class Neuron(ABC):
         Shape of the derivative that replaces that of the spike.
     alpha : float
         Steepness of the surrogate.
-    leak, current_leak, start, floor : tensors, optional
+    leak, current_leak, start, current_start, floor : tensors, optional
         (N, 1): shares of the membranes, and of the currents, that are left after a step, in place of what tau and
-        tau_syn say; membranes before the first step, in place of 0; lowest membranes that a step leaves, at most 0.
+        tau_syn say; membranes and currents before the first step, in place of 0; lowest membranes that a step leaves,
+        at most 0.
 
     Raises
     ------
@@ -88,6 +89,7 @@ class Neuron(ABC):
     leak: Tensor | None = field(default=None, compare=False)
     current_leak: Tensor | None = field(default=None, compare=False)
     start: Tensor | None = field(default=None, compare=False)
+    current_start: Tensor | None = field(default=None, compare=False)
     floor: Tensor | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +137,11 @@ class Neuron(ABC):
         """Membranes before the first step."""
         nothing = torch.zeros_like(like)
         return nothing if self.start is None else nothing + self.start
+
+    def first_current(self, like: Tensor) -> Tensor:
+        """Synaptic currents before the first step."""
+        nothing = torch.zeros_like(like)
+        return nothing if self.current_start is None else nothing + self.current_start
 
     @property
     def most(self) -> int:

@@ -25,7 +25,7 @@ from spikewright.contract.errors import InputError
 from spikewright.contract.network import MAX_DELAY
 from spikewright.contract.neurons.lif import MOST_SPIKES, Reset
 from spikewright.learn.config import LayerConfig, NetworkConfig
-from spikewright.learn.config_sections import Own, OwnOfReadout
+from spikewright.learn.config_sections import Own
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.graph import named
 from spikewright.nir.network import ForeignLayer, ForeignNetwork
@@ -102,7 +102,7 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     late, _ = _parted(network.layers[0].forward)
     if late is not None:
         layers.insert(0, _relay(late))
-    weight, bias, leak, own = _readout(network, layers)
+    weight, bias, leak, current_leak, own = _readout(network, layers)
     config = NetworkConfig(
         layers=tuple(
             LayerConfig(
@@ -131,7 +131,8 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
         value_bits=8 if late is None else 1,
         readout=_READOUTS[network.decision],
         readout_tau=_tau(leak),
-        readout_own=cast(tuple[OwnOfReadout, ...], tuple(own)),
+        readout_tau_syn=_tau(current_leak),
+        readout_own=cast(tuple[Own, ...], tuple(own)),
         leak_tolerance=LEAK_TOLERANCE,
     )
     with torch.device("meta"):
@@ -196,28 +197,26 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
     leak = _leak(constants.leak, size)
     _check_rule(layer, rule)
     origin = _origin(layer, rule, constants, size)
+    most = _most_spikes(rule)
+    if most > 1 and origin.any():
+        # How often a threshold fits is counted from 0.
+        raise _refuse(layer, "v_reset", "0 with multispike", f"{origin[np.flatnonzero(origin)[0]]:g}")
     threshold = np.broadcast_to(constants.threshold, (size,)) - origin
     if (threshold <= 0).any():
         raise _refuse(layer, "v_min", "below the threshold", f"{rule.v_min:g}")
     start = constants.start - origin
     if (start >= threshold).any():
         raise _refuse(layer, "start", "below the threshold", f"{constants.start.max():g}")
-    own = _own(leak, start=start / threshold)
+    own = _own("leak", leak, start=start / threshold)
     if rule.v_min is not None:
         own["floor"] = torch.from_numpy((rule.v_min - origin) / threshold)
     constant = constants.rest - (1.0 - leak) * origin
     current_leak, gain = 0.0, constants.gain
     if constants.syn_leak is not None and constants.syn_gain is not None:
-        current_leaks, gain = _leak(constants.syn_leak, size), gain * constants.syn_gain
-        if (current_leaks >= 1.0).any():
-            raise _refuse(layer, "syn_leak", "below 1", f"{current_leaks.max():g}")
+        current_leaks, gain = _current_leak(layer, constants.syn_leak, size), gain * constants.syn_gain
         current_leak = float(current_leaks.mean())
-        if "leak" in (of_current := _own(current_leaks)):
-            own["current_leak"] = of_current["leak"]
-        if (np.abs(constant) > 1e-9 * threshold).any():
-            # It would have to be a bias of the membrane, beside that of the current.
-            raise _refuse(layer, "v_leak", "where a sample starts", f"{np.abs(constants.rest).max():g}")
-        constant = constant * 0
+        own |= _own_of_current(current_leaks, np.where(np.abs(constant) > 1e-9 * threshold, constant, 0.0) / threshold)
+        constant = (1.0 - current_leaks) * constant
     scale = torch.from_numpy(np.broadcast_to(gain, (size,)) / threshold)
     weight, bias = _matrix(layer, _parted(layer.forward)[1], math.prod(_given(layer)))
     bias = bias * scale + torch.from_numpy(constant / threshold)
@@ -235,7 +234,6 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
     if int(onward.max()) > MAX_DELAY:
         raise _refuse(layer, "delays of its spikes", f"at most {MAX_DELAY} steps", int(onward.max()))
     weight, share = weight * scale.unsqueeze(1), float(leak.mean())
-    most = _most_spikes(rule)
     return _Unrolled(layer.name, share, current_leak, reset, strict, weight, bias, recurrent, delays, own, onward, most)
 
 
@@ -249,8 +247,10 @@ def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) ->
     return np.zeros(size)
 
 
-def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, Tensor, float, dict[str, Tensor]]:
-    """Weights, bias and leak of the read-out, and constants that each class has."""
+def _readout(
+    network: ForeignNetwork, layers: list[_Unrolled]
+) -> tuple[Tensor, Tensor, float, float, dict[str, Tensor]]:
+    """Weights, bias and leak of the read-out, that of its synaptic current or 0, and constants that each class has."""
     last = network.layers[-1]
     if network.classes > 1 << 12:
         raise _refuse(last, "neurons of the last layer", "at most 4096", network.classes)
@@ -258,24 +258,36 @@ def _readout(network: ForeignNetwork, layers: list[_Unrolled]) -> tuple[Tensor, 
         if network.decision != "count":
             raise _refuse(last, "decision", "count where the last layer fires", network.decision)
         size = network.classes
-        return torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64), 0.0, {}
+        return torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64), 0.0, 0.0, {}
     if not layers:
         raise _refuse(last, "layers", "at least one that fires, before it", 0)
     weight, bias = _matrix(last, _parted(last.forward)[1], math.prod(_given(last)))
     constants, rule = last.constants, last.rule
     if constants is None or rule is None:
-        return weight, bias, 0.0, {}
-    leak = _leak(constants.leak, network.classes)
-    if constants.syn_leak is not None:
-        raise _refuse(last, "type", "one without a synaptic current", type(last.layer.node).__name__)
+        return weight, bias, 0.0, 0.0, {}
+    size = network.classes
+    leak = _leak(constants.leak, size)
     if last.loop is not None:
         raise _refuse(last, "a loop", "around neurons that fire", "around these")
+    if rule.v_min is not None and rule.v_min > 0:
+        raise _refuse(last, "v_min", "at most 0", f"{rule.v_min:g}")
+    own = _own("leak", leak, start=np.broadcast_to(constants.start, (size,)).copy())
     if rule.v_min is not None:
-        raise _refuse(last, "v_min", "null", rule.v_min)
-    own = _own(leak, start=np.broadcast_to(constants.start, (network.classes,)).copy())
-    scale = torch.from_numpy(np.broadcast_to(constants.gain, (network.classes,)).copy())
-    rest = torch.from_numpy(np.broadcast_to(constants.rest, (network.classes,)).copy())
-    return weight * scale.unsqueeze(1), bias * scale + rest, float(leak.mean()), own
+        own["floor"] = torch.full((size,), rule.v_min, dtype=torch.float64)
+    gain, rest = np.broadcast_to(constants.gain, (size,)), np.broadcast_to(constants.rest, (size,))
+    current_leak = 0.0
+    if constants.syn_leak is not None and constants.syn_gain is not None:
+        current_leaks, gain = _current_leak(last, constants.syn_leak, size), gain * constants.syn_gain
+        own |= _own_of_current(current_leaks, rest)
+        current_leak, rest = float(current_leaks.mean()), (1.0 - current_leaks) * rest
+    scale = torch.from_numpy(gain.copy())
+    return (
+        weight * scale.unsqueeze(1),
+        bias * scale + torch.from_numpy(rest.copy()),
+        float(leak.mean()),
+        current_leak,
+        own,
+    )
 
 
 def _given(layer: ForeignLayer) -> tuple[int, ...]:
@@ -289,11 +301,28 @@ def _leak(leaks: Floats, size: int) -> Floats:
     return np.broadcast_to(leaks, (size,)).copy()
 
 
-def _own(leak: Floats, **others: Floats) -> dict[str, Tensor]:
+def _current_leak(layer: ForeignLayer, leaks: Floats, size: int) -> Floats:
+    """(N,), of synaptic currents."""
+    found = _leak(leaks, size)
+    if (found >= 1.0).any():
+        raise _refuse(layer, "syn_leak", "below 1", f"{found.max():g}")
+    return found
+
+
+def _own_of_current(leak: Floats, start: Floats) -> dict[str, Tensor]:
+    """Constants of single synaptic currents.
+
+    A current that starts at `start`, and is given as much as that leaks away, is as much above the others in every
+    step: so the membrane gets a constant, which has no place of its own.
+    """
+    return _own("current_leak", leak, current_start=start) if leak.any() else {}
+
+
+def _own(of_leak: str, leak: Floats, **others: Floats) -> dict[str, Tensor]:
     """Constants of single neurons: the leaks, if they differ, and others, if they are not all 0."""
-    own = {} if (leak == leak[0]).all() else {"leak": leak}
+    own = {} if (leak == leak[0]).all() else {of_leak: leak}
     own |= {name: values for name, values in others.items() if values.any()}
-    return {name: torch.from_numpy(values) for name, values in own.items()}
+    return {name: torch.from_numpy(values.copy()) for name, values in own.items()}
 
 
 def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
@@ -301,8 +330,9 @@ def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
         raise _refuse(layer, "reset", f"one of {', '.join(RESETS)}", rule.reset)
     if _most_spikes(rule) == 1:
         return
-    if (rule.reset, rule.cmp) != ("sub", ">="):
-        raise _refuse(layer, "multispike", "false but with reset sub and cmp >=", f"true with {rule.reset} {rule.cmp}")
+    if rule.reset not in ("sub", "zero", "zero_before") or rule.cmp != ">=":
+        others = "false but with reset sub or zero and cmp >="
+        raise _refuse(layer, "multispike", others, f"true with {rule.reset} {rule.cmp}")
     if layer.loop is not None:
         raise _refuse(layer, "multispike", "false in a loop", "true")
     if rule.latency:

@@ -130,8 +130,9 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
     else:
         settings = {**{f"{name}.reset": reset for name, reset in resets.items()}, **settings}
     readout = network.readout
-    if readout.start is not None or config.readout_tau == math.inf:
-        raise InputError("readout of a network to export must start at 0 and leak, not otherwise")
+    if set(readout.own) - {"leak"} or readout.current_decay or config.readout_tau == math.inf:
+        others = "without a synaptic current and a floor, not otherwise"
+        raise InputError(f"readout of a network to export must start at 0 and leak, {others}")
     share = 1.0 - (readout.decay if readout.leak is None else readout.leak.double().numpy())
     nodes["fc"] = _affine(readout.weight, readout.bias)
     nodes["li"] = {"type": "LI", **_constants(config.classes, tau=DT / share, r=1.0 / share, v_leak=0.0)}
@@ -147,8 +148,9 @@ def _check_constants(index: int, layer: SpikingLayer, dialect: str) -> None:
     config = layer.config
     if dialect != "spikewright" and (config.onward or config.own or config.tau == math.inf):
         raise InputError(f"layer {index} must have a leak, no constants of its own and no delays for {dialect}")
-    if "start" in config.own:
-        raise InputError(f"start of layer {index} must be 0 to be exported, not one for each neuron")
+    for name in ("start", "current_start"):
+        if name in config.own:
+            raise InputError(f"{name} of layer {index} must be 0 to be exported, not one for each neuron")
     if "leak" in config.own and bool((_shares(layer) == 0).any()):
         raise InputError(f"leak of layer {index} must be below 1 for all its neurons or for none, not for some")
     if "floor" in config.own and len(set(_floors(layer).tolist())) > 1:

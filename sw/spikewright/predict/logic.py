@@ -90,7 +90,7 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
     lane_luts += (2 + spec.decay.additions) * state + 4  # reset, leak, bias
     if spec.readout:
         lane_ffs += constants
-        lane_luts += 2 * score + row
+        lane_luts += 2 * score + row + (0 if spec.floor is None else 2 * state)
     else:
         lane_ffs += constants // 2 + state
         lane_luts += state * update_luts_per_bit(spec)

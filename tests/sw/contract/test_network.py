@@ -31,9 +31,14 @@ def fields(**changes: object) -> dict[str, object]:
         ({"bias": np.zeros(2, dtype=int)}, ValueError, "bias must have shape (3,), not (2,)"),
         ({"threshold": None}, ValueError, "a read-out layer must have no delays: it never fires"),
         (
-            {"threshold": None, "delays": None, "weights": np.ones((3, 2), dtype=int), "current_decay": Decay(1, 1)},
+            {"current_start": np.zeros(3, dtype=int)},
             ValueError,
-            "a read-out layer must have no synaptic current",
+            "current_decay with current_start must be given, not none",
+        ),
+        (
+            {"current_start": np.zeros(2, dtype=int), "current_decay": Decay(1, 1)},
+            ValueError,
+            "current_start must have shape (3,), not (2,)",
         ),
         ({"value_bits": 17}, ValueError, "value_bits must be 1 .. 16, not 17"),
         ({"weight_bits": 1}, ValueError, "weight_bits must be 2 .. 16, not 1"),

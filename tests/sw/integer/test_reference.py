@@ -21,7 +21,7 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
     assert isinstance(spec.neuron, IntegerLIF)
     reset, strict = spec.neuron.reset, spec.neuron.strict
     late, dead, twice = (reset == name and spec.threshold is not None for name in ("late", "dead", "twice"))
-    v, current = [0] * spec.neurons if spec.start is None else spec.start.tolist(), [0] * spec.neurons
+    v, current = ([0] * spec.neurons if of is None else of.tolist() for of in (spec.start, spec.current_start))
     leaks = [spec.decay.multiplier] * spec.neurons if spec.multipliers is None else spec.multipliers.tolist()
     of_current = [spec.current_decay.multiplier] * spec.neurons if spec.current_decay else []
     if spec.current_multipliers is not None:
@@ -71,8 +71,9 @@ def test_every_step_of_every_neuron_follows_the_contract(neuron: Neuron, weight_
         loops = (True, seed % 2 == 0)
         currents = ((None,), (None, Decay(3, 2)), (Decay(13, 4),), (Decay(0, 0), None))[seed]
         spec = random_network(
-            seed, neuron=neuron, weight_shift=weight_shift, recurrent=loops, floor=floor, current_decays=currents
-        )
+            seed, neuron=neuron, weight_shift=weight_shift, recurrent=loops, floor=floor, current_decays=currents,
+            readout_current=(None, None, Decay(13, 4), Decay(3, 2))[seed], readout_floor=seed % 2 == 1,
+        )  # fmt: skip
         spec = with_own(seed, spec, ((), ("leaks",), ("starts",), ("leaks", "starts"))[seed])
         counts = random_counts(seed, spec, samples=3)
         trace = IntegerNetwork(spec).run(torch.from_numpy(counts))

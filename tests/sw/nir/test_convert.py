@@ -10,6 +10,7 @@ import torch
 from nir_files import affine, li, lif, path_of, ports, recurrent, write
 from spikewright.contract.decay import nearest_decay
 from spikewright.contract.errors import InputError
+from spikewright.integer.calibrate import CalibratedRounding
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
 from spikewright.nir.convert import as_spiking_network, spiking_layers
@@ -110,18 +111,34 @@ def test_synaptic_currents(tmp_path: Path, dialect: str) -> None:
     assert int((found.spikes[0] != expected).sum()) <= 0.005 * int(expected.sum())
 
 
-def test_a_constant_drive_of_a_membrane_behind_a_current_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tau_syn", [(4e-4,) * 3, (2e-4, 4e-4, 1e-3), (1e-4,) * 3])
+def test_a_constant_drive_behind_currents_and_integrators_with_currents(
+    tmp_path: Path, tau_syn: tuple[float, ...]
+) -> None:
     nodes, edges = recurrent()
-    constants = {"tau_mem": 1e-3, "tau_syn": 4e-4, "r": 10.0, "w_in": 4.0, "v_threshold": 1.0, "v_reset": 0.0}
-    nodes["lif"] = {"type": "CubaLIF", **{name: np.full(6, value) for name, value in constants.items()}}
-    nodes["lif"]["v_leak"] = np.full(6, 0.25)
-    with pytest.raises(InputError, match="^node 'lif': v_leak must be where a sample starts to be .*, not 0.025: "):
-        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
-    nodes, edges = recurrent()
-    constants = {"tau_mem": 1e-3, "tau_syn": 4e-4, "r": 10.0, "w_in": 4.0, "v_leak": 0.0}
-    nodes["li"] = {"type": "CubaLI", **{name: np.full(3, value) for name, value in constants.items()}}
-    with pytest.raises(InputError, match="^node 'li': type must be one without a synaptic current to be .*, not Cuba"):
-        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+    constants = {"tau_mem": 1e-3, "tau_syn": tau_syn * 2, "r": 10.0, "w_in": 4.0, "v_threshold": 1.0, "v_reset": 0.0}
+    nodes["lif"] = {"type": "CubaLIF", **{name: np.resize(value, 6) for name, value in constants.items()}}
+    nodes["lif"]["v_leak"] = np.linspace(-0.4, 0.4, 6)
+    constants = {"tau_mem": 1e-3, "tau_syn": tau_syn, "r": 10.0, "w_in": 4.0, "v_leak": (0.3, 0.0, -0.2)}
+    nodes["li"] = {"type": "CubaLI", **{name: np.resize(value, 3) for name, value in constants.items()}}
+    network = made(tmp_path, nodes, edges, reset="sub", v0="0.1", **{"li.v_min": "-2.5"})
+    x = counts(5)
+    check(network, x)
+    trace, own = network.run(x), as_spiking_network(network)
+    assert trace.membranes["li"].min() == -2.5
+    with torch.no_grad():
+        found = IntegerNetwork(quantize(own, weight_bits=16)).run(x)
+    assert int((found.spikes[0] != trace.spikes["lif"]).sum()) <= 0.005 * found.spikes[0].numel()
+    unit = (found.membranes[-1] * trace.membranes["li"]).sum() / trace.membranes["li"].square().sum()
+    assert (found.membranes[-1] / unit - trace.membranes["li"]).abs().max() < 0.05
+    assert torch.equal(found.classes, trace.classes)
+    calibrated = quantize(own, weight_bits=8, rounding=CalibratedRounding(own, x))
+    assert (IntegerNetwork(calibrated).run(x).classes == trace.classes).double().mean() > 0.8
+
+
+def test_a_lowest_membrane_of_the_read_out_above_0_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="^node 'li': v_min must be at most 0 to be computed in integers, not 0.5"):
+        as_spiking_network(made(tmp_path, *recurrent(), reset="sub", **{"li.v_min": "0.5"}))
 
 
 @pytest.mark.parametrize("reset", ["zero", "sub", "sub_delayed", "zero_after", "snn_sub_nodelay"])
@@ -146,13 +163,13 @@ def test_leaks_and_starts_of_single_neurons(tmp_path: Path, reset: str) -> None:
     assert torch.equal(found.classes, network.run(x).classes)
 
 
-@pytest.mark.parametrize("most", ["null", "3"])
-def test_several_spikes_in_a_step(tmp_path: Path, most: str) -> None:
+@pytest.mark.parametrize(("most", "reset"), [("null", "sub"), ("3", "sub"), ("3", "zero"), ("null", "zero_before")])
+def test_several_spikes_in_a_step(tmp_path: Path, most: str, reset: str) -> None:
     draw = np.random.default_rng(1)
     nodes = {**ports((5,), (3,)), "a": affine(draw.normal(size=(4, 5)) * 1.5 + 0.3), "n": lif(4)}
     nodes |= {"b": affine(draw.normal(size=(3, 4))), "m": lif(3)}
     nodes["n"]["v_threshold"] = np.array([0.3, 0.7, 1.0, 0.4])
-    settings = {"reset": "sub", "cmp": ">=", "multispike": "true", "max_spikes": most}
+    settings = {"reset": reset, "cmp": ">=", "multispike": "true", "max_spikes": most}
     network = made(tmp_path, nodes, path_of("input", "a", "n", "b", "m", "output"), **settings)
     x = counts(5)
     own, foreign = as_spiking_network(network), network.run(x)
@@ -165,8 +182,9 @@ def test_several_spikes_in_a_step(tmp_path: Path, most: str) -> None:
                 assert int((found != expected).sum()) <= 0.005 * expected.numel()
             assert torch.equal(trace.classes, foreign.classes)
     # As many as an input may carry, unless the threshold does not fit so often into the highest membrane.
-    assert [layer.neuron.most for layer in spec.layers[:2]] == [255 if most == "null" else 3] * 2
-    assert [layer.value_bits for layer in spec.layers] == [8, *([8, 8] if most == "null" else [2, 2])]
+    if most == "3" or reset == "sub":
+        assert [layer.neuron.most for layer in spec.layers[:2]] == [255 if most == "null" else 3] * 2
+        assert [layer.value_bits for layer in spec.layers] == [8, *([8, 8] if most == "null" else [2, 2])]
     narrow = quantize(own, weight_bits=8, value_bits=2)
     assert [layer.neuron.most for layer in narrow.layers[:2]] == [3, 3]
     for layer in (*spec.layers[:2], *narrow.layers[:2]):
@@ -287,7 +305,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "multispike": ({"reset": "sub", "cmp": ">=", "multispike": "true"}, "multispike must be false in a loop"),
     "multispike zero": (
         {"reset": "zero", "multispike": "true"},
-        "multispike must be false but with reset sub and cmp >=",
+        "multispike must be false but with reset sub or zero and cmp >=",
     ),
     "v_min": ({"reset": "sub", "v_min": "0.5"}, "v_min must be at most 0 where spikes take the threshold away"),
     "v_min too high": ({"reset": "zero", "v_min": "1.5"}, "v_min must be below the threshold"),
@@ -311,6 +329,14 @@ def test_leaks_and_shapes_that_hardware_does_not_have_are_refused(tmp_path: Path
     last = import_nir(write(tmp_path / "net.nir", fires, edges), "snntorch", {"reset": "sub"}, decision="last")
     with pytest.raises(InputError, match="node 'li': decision must be count where the last layer fires"):
         as_spiking_network(last, timesteps=T)
+
+
+def test_spikes_are_counted_from_zero_alone(tmp_path: Path) -> None:
+    nodes = {**ports((5,), (3,)), "a": affine(np.ones((3, 5))), "n": {**lif(3), "v_reset": np.full(3, 0.2)}}
+    settings = {"reset": "zero", "cmp": ">=", "multispike": "true"}
+    network = made(tmp_path, nodes, path_of("input", "a", "n", "output"), **settings)
+    with pytest.raises(InputError, match="node 'n': v_reset must be 0 with multispike .*, not 0.2: the float"):
+        as_spiking_network(network)
 
 
 @pytest.mark.parametrize("decision", ["max", "last"])

@@ -128,7 +128,14 @@ def test_the_form_is_the_one_that_all_libraries_read(tmp_path: Path) -> None:
             {},
             {"readout_own": ("start",)},
             "spikewright",
-            "readout of a network to export must start at 0 and leak, not otherwise",
+            "readout of a network to export must start at 0 and leak, without a synaptic current and a floor, not "
+            "otherwise",
+        ),
+        (
+            {"own": ("current_start",), "tau_syn": 1.5},
+            {},
+            "spikewright",
+            "tau_syn of layer 0 must be 1 to be exported, not 1.5",
         ),
         ({"tau_syn": 2.0}, {}, "spikewright", "tau_syn of layer 0 must be 1 to be exported, not 2"),
         (

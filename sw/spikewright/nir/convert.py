@@ -13,6 +13,7 @@ threshold, at once, a step later or not at all. The rest is brought into these t
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -176,9 +177,14 @@ def _parted(ops: list[Op]) -> tuple[Op | None, list[Op]]:
     """The delay of the values that enter, if there is one, and the other ops."""
     for index, op in enumerate(ops):
         if op.delays is not None and op.delays.any():
+            if any(other.delays is None and not isinstance(other.step.node, Flatten) for other in ops[:index]):
+                delays = op.delays
+                if delays.min() < delays.max():
+                    break
+                # Weights without a bias make the same of what is late as what they make is late.
+                op = copy.copy(op)
+                op.delays = delays[:1].repeat(math.prod(ops[0].step.given))
             return op, ops[:index] + ops[index + 1 :]
-        if op.delays is None and not isinstance(op.step.node, Flatten):
-            break
     return None, ops
 
 
@@ -347,7 +353,8 @@ def _most_spikes(rule: Rule) -> int:
 def _matrix(layer: ForeignLayer, ops: list[Op], inputs: int) -> tuple[Tensor, Tensor]:
     for op in ops:
         if op.delays is not None and op.delays.any():
-            raise InputError(f"{named(op.step.name)}: delay must be before the weights to be computed in integers")
+            where = "before the weights, or the same for all,"
+            raise InputError(f"{named(op.step.name)}: delay must be {where} to be computed in integers")
     ops = [op for op in ops if op.delays is None]
     size = int(np.prod(layer.layer.shape))
     if size * inputs > MOST_WEIGHTS or max(size, inputs) > 1 << 16:

@@ -249,6 +249,19 @@ def test_delays_of_axons_and_spikes_that_are_seen_later(tmp_path: Path, latency:
         assert (of_layer == same.bool()).double().mean() > 0.995
 
 
+def test_a_delay_behind_weights_is_one_before_them_if_it_is_the_same_for_all(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    nodes |= {"fc": {"type": "Linear", "weight": nodes["fc"]["weight"]}, "d": delay(*[2] * 6), "e": delay(*[3] * 3)}
+    edges = [edge for edge in edges if edge not in {("fc", "lif"), ("out", "li")}]
+    edges += path_of("fc", "d", "lif") + path_of("out", "e", "li")
+    network = made(tmp_path, nodes, edges, reset="sub")
+    check(network, counts(5).clamp(max=1))
+    assert as_spiking_network(network).layers[1].onward.tolist() == [3] * 6
+    nodes["e"] = delay(1, 2, 3)
+    with pytest.raises(InputError, match="node 'e': delay must be before the weights, or the same for all, to be"):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+
+
 def test_a_last_layer_that_is_seen_later_loses_its_last_spikes(tmp_path: Path) -> None:
     draw = np.random.default_rng(1)
     nodes = {**ports((5,), (3,)), "a": affine(draw.normal(size=(3, 5))), "n": lif(3)}
@@ -263,7 +276,7 @@ def test_delays_behind_the_weights_are_refused_and_none_are_nothing(tmp_path: Pa
     edges = [edge for edge in edges if edge != ("fc", "lif")] + path_of("fc", "d", "lif")
     nodes["fc"] = {"type": "Linear", "weight": nodes["fc"]["weight"]}
     check(made(tmp_path, {**nodes, "d": delay(0, 0, 0, 0, 0, 0)}, edges, reset="sub"), counts(5))
-    with pytest.raises(InputError, match="node 'd': delay must be before the weights to be computed in integers"):
+    with pytest.raises(InputError, match="node 'd': delay must be before the weights, or the same for all, to be"):
         as_spiking_network(made(tmp_path, {**nodes, "d": delay(0, 0, 1, 0, 0, 0)}, edges, reset="sub"))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 
+from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import Constant, LayerCapacity, LayerImage
 from spikewright.contract.network import LayerSpec
 
@@ -39,6 +40,11 @@ def word_layout(
             bits = getattr(capacity, f"{name}_bits") if capacity else constant.bits
             widest = max(bits, fields[name].bits) if name in fields else bits
             fields[name] = constant._replace(bits=widest)
+    floors = [image.constants["floor"] for image in images if image.spec.floor is not None]
+    if not capacity and any(constant.bits for constant in floors):
+        # Where some layer stores its floors, so do those whose floors are their thresholds.
+        widest = max(unsigned_bits(int(constant.values.max())) for constant in floors)
+        fields["floor"] = fields["floor"]._replace(bits=widest)
     return data.StructLayout(
         {name: signed(of.bits) if of.signed else of.bits for name, of in fields.items() if of.bits}
     )

@@ -31,6 +31,14 @@ def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
     check(NetworkSpec(layers=layers, timesteps=20), lanes, 3, layers="shared", encoding=encoding)
 
 
+def test_floors_of_thresholds_beside_others() -> None:
+    """The lanes store what a lane of its own would make of the threshold, and in the width that it takes."""
+    network = random_network(1, (5, 6, 4), recurrent=(False,), timesteps=9, floor="threshold", readout_floor=True)
+    assert network.layers[0].floor is not None
+    assert network.layers[0].floor.min() < -64 < -32 < network.layers[1].floor.min()
+    check(network, 2, 1, layers="shared")
+
+
 def test_small_layers_behind_large_ones_and_before() -> None:
     check(random_network(7, (5, 3, 40, 1, 12), recurrent=(True,), max_delay=3), 2, 7, layers="shared")
 

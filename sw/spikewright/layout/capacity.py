@@ -194,7 +194,8 @@ class _Growth:
             current_start_bits=self.start_bits(spec.current_start),
             leak_bits=self.leak_bits(spec.decay, spec.multipliers),
             current_leak_bits=self.leak_bits(spec.current_decay, spec.current_multipliers),
-            floor_bits=unsigned_bits(ceil(image.deepest * self.factor)) if image.floor_bits else 0,
+            # Even where each is its threshold, negated: others that are loaded may have other ones.
+            floor_bits=0 if spec.floor is None else unsigned_bits(ceil(image.deepest * self.factor)),
             membrane_bits=0 if spec.current_decay is None else self.bits(*bounds.membrane),
         )
 

@@ -41,6 +41,19 @@ def test_without_a_margin_the_widths_are_those_of_a_fixed_core() -> None:
     assert capacity_of(loadable) == capacity_for([spec], 4)
 
 
+@pytest.mark.parametrize("kind", LOADED)
+def test_floors_that_are_thresholds_have_room_beside_others(kind: Layers) -> None:
+    high = network(floor="threshold")
+    floors = [None if layer.floor is None else layer.floor * 0 - 1 for layer in high.layers]
+    layers = (replace(layer, floor=floor) for layer, floor in zip(high.layers, floors, strict=True))
+    low = replace(high, layers=tuple(layers))
+    capacity = capacity_for([low, high], 2, layers=kind)
+    limits = capacity.named.values()
+    deepest = max(-int(layer.floor.min()) for layer in (*low.layers, *high.layers) if layer.floor is not None)
+    assert deepest < 1 << max(limit.floor_bits for limit in limits)
+    pack_into(high, 2, capacity)
+
+
 def test_a_margin_enlarges_what_was_learned_up_to_what_makes_sense() -> None:
     spec = network()
     exact, half, huge = (capacity_for([spec], 4, margin) for margin in (0, 0.5, 100))

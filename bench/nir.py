@@ -209,6 +209,10 @@ def compared(rows: list[list[str]]) -> dict[str, Any]:
         ],
         "columns": list(COLUMNS),
         "rows": rows,
+        "notes": [
+            "A cell is empty where the command was not run so far; `--only NAME --missing --write` fills it. With "
+            "`real-cnn-sinabs`, which has a million synapses when unrolled, neither calibration nor cores were tried."
+        ],
         "command": ["python bench/nir.py ../shared/nir --write"],
         "data": "networks and recordings by the libraries themselves, random input",
         "seeds": "0 .. 2 for the noise; nothing else is random",

@@ -141,11 +141,33 @@ def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> byt
     # Events of value 0, which only take the time of the gate.
     zeros = [*((axon, 0) for axon in range(network.inputs)), (1 << stream["mark_bit"], 0)]
     samples += 4 * [(0, zeros + sample(3, 0.5)), (ALONE, zeros + sample(3, 0.2))]
+    if stream.get("events", 1) == 2:
+        samples += [item for flags in 6 * (0, PAUSES, AHEAD) for item in _pairs(rng, sample(8, 0.5), stream, flags)]
     data = b""
     for flags, words in samples:
         data += np.array([flags, len(words)], dtype="<u4").tobytes()
         data += np.array([word | last << 63 for word, last in words], dtype="<u8").tobytes()
     return data
+
+
+def _pairs(
+    rng: np.random.Generator, words: list[tuple[int, int]], stream: dict[str, int], flags: int
+) -> list[tuple[int, list[tuple[int, int]]]]:
+    """A sample in which some second events of beats have any axon, so that they break a rule; then one in which the
+    first events have the value 0."""
+    first = (1 << stream["mark_bit"]) - 1
+    axons = (1 << stream["axon_bits"]) - 1
+    second = stream["mark_bit"] + 1
+    broken, alone = [], []
+    for word, last in words:
+        if word >> stream["mark_bit"] & 1:
+            event = word
+        else:
+            other = int(rng.integers(0, axons + 1)) | int(rng.integers(0, 2)) << stream["axon_bits"]
+            event = word & first | (other if rng.random() < 0.3 else word >> second) << second
+        broken.append((event, last))
+        alone.append((word if word >> stream["mark_bit"] & 1 else word & ~(first ^ axons), last))
+    return [(flags, broken), (flags & ~AHEAD, alone)]
 
 
 def run(

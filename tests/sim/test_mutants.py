@@ -116,6 +116,22 @@ def test_a_comparison_that_gives_the_same_for_all_numbers_is_no_mutant(
     assert is_the_same(change(mode, "A", bit, control), cell(kind, constant, 3)) == same
 
 
+def test_a_core_with_two_events_a_beat_is_given_bad_pairs() -> None:
+    stream = {"axon_bits": 5, "value_bits": 2, "mark_bit": 7, "events": 2}
+    one, two = (stimulus(small_network(), {**stream, "events": events}) for events in (1, 2))
+    assert len(two) < len(one)  # pairs take fewer beats
+    kinds = set()
+    while two:
+        _, count = struct.unpack_from("<II", two)
+        for beat in struct.unpack_from(f"<{count}Q", two, 8):
+            (axon, value), (other, second) = (((beat >> k) & 31, (beat >> k + 5) & 3) for k in (0, 8))
+            if not beat >> 7 & 1 and second:
+                kinds.add((value > 0, other <= axon, other >= 24))
+        two = two[8 + 8 * count :]
+    # Good ones, with an axon that is too low, with one that there is not, and alone in their beat.
+    assert kinds >= {(True, False, False), (True, True, False), (True, False, True), (False, False, False)}
+
+
 def test_too_many_mutants_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--count", "4096"]) == 2
     assert capsys.readouterr().err == "spikewright: error: --count must be 1 .. 4095, not 4096\n"

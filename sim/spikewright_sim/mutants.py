@@ -17,8 +17,10 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikewright.build.generate import build, open_build
 from spikewright.contract.decay import Decay
@@ -59,8 +61,8 @@ class Cell:
     constants: dict[str, str]
 
 
-def small_network(seed: int = 1, recurrent: int = 0) -> NetworkSpec:
-    """24 inputs, a recurrent and a plain layer in either order, ten classes; both resets, values of two bits.
+def small_network(seed: int = 1) -> NetworkSpec:
+    """24 inputs, a recurrent and a plain layer, ten classes; both resets, values of two bits.
 
     Half of the neurons of a layer fire in every step of a strong input. From these the last two of the next layer have
     only the highest and only the lowest weights, so that membranes and scores come as far as their widths allow. Of the
@@ -70,7 +72,7 @@ def small_network(seed: int = 1, recurrent: int = 0) -> NetworkSpec:
     sizes = (24, 40, 24, 10)
     layers = []
     for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-        readout, loop = index == 2, index == recurrent
+        readout, loop = index == 2, index == 0
         axons = inputs + (neurons if loop else 0)
         lowest = np.where(np.arange(neurons) < (0 if readout else neurons // 2), -3, -7)[:, None]
         weights = rng.integers(lowest, 8, (neurons, axons)) * (rng.random((neurons, axons)) < 0.4)
@@ -105,8 +107,49 @@ def small_network(seed: int = 1, recurrent: int = 0) -> NetworkSpec:
     return NetworkSpec(layers=tuple(layers), timesteps=10)
 
 
-def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> bytes:
-    """Samples for `play.cpp`."""
+def even_network(seed: int = 1, recurrent: int = 1) -> NetworkSpec:
+    """17 inputs, a recurrent and a plain layer in either order, six classes, for an engine with sums of every neuron.
+
+    All neurons come as far as the widths of their layer allow, both ways: where only even axons have events, even
+    neurons have the highest membranes, all of them fire, and odd ones have the lowest; and the other way round. In each
+    layer some axons have no synapse.
+    """
+    rng = np.random.default_rng([seed, 7])
+    sizes = (17, 12, 12, 6)
+    layers = []
+    for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        readout, loop = index == 2, index == recurrent
+        numbers = np.append(np.arange(inputs), np.arange(neurons if loop else 0))
+        signs = 1 - 2 * ((np.arange(neurons)[:, None] + numbers) % 2)
+        weights = signs * rng.integers(6 if readout else 5, 8, (neurons, len(numbers)))
+        weights[:, {0: [2], 1: [4], 2: [1, 6]}[index] + ([inputs + 5] if loop else [])] = 0
+        layers.append(
+            LayerSpec(
+                inputs=inputs,
+                neurons=neurons,
+                weights=weights,
+                bias=-weights.sum(axis=1) // 3 if readout else rng.integers(-4, 2, neurons),
+                threshold=None if readout else rng.integers(2, 20, neurons),
+                delays=rng.integers(0, 4, neurons) if loop else None,
+                decay=Decay(3, 4),
+                neuron=IntegerLIF("soft" if index else "hard"),
+                weight_bits=4,
+                value_bits=1 if index else 2,
+            )
+        )
+    return NetworkSpec(layers=tuple(layers), timesteps=10)
+
+
+def even_and_odd(network: NetworkSpec) -> list[npt.NDArray[np.int64]]:
+    """Samples (T, inputs) of the largest values, of even axons or of odd ones, some of which change in between."""
+    parity = np.arange(network.inputs) % 2
+    steps = np.arange(network.timesteps)
+    where = [parity == (k + (steps >= change))[:, None] % 2 for k in (0, 1) for change in (1, 4, 10)]
+    return [active * np.int64((1 << network.value_bits) - 1) for active in where]
+
+
+def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1, *, strong: Sequence[Any] = ()) -> bytes:
+    """Samples for `play.cpp`, in the end those (T, inputs) that are `strong`."""
     rng = np.random.default_rng([seed, 7])
     samples: list[tuple[int, list[tuple[int, int]]]] = []
 
@@ -141,6 +184,8 @@ def stimulus(network: NetworkSpec, stream: dict[str, int], seed: int = 1) -> byt
     # Events of value 0, which only take the time of the gate.
     zeros = [*((axon, 0) for axon in range(network.inputs)), (1 << stream["mark_bit"], 0)]
     samples += 4 * [(0, zeros + sample(3, 0.5)), (ALONE, zeros + sample(3, 0.2))]
+    for flags in (ALONE, 0, AHEAD, PAUSES, SLOW, ALONE):
+        samples += [(flags, beats(counts, stream)) for counts in strong]
     if stream.get("events", 1) == 2:
         samples += [item for flags in 6 * (0, PAUSES, AHEAD) for item in _pairs(rng, sample(8, 0.5), stream, flags)]
     data = b""
@@ -171,7 +216,7 @@ def _pairs(
 
 
 def run(
-    count: int, *, seed: int = 1, lanes: int = 2, layers: Layers = "parallel", recurrent: int = 0, folder: Path
+    count: int, *, seed: int = 1, lanes: int = 2, layers: Layers = "parallel", recurrent: int = 1, folder: Path
 ) -> list[Mutant]:
     """Make `count` mutants of a small core in the existing `folder`, and see which are killed.
 
@@ -182,7 +227,8 @@ def run(
     RuntimeError
         If a tool fails.
     """
-    network = small_network(recurrent=recurrent)
+    even = layers == "slotted"
+    network = even_network(recurrent=recurrent) if even else small_network()
     save_model(folder / "model.safetensors", network)
     build(folder / "model.safetensors", folder / "build", lanes=lanes, layers=layers)
     manifest, core = open_build(folder / "build")
@@ -193,7 +239,8 @@ def run(
         ports=("clk", "rst", "*axis*", "trace*", "mutsel"),
         arguments=["--no-assert"],
     )  # fmt: skip
-    (folder / "stimulus").write_bytes(stimulus(network, manifest["stream"]))
+    strong = even_and_odd(network) if even else ()
+    (folder / "stimulus").write_bytes(stimulus(network, manifest["stream"], strong=strong))
     command = [str(executable), str(folder / "stimulus"), str(len(changes))]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     seen = dict(line.split() for line in finished.stdout.splitlines())
@@ -316,7 +363,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of their choice (default: 1)")
     parser.add_argument("--lanes", type=int, default=2, metavar="L", help="of the core (default: 2)")
     parser.add_argument("--layers", choices=LAYERS, default=LAYERS[0], help=f"of the core (default: {LAYERS[0]})")
-    parser.add_argument("--recurrent", type=int, choices=(0, 1), default=0, help="recurrent layer (default: 0)")
+    parser.add_argument(
+        "--recurrent", type=int, choices=(0, 1), default=1, help="which layer is, if slotted (default: 1)"
+    )
     parser.add_argument("--at-least", type=float, default=95.0, metavar="P", help="percent to kill (default: 95)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all mutants there")
     args = parser.parse_args(argv)

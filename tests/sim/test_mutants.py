@@ -16,6 +16,8 @@ from spikewright_sim.mutants import (
     SLOW,
     Cell,
     describe,
+    even_and_odd,
+    even_network,
     is_the_same,
     main,
     parse_cells,
@@ -38,6 +40,24 @@ def test_membranes_and_scores_of_the_small_network_fill_their_widths() -> None:
     assert signed_bits(int(trace.scores.min()), int(trace.scores.max())) == core.score_bits
     # All but one of the neurons come to fire.
     assert sum(int((spikes == 0).all(dim=(0, 1)).sum()) for spikes in trace.spikes) <= 1
+
+
+@pytest.mark.parametrize("recurrent", [0, 1])
+def test_every_neuron_of_the_even_network_comes_to_the_ends_of_its_widths(recurrent: int) -> None:
+    network = even_network(recurrent=recurrent)
+    core = pack(network, 4, layers="slotted")
+    rng = np.random.default_rng(1)
+    rates = rng.random((300, 10, network.inputs))
+    weak = rng.integers(0, 4, rates.shape) * (rng.random((300, 1, 1)) > rates)
+    trace = IntegerNetwork(network).run(torch.from_numpy(np.concatenate([even_and_odd(network), weak])))
+    for index, v in enumerate(trace.membranes):
+        lowest = v.amin(dim=(0, 1))
+        assert {signed_bits(low, 0) for low in lowest.tolist()} == {core.state_bits(index)}
+    for scores in (trace.scores.amin(dim=0), trace.scores.amax(dim=0)):
+        assert {signed_bits(int(min(score, 0)), int(max(score, 0))) for score in scores} == {core.score_bits}
+    assert np.bincount(trace.classes, minlength=6).min() > 0
+    for slots in core.slots:
+        assert 0 < (slots.present == 0).sum() <= 2
 
 
 def test_stimulus_is_what_the_regression_plays() -> None:

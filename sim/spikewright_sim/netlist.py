@@ -128,7 +128,7 @@ def _block_rams(of: Family) -> str:
 def _run_yosys(of: Family, folder: Path, top: str, verilog: Sequence[str]) -> None:
     script = f"""
         read_verilog -defer -D{TRACE} {" ".join(verilog)}
-        {of.synth} {of.netlist.options} -top {top}
+        {of.netlist.commands(f"{of.synth} {of.netlist.options} -top {top}")}
         tee -q -o {STATISTICS} stat -json -top {top}
         write_verilog -noattr netlist.v
         design -reset

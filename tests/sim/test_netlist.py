@@ -49,10 +49,25 @@ def test_netlist_gives_the_same_answers(tmp_path: Path, family: str, logic: str,
     assert len(told) == 1, "made only once"
 
 
+@pytest.mark.parametrize(("family", "memory"), [("gatemate", "CC_BRAM_20K"), ("nexus", "PDPSC16K")])
+def test_a_family_without_boards_gives_the_same_answers(tmp_path: Path, family: str, memory: str) -> None:
+    """A read-out alone, with weights in block RAM; yosys' own way to GateMate makes wrong multiplexers of it."""
+    network = random_network(3, (40, 12), timesteps=4, density=0.9, weight_bits=10)
+    save_model(tmp_path / "model.safetensors", network)
+    build(tmp_path / "model.safetensors", tmp_path / "build", lanes=1)
+    folder = make_netlist(tmp_path / "build", family)
+    assert netlist_report(folder)["cells"][memory] >= 1
+    result = simulate(folder, random_counts(3, network, 3), np.zeros(3, dtype=np.int64), engine="native")
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+
+
 def test_an_unknown_family_is_refused(small: Path) -> None:
     with pytest.raises(InputError) as error:
         make_netlist(small, "spartan")
-    assert str(error.value) == "netlist must be one of ecp5, gowin, ice40, or a folder by `asic`, not 'spartan'"
+    assert (
+        str(error.value)
+        == "netlist must be one of ecp5, gowin, ice40, nexus, gatemate, or a folder by `asic`, not 'spartan'"
+    )
 
 
 def test_missing_yosys_is_named(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,12 +26,22 @@ class Netlist:
         Where memories go.
     block_rams : str
         The cell of `cells` that is block RAM; or a file of `spikewright_sim`, if yosys has no model of it.
+    instead : (label, commands, label), optional
+        What is done instead of the steps of that command from the first label to the second.
     """
 
     options: str
     cells: str
     memories: str
     block_rams: str
+    instead: tuple[str, tuple[str, ...], str] | None = None
+
+    def commands(self, synth: str) -> str:
+        """Commands for yosys, in lines, of which `synth` is the synthesis with all its options."""
+        if self.instead is None:
+            return synth
+        first, commands, after = self.instead
+        return "\n".join((f"{synth} -run begin:{first}", *commands, f"{synth} -run {after}:"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +140,8 @@ class Family:
     top_ffs: int = 0
 
 
-# yosys has models of block RAM and multipliers for iCE40, but none for ECP5 and Gowin.
+# yosys has models of block RAM and multipliers for iCE40 and GateMate, of multipliers for Nexus, and of
+# neither for ECP5 and Gowin. What has neither shapes nor a flow is only simulated as a netlist.
 FAMILIES: Mapping[str, Family] = {
     "ecp5": Family(
         synth="synth_ecp5",
@@ -236,6 +247,36 @@ FAMILIES: Mapping[str, Family] = {
             brams="ICESTORM_RAM",
             dsps="ICESTORM_DSP",
             sprams="ICESTORM_SPRAM",
+        ),
+    ),
+    "nexus": Family(
+        synth="synth_nexus",
+        netlist=Netlist(
+            options="-noiopad",
+            cells="lattice/cells_sim_nexus.v",
+            memories="block and distributed RAM",
+            block_rams="cells_nexus.v",
+        ),
+    ),
+    "gatemate": Family(
+        synth="synth_gatemate",
+        netlist=Netlist(
+            options="-noiopad -noclkbuf",
+            cells="gatemate/cells_sim.v",
+            memories="block RAM",
+            block_rams="CC_BRAM_20K",
+            # yosys 0.70 leaves select inputs of some CC_MX8 open that are needed (`bench/faults.py`), unless it is told
+            # to use none in part; its options to use none at all have no effect.
+            instead=(
+                "map_muxs",
+                (
+                    "muxcover -mux4 -mux8 -nopartial",
+                    "opt -full",
+                    "simplemap",
+                    "techmap -map +/gatemate/mux_map.v",
+                ),
+                "map_luts",
+            ),
         ),
     ),
 }

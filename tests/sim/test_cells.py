@@ -1,7 +1,8 @@
-"""The models of Gowin's block RAM with two ports, against an array: every width, both ports, both modes of writing."""
+"""The models of block RAM with two ports, against an array: every width, both ports, Gowin's modes of writing."""
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
 
@@ -53,20 +54,41 @@ endmodule
 WIDTHS = (1, 2, 4, 8, 9, 16, 18)
 
 
-def test_memories_with_two_ports(tmp_path: Path) -> None:
+NEXUS = """DP16K #(.DATA_WIDTH_A(NAME), .DATA_WIDTH_B(NAME)) ram (
+        .CLKA(clk), .CEA(en[0]), .WEA(write[0]), .RSTA(reset[0]), .CSA(3'd7), .ADA(ada), .DIA(da), .DOA(qa),
+        .CLKB(clk), .CEB(en[1]), .WEB(write[1]), .RSTB(reset[1]), .CSB(3'd7), .ADB(adb), .DIB(db), .DOB(qb));
+    localparam [23:0] NAME = WIDTH == 1 ? "X1" : WIDTH == 2 ? "X2" : WIDTH == 4 ? "X4" : WIDTH == 9 ? "X9" : "X18";
+"""
+
+
+def bench_of_nexus() -> str:
+    """The same for Nexus, whose ports keep what they gave while they write, and are reset only where enabled."""
+    start, end = BENCH.index("    generate if"), BENCH.index("    integer k;")
+    text = BENCH[:start] + NEXUS + BENCH[end:]
+    return text.replace("if (reset[0])", "if (en[0] & reset[0])").replace("if (reset[1])", "if (en[1] & reset[1])")
+
+
+@pytest.mark.parametrize(
+    ("family", "bench", "widths", "modes"),
+    [("gowin", BENCH, WIDTHS, (0, 1)), ("nexus", bench_of_nexus(), (1, 2, 4, 9, 18), (0,))],
+    ids=["gowin", "nexus"],
+)
+def test_memories_with_two_ports(
+    tmp_path: Path, family: str, bench: str, widths: Sequence[int], modes: Sequence[int]
+) -> None:
     if shutil.which("iverilog") is None:
         pytest.skip("needs iverilog in PATH")
     lines = []
-    for width in WIDTHS:
-        for mode in (0, 1):
+    for width in widths:
+        for mode in modes:
             name = f"c{width}_{mode}"
             lines += [f"wire [31:0] w{name}, n{name};", f"check #({width}, {mode}) {name}(w{name}, n{name});"]
             lines.append(f'initial #20000 $display("{width} {mode} %0d %0d", w{name}, n{name} > 2000);')
-    (tmp_path / "bench.v").write_text("\n".join([BENCH, "module bench;", *lines, "endmodule", ""]))
+    (tmp_path / "bench.v").write_text("\n".join([bench, "module bench;", *lines, "endmodule", ""]))
     found = util.find_spec("spikewright_sim")
-    cells = Path(str(found and found.origin)).with_name("cells_gowin.v")
+    cells = Path(str(found and found.origin)).with_name(f"cells_{family}.v")
     subprocess.run(
         ["iverilog", "-g2005-sv", "-s", "bench", "-o", "bench", "bench.v", str(cells)], cwd=tmp_path, check=True
     )
     done = subprocess.run(["vvp", "bench"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert sorted(done.stdout.splitlines()) == sorted(f"{width} {mode} 0 1" for width in WIDTHS for mode in (0, 1))
+    assert sorted(done.stdout.splitlines()) == sorted(f"{width} {mode} 0 1" for width in widths for mode in modes)

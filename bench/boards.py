@@ -1,21 +1,22 @@
 """Bitstreams of one small core for every board: what they take, how fast they are, and how good the estimate was.
 
-    python bench/boards.py [BOARD ...] [--check] [--work DIR]
+    python bench/boards.py [BOARD ...] [--resume | --check] [--work DIR]
 
 Makes a core of the shipped network `synth-small` (8 bits, one lane, memories chosen for the family of the board),
 places and routes it for each board (all by default, minutes each), and writes a row for each into `bench/boards.json`,
-whose other rows stay. With --check nothing is written: it exits with 1 if a figure is off its row by more than the
-tolerance that stands in the same file, or an estimate by more than 20 %.
+whose other rows stay; with --resume only for those that have none. With --check nothing is written: it exits with 1 if
+a figure is off its row by more than the tolerance that stands in the same file, or an estimate by more than 20 %.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from records import Record
 
 import spikewright as sw
 from spikewright.build.generate import open_build
@@ -66,25 +67,28 @@ def deviations(found: dict[str, Any], row: dict[str, Any], tolerance: dict[str, 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("boards", nargs="*", metavar="BOARD", help="all by default")
-    parser.add_argument("--check", action="store_true", help="compare with the record instead of writing it")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--resume", action="store_true", help="leave out boards that have a row")
+    how.add_argument("--check", action="store_true", help="compare with the record instead of writing it")
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder for what is built (default: a temporary one)")
     args = parser.parse_args()
-    record = json.loads(RECORD.read_text("utf-8"))
-    rows = {row["board"]: row for row in record["rows"]}
+    record = Record(RECORD, ("board",))
     off: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         work = args.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
         for board in args.boards or names():
+            row = record.find(board)
+            if args.resume and row:
+                continue
             found = measure(board, work)
             print(f"{board}: {', '.join(f'{key} {found[key]}' for key in MEASURED)}", flush=True)
-            if args.check:
-                row = rows.get(board)
-                off += deviations(found, row, record["tolerance"]) if row else [f"{board}: no row to compare with"]
-                continue
-            rows[board] = found
-            record["rows"] = [rows[name] for name in sorted(rows)]
-            RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+            if not args.check:
+                record.put(found)
+            elif row:
+                off += deviations(found, row, record.content["tolerance"])
+            else:
+                off.append(f"{board}: no row to compare with")
     for line in off:
         print(line)
     return 1 if off else 0

@@ -12,7 +12,8 @@ several), `data`, `seeds` and `spread`.
 `seeds.json` is no page: it holds what each seed of a network reached. Wherever `{NETWORK.FIGURE}` stands in a text or a
 cell, the mean and the sample standard deviation over its seeds come in its place, and `{NETWORK.FIGURE.SEED}` is the
 figure of one seed. A table with `seeds_of` instead of rows has a row for every seed of a network, and one for the mean;
-one with `rows_of` has the rows of another JSON file, of each the values of its `keys`.
+one with `rows_of` has the rows of another JSON file, those with the values of its `where`, of each the values of its
+`keys`; a key with braces is a format of the whole row, such as `{luts:,} of {available[luts]:,}`.
 """
 
 from __future__ import annotations
@@ -95,13 +96,25 @@ def paragraph(text: str, networks: Networks, indent: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
+def rows_of(file: str, keys: list[str], where: dict[str, Any] | None = None) -> list[list[str]]:
+    """The rows of a table, from a file with `rows` in it."""
+
+    def cell(row: dict[str, Any], key: str) -> str:
+        if "{" in key:
+            return key.format_map(row)
+        return row[key] if isinstance(row[key], str) else f"{row[key]:,}"
+
+    rows = json.loads((ROOT / file).read_text("utf-8"))["rows"]
+    meant = [row for row in rows if all(row[key] == value for key, value in (where or {}).items())]
+    return [[cell(row, key) for key in keys] for row in meant]
+
+
 def table(of: dict[str, Any], networks: Networks) -> str:
     """The lines of a table alone."""
     if "seeds_of" in of:
         rows = [row for name in of["seeds_of"] for row in seed_rows(name, networks)]
     elif "rows_of" in of:
-        found = json.loads((ROOT / of["rows_of"]["file"]).read_text("utf-8"))["rows"]
-        rows = [[f"{row[key]:,}" for key in of["rows_of"]["keys"]] for row in found]
+        rows = rows_of(**of["rows_of"])
     else:
         rows = of["rows"]
     width = len(of["columns"])

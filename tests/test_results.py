@@ -90,6 +90,17 @@ def test_rows_of_another_width_are_refused(results: ModuleType) -> None:
         results.table({"title": "T", "columns": ["a", "b"], "rows": [["1"]]}, NETWORKS)
 
 
+def test_rows_of_a_record_are_texts_and_formats(
+    results: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    row = '{"lanes": %d, "name": "x", "luts": 1234, "of": {"luts": 5678}}'
+    (tmp_path / "record.json").write_text(f'{{"rows": [{row % 1}, {row % 8}]}}')
+    keys = ["lanes", "name", "luts", "`{name}`: {of[luts]:,}"]
+    assert results.rows_of("record.json", keys) == [[lanes, "x", "1,234", "`x`: 5,678"] for lanes in ("1", "8")]
+    assert [row[0] for row in results.rows_of("record.json", keys, {"lanes": 8})] == ["8"]
+
+
 def test_the_readme_has_its_table_replaced_and_nothing_else(results: ModuleType) -> None:
     readme = "# T\n\n## Figures\n\ntext\n\n| a |\n|---|\n| 1 |\n\nmore\n\n## Next\n\n| b |\n"
     assert results.with_headlines(readme, "| x |\n") == readme.replace("| a |\n|---|\n| 1 |\n", "| x |\n")

@@ -5,14 +5,12 @@ A board `some-board` is `some_board.py`. Nothing heavy is imported before a boar
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
+from spikewright.contract import found
 from spikewright.contract.devices import Board, Flow
-from spikewright.contract.errors import InputError, suggestion
 
 Light = tuple[str, int]
 """Name and number of a resource of the platform."""
@@ -85,8 +83,7 @@ class FullBoard(Board):
 
 def names() -> tuple[str, ...]:
     """The names of all boards; none of their modules is imported."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name.replace("_", "-") for name in found if not name.startswith("_")))
+    return tuple(name.replace("_", "-") for name in found.names(__name__))
 
 
 def find(name: str) -> FullBoard:
@@ -97,7 +94,5 @@ def find(name: str) -> FullBoard:
     InputError
         If there is none.
     """
-    if name not in names():
-        raise InputError(f"board must be one of {', '.join(names())}, not {name!r}{suggestion(name, names())}")
-    board: FullBoard = import_module(f"{__name__}.{name.replace('-', '_')}").BOARD
+    board: FullBoard = found.find(__name__, "board", name)
     return board

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
-from spikewright.contract.errors import InputError, suggestion
-from spikewright.contract.found import names as found
+from spikewright.contract import found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ class Cells:
 
 def names() -> tuple[str, ...]:
     """The names of all families; none of their modules is imported."""
-    return found(__name__)
+    return found.names(__name__)
 
 
 def find(name: str) -> Cells:
@@ -55,7 +53,5 @@ def find(name: str) -> Cells:
     InputError
         If there is none.
     """
-    if name not in names():
-        raise InputError(f"family must be one of {', '.join(names())}, not {name!r}{suggestion(name, names())}")
-    family: Cells = import_module(f"{__name__}.{name}").FAMILY
+    family: Cells = found.find(__name__, "family", name)
     return family

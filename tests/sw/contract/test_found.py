@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from spikewright.contract import found
+from spikewright.contract.errors import InputError
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "zebra": "class Zebra(int): pass",
         "apple": "from additions.zebra import Zebra\nclass Apple(Zebra): pass",
         "none": "Alias = int",
+        "big_cat": "CAT = 7",
         "two": "class A(int): pass\nclass B(int): pass",
     }.items():
         (folder / f"{name}.py").write_text(code)
@@ -27,9 +29,18 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_modules_are_found_in_order_and_not_imported(package: str) -> None:
-    assert found.names(package) == ("apple", "none", "two", "zebra")
-    assert found.names(package, ("zebra", "missing", "none")) == ("zebra", "none", "apple", "two")
+    assert found.names(package) == ("apple", "big_cat", "none", "two", "zebra")
+    assert found.names(package, ("zebra", "missing", "none")) == ("zebra", "none", "apple", "big_cat", "two")
     assert not [name for name in sys.modules if name.startswith("additions.")]
+
+
+def test_a_thing_is_found_by_its_name(package: str) -> None:
+    assert found.find(package, "cat", "big-cat") == 7
+    with pytest.raises(InputError) as caught:
+        found.find(package, "cat", "big_cat")
+    assert str(caught.value) == (
+        "cat must be one of apple, big-cat, none, two, zebra, not 'big_cat'; did you mean big-cat?"
+    )
 
 
 def test_what_a_module_imports_is_not_its_own(package: str) -> None:

@@ -222,6 +222,7 @@ def compared(rows: list[list[str]]) -> dict[str, Any]:
 
 def routed(rows: list[list[str]]) -> dict[str, Any]:
     """The table of bitstreams."""
+    left = [name for name in BITSTREAMS if name not in [row[0] for row in rows]]
     return {
         "title": TITLES[1],
         "text": [
@@ -232,6 +233,7 @@ def routed(rows: list[list[str]]) -> dict[str, Any]:
         ],
         "columns": list(OF_BITSTREAMS),
         "rows": rows,
+        "notes": [f"Not placed and routed so far: {', '.join(left)}."] if left else [],
         "command": ["python bench/nir.py ../shared/nir --bitstreams --write"],
         "data": "the published weights; random input, as the Braille recordings are not beside them",
         "seeds": "placement: 1",

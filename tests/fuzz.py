@@ -5,7 +5,7 @@
 Every example draws a network and samples (`strategies.cases`), generates its core, compiles it with Verilator and runs
 it as `strategies.mismatches` says; a core that is loaded at run time is loaded with up to two more networks. A failure
 is shrunk, saved, and replayed by the test suite from then on. Exit status 1 if anything failed. Fewer neurons and
-lanes make an example cheaper: 2 to 3 seconds at 8 and 4, 6 in the mean as it is.
+lanes make an example cheaper, which costs 6 seconds of a processor in the mean as it is.
 """
 
 from __future__ import annotations

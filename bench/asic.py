@@ -110,8 +110,8 @@ class Bench:
     def _build(self, name: str) -> Path:
         core = CORES[name]
         folder = self._work / f"build-{name.replace(' ', '-')}"
-        if not folder.is_dir():
-            sw.generate(self._model(core.network), folder, lanes=core.lanes, layers=core.layers, weights=core.weights)
+        # Anew, as a folder may be of an older version.
+        sw.generate(self._model(core.network), folder, lanes=core.lanes, layers=core.layers, weights=core.weights)
         return folder
 
     def _asic(self, build: Path, library: str, core: str, **more: Any) -> Gates:
@@ -140,12 +140,10 @@ class Bench:
 
     def _density(self, density: float) -> dict[str, Any]:
         """Energy of the small loadable core with another share of weights that are not zero."""
-        model, folder = self._work / f"density-{density:g}.safetensors", self._work / f"build-density-{density:g}"
-        if not folder.is_dir():
-            network = replaced(self._network(SMALL), density)
-            sw.save_network(network, model)
-            core = CORES["small loadable"]
-            sw.generate(model, folder, lanes=core.lanes, layers=core.layers, weights=core.weights)
+        folder = self._work / f"build-density-{density:g}"
+        core = CORES["small loadable"]
+        network = replaced(self._network(SMALL), density)
+        sw.generate(network, folder, lanes=core.lanes, layers=core.layers, weights=core.weights)
         library = next(iter(self._libraries))
         return dict(self._asic(folder, library, "small loadable", data="sample", samples=DENSITY_SAMPLES))
 
@@ -158,7 +156,7 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=self._work) as place:
             folder = sw.generate(network, Path(place) / "build", lanes=1, layers="shared")
             counts = random_counts(3, network, SAMPLES)
-            return build_asic(folder, [self._libraries[library]], gating=gating, counts=counts)
+            return build_asic(folder.path, [self._libraries[library]], gating=gating, counts=counts)
 
 
 def replaced(network: sw.IntegerNetwork, density: float) -> sw.IntegerNetwork:

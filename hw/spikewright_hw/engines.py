@@ -32,7 +32,11 @@ class Engine(Protocol):
 
 
 class LayerChain:
-    """Layers with lanes of their own, all at work at once on successive steps."""
+    """Layers with lanes of their own, all at work at once on successive steps.
+
+    A zero weight takes no memory, no addition and no cycle: a lane has a run of words for each axon, only of its
+    non-zero synapses. An event takes as many cycles as the busiest lane has synapses of its axon, and at least one.
+    """
 
     def __init__(self, core: ParallelCore) -> None:
         spiking = [SpikingLayer(core, index) for index in range(len(core.layers) - 1)]
@@ -49,7 +53,10 @@ class LayerChain:
 
 
 class Turns:
-    """Layers that take turns on the same lanes, one after the other."""
+    """Layers that take turns on the same lanes, one after the other.
+
+    A zero weight takes no memory, no addition and no cycle, as in `LayerChain`.
+    """
 
     def __init__(self, core: SharedCore) -> None:
         engine = SharedEngine(core)

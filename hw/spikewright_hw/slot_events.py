@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, ResetInserter, Signal
@@ -51,13 +52,12 @@ def lowest_of(bits: Any) -> Any:
 
 
 def slot_events(slots: SlotImage, axons: int) -> data.StructLayout:
-    """Events of a cycle, a `value` each where it is not always 1; or a mark, which comes alone."""
-    value_bits = slots.image.spec.value_bits
+    """Events of a cycle, a `value` each where it is to be multiplied by; or a mark, which comes alone."""
     return data.StructLayout(
         {
             "axons": data.ArrayLayout(unsigned_bits(axons - 1), slots.reads),
             "valid": slots.reads,
-            "values": data.ArrayLayout(value_bits if value_bits > 1 else 0, slots.reads),
+            "values": data.ArrayLayout(slots.image.spec.value_bits if slots.multiplies else 0, slots.reads),
             "mark": 1,
             "last": 1,
             "error": 1,
@@ -71,8 +71,8 @@ class WordFetch(wiring.Component):
     Parameters
     ----------
     slots : SlotImage
-    axons : list of int
-        For every number that an axon has here, its number in `slots`, or -1.
+    axons : list of (int, int) or None
+        For every number that an axon has here, its number in `slots` and the value of its events; or None.
     name : str
         Prefix of the memory image `<name>_axons`: the first word of an axon, then how many follow it (where any axon
         has several), then whether it has any.
@@ -90,16 +90,16 @@ class WordFetch(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, slots: SlotImage, axons: list[int], *, name: str) -> None:
+    def __init__(self, slots: SlotImage, axons: Sequence[tuple[int, int] | None], *, name: str) -> None:
         self._slots = slots
         self._pointer = data.StructLayout(
             {"start": slots.address_bits, "more": (slots.most - 1).bit_length(), "present": 1}
         )
         words = [
             self._pointer.const(
-                {"start": int(slots.starts[axon]), "more": int(slots.counts[axon]) - 1, "present": 1}
+                {"start": slots.start(*axon), "more": int(slots.counts[axon[0]]) - 1, "present": 1}
             ).as_bits()
-            if axon >= 0 and slots.counts[axon]
+            if axon and slots.counts[axon[0]]
             else 0
             for axon in axons
         ]
@@ -170,7 +170,7 @@ class RowMask(wiring.Component):
         `LATENCY` cycles later: every row with a spike, and the last one of a step.
     """
 
-    LATENCY = 2
+    LATENCY = 3
 
     def __init__(self, *, rows: int, width: int, present: list[int]) -> None:
         self._rows = rows
@@ -191,9 +191,11 @@ class RowMask(wiring.Component):
         m = Module()
         width = len(self.bits)
         present = Array(Const(word, width) for word in self._present)
-        bits = registered(m, self.bits & present[self.row], name="masked")
+        # Spikes come from all lanes: the first registers are on their way.
+        bits = registered(m, self.bits, name="gathered")
+        bits = registered(m, bits & present[registered(m, self.row, name="row_of")], name="masked")
         valid, row, last, error = (
-            registered(m, getattr(self, name), name=name) for name in ("valid", "row", "last", "error")
+            delayed(m, getattr(self, name), 2, name=name)[-1] for name in ("valid", "row", "last", "error")
         )
         some = at_least(bits, 1)
         end = Signal()

@@ -16,7 +16,7 @@ from .layouts import delayed
 from .neuron import INTEGRATOR, neuron_logic
 from .ram import Ram
 from .rom import Rom
-from .slot_memory import LocalCopy, registered
+from .slot_memory import Broadcast, LocalCopy, registered
 from .slot_sums import SlotSums, slot_read
 from .update import membrane_and_bit, with_bit
 
@@ -51,8 +51,8 @@ class SlotUpdate(wiring.Component):
         Only of a read-out. A row, and in the cycle after its score, while nothing is updated.
     """
 
-    LATENCY = 3
-    LEAST = 5
+    LATENCY = 4
+    LEAST = 6
 
     def __init__(
         self,
@@ -104,30 +104,36 @@ class SlotUpdate(wiring.Component):
         constants = Signal(self._neuron)
         m.d.sync += constants.eq(rom.data)
 
-        # Compare, fire and reset.
+        # Compare.
         logic = INTEGRATOR if spec.readout else neuron_logic(spec.neuron)
         threshold = 0 if spec.readout else constants.threshold
-        fires = Signal()
+        fires, fired = Signal(), Signal()
         added = Value.cast(logic.added(fires, threshold, constants.bias))
-        bias = Signal(added.shape())
         at_rest = logic.at_rest(u, threshold, before)
         if spec.floor is not None:
             at_rest = clipped(at_rest, floor_of(constants))
+        rest, spiked = Signal(value), Signal(value)
         m.d.comb += fires.eq(logic.fires(u, threshold, before))
-        m.d.sync += [bias.eq(added), self.v.eq(Mux(fires, logic.after_spike(u, threshold), at_rest))]
+        m.d.sync += [fired.eq(fires), rest.eq(at_rest), spiked.eq(logic.after_spike(u, threshold))]
+        keep = registered(m, Value.cast(logic.remembered(u, threshold, before)), name="keep") if self._bit else 0
+        compared = Signal(self._neuron)
+        m.d.sync += compared.eq(constants)
+
+        # Reset, in a cycle of its own: synthesis makes a hard one the reset of the registers, which lie far apart.
+        bias = delayed(m, added, 2, name="bias")[-1]
+        m.d.sync += self.v.eq(Mux(fired, spiked, rest))
         if not spec.readout:
-            m.d.sync += self.spike.eq(fires)
+            m.d.sync += self.spike.eq(fired)
 
         # Leak and add the bias.
         next_state = Signal(self._state_bits + self._bit)
-        keep = logic.remembered(u, threshold, before) if self._bit else 0
-        carried = Carrying(m, constants).leaked(spec, self.v, bias)
+        carried = Carrying(m, compared).leaked(spec, self.v, bias)
         m.d.sync += next_state.eq(with_bit(m, carried, keep, self._bit))
         m.d.comb += [
-            self.done.eq(reads[3]),
-            self.row.eq(rows[3]),
-            states.write_en.eq(reads[4]),
-            states.write_addr.eq(rows[4]),
+            self.done.eq(reads[4]),
+            self.row.eq(rows[4]),
+            states.write_en.eq(reads[5]),
+            states.write_addr.eq(rows[5]),
             states.write_data.eq(next_state),
         ]
         if spec.readout:
@@ -148,17 +154,17 @@ class SlotUpdate(wiring.Component):
             m.d.sync += row.eq(min(1, last_row))
         with m.Elif(running):
             m.d.sync += [row.eq(Mux(row == last_row, 0, row + 1)), running.eq(row != last_row)]
-        return delayed(m, read, 4, name="read"), delayed(m, row, 4, name="row"), delayed(m, first, 2, name="first")
+        return delayed(m, read, 5, name="read"), delayed(m, row, 5, name="row"), delayed(m, first, 3, name="first")
 
     def _add_scores(self, m: Module, reads: list[Any], rows: list[Any], firsts: list[Any]) -> None:
         m.submodules.scores = scores = Ram(width=self._score_bits, depth=self._image.rows)
         m.d.comb += [
             scores.read_en.eq(1),
-            scores.read_addr.eq(Mux(reads[2], rows[2], self.score_row)),
+            scores.read_addr.eq(Mux(reads[3], rows[3], self.score_row)),
             self.score.eq(scores.read_data),
-            scores.write_en.eq(reads[3]),
-            scores.write_addr.eq(rows[3]),
-            scores.write_data.eq(self._decision.grown(Mux, firsts[2], scores.read_data.as_signed(), self.v)),
+            scores.write_en.eq(reads[4]),
+            scores.write_addr.eq(rows[4]),
+            scores.write_data.eq(self._decision.grown(Mux, firsts[3], scores.read_data.as_signed(), self.v)),
         ]
 
 
@@ -298,22 +304,22 @@ class SlotLane(wiring.Component):
     @staticmethod
     def latency(slots: SlotImage) -> int:
         """From the cycle in which `read` has a mark to the one in which the first row is `done`."""
-        return 1 + SlotSums.latency(slots) + SlotUpdate.LATENCY
+        return Broadcast.LATENCY + SlotSums.latency(slots) + SlotUpdate.LATENCY
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.sums = sums = self.sums
         m.submodules.update = update = self.update
         m.submodules.copy = copy = LocalCopy(slot_read(self._slots).size)
-        # The copy knows of no reset: in the first cycle after one, it is of the time before.
-        quiet = Signal(init=1)
+        # Copies know of no reset: in the first cycles after one, they are of the time before.
+        quiet = Signal(Broadcast.LATENCY, init=(1 << Broadcast.LATENCY) - 1)
         told = slot_read(self._slots)(copy.o)
-        m.d.sync += quiet.eq(0)
+        m.d.sync += quiet.eq(quiet >> 1)
         m.d.comb += [
             copy.i.eq(self.read),
             sums.read.eq(copy.o),
-            sums.read.mark.eq(told.mark & ~quiet),
-            sums.read.valid.eq(told.valid & (~quiet).replicate(len(told.valid))),
+            sums.read.mark.eq(told.mark & ~quiet[0]),
+            sums.read.valid.eq(told.valid & (~quiet[0]).replicate(len(told.valid))),
             update.mark.eq(sums.taken),
             update.last.eq(sums.last),
             update.sum.eq(sums.sum),

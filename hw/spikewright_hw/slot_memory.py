@@ -45,6 +45,31 @@ class LocalCopy(wiring.Component):
         return m
 
 
+class Broadcast:
+    """Tells all lanes the same: a register for every few of them, then one of every lane's own (its `LocalCopy`).
+
+    A way from one register to all lanes would be as long as the device. To the ones between it is half of that.
+    """
+
+    LATENCY = 2
+    _LANES = 8
+
+    def __init__(self, m: Module, value: Any, *, name: str) -> None:
+        self._m = m
+        self._value = value
+        self._name = name
+        self._copies: list[LocalCopy] = []
+
+    def to(self, lane: int) -> Any:
+        """What the `LocalCopy` of a lane is to be given; lanes are asked for in their order."""
+        if lane % self._LANES == 0:
+            copy = LocalCopy(len(self._value))
+            self._m.submodules[f"{self._name}{lane // self._LANES}"] = copy
+            self._m.d.comb += copy.i.eq(self._value)
+            self._copies.append(copy)
+        return self._copies[lane // self._LANES].o
+
+
 class SlotRom(wiring.Component):
     """Read-only memory of which one or two words are read in a cycle, with a latency of one clock cycle.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -121,7 +121,10 @@ def source_ports(slots: SlotImage, axons: int) -> dict[str, Any]:
 
 
 class StreamSource(wiring.Component):
-    """Events of the input, one a cycle, and delayed spikes beside them where the layer is recurrent.
+    """Events of the input, one or two a cycle, and delayed spikes beside them where the layer is recurrent.
+
+    Where there are words for values up to `SlotImage.values`, a beat with a greater one is sent in several cycles, each
+    with as much of it as there are words for.
 
     Parameters
     ----------
@@ -145,8 +148,9 @@ class StreamSource(wiring.Component):
     ends, last : Out(1)
         It does, and the sample with it.
     o : Out(slot_events(slots, axons))
-        One cycle after an event was taken; a mark comes in a cycle of its own. Axons have the numbers of `slots`, but
-        for those of delayed spikes: they are numbered by row and bit, from the next power of two on.
+        One cycle after an event was taken; a mark comes in a cycle of its own. Above the axon, which has its number in
+        `slots`, is the value, less one, by which its words are looked up. Delayed spikes are numbered by row and bit,
+        in the upper half.
     """
 
     def __init__(self, slots: SlotImage, *, least: int) -> None:
@@ -158,7 +162,7 @@ class StreamSource(wiring.Component):
         self.place_bits = unsigned_bits(image.spec.inputs - 1)
         if self._late:
             self.place_bits = max(self.place_bits, len_of(row, "row") + (image.lanes - 1).bit_length())
-        self.axons = 1 << (self.place_bits + self._late)
+        self.axons = 1 << (self.place_bits + slots.chunk_bits + self._late)
         beat = event if self._late or slots.reads == 1 else pair
         events = In(stream.Signature(beat(image.spec.inputs, image.spec.value_bits)))
         super().__init__({"events": events, **source_ports(slots, self.axons)})
@@ -170,36 +174,56 @@ class StreamSource(wiring.Component):
         complete = Signal()
         takes = Signal()
         moves = Signal()
+        given_events = [(given.axon, given.value)]
+        if not self._late and self._slots.reads > 1:
+            given_events.append((given.second_axon, given.second_value))
+        again = Signal()
         m.d.comb += [
             moves.eq(~self.stall),
             pace.moves.eq(moves),
             pace.mark.eq(self.ends),
-            self.events.ready.eq(moves & (~given.mark | (complete & pace.ready & self.room))),
+            self.events.ready.eq(moves & ~again & (~given.mark | (complete & pace.ready & self.room))),
             takes.eq(self.events.valid & self.events.ready),
             self.ends.eq(takes & given.mark),
             self.last.eq(given.last),
         ]
         with m.If(moves):
-            m.d.sync += [
-                self.o.axons[0].eq(given.axon),
-                self.o["values"][0].eq(given.value),
-                self.o.valid[0].eq(takes & ~given.mark),
-                self.o.mark.eq(self.ends),
-                self.o.last.eq(given.last),
-                self.o.error.eq(given.error),
-            ]
+            m.d.sync += [self.o.mark.eq(self.ends), self.o.last.eq(given.last), self.o.error.eq(given.error)]
+        sends = [
+            self._event(m, port, moves, takes & ~given.mark, again, *of_port)
+            for port, of_port in enumerate(given_events)
+        ]
+        if self._slots.chunk_bits:
+            m.d.comb += again.eq(Cat(sends).any())
         if self._late:
             self._delayed(m, moves, complete)
         else:
             m.d.comb += complete.eq(1)
-            if self._slots.reads > 1:
-                with m.If(moves):
-                    m.d.sync += [
-                        self.o.axons[1].eq(given.second_axon),
-                        self.o["values"][1].eq(given.second_value),
-                        self.o.valid[1].eq(takes & ~given.mark & (given.second_value != 0)),
-                    ]
         return m
+
+    def _event(self, m: Module, port: int, moves: Any, takes: Any, again: Any, axon: Any, value: Any) -> Any:
+        """Send an event, and return what of its value is left for the cycles that follow."""
+        number, valid = self.o.axons[port], self.o.valid[port]
+        if not self._slots.chunk_bits:
+            with m.If(moves):
+                m.d.sync += [
+                    number.eq(axon),
+                    self.o["values"][port].eq(value),
+                    valid.eq(takes & (value != 0 if port else 1)),
+                ]
+            return Const(0)
+        most = self._slots.values
+        left = Signal.like(value, name=f"left{port}")
+        now = Mux(again, left, Mux(takes, value, 0))
+        chunk = Mux(now > most, most, now)
+        kept = Mux(again, number[: self.place_bits], axon)
+        with m.If(moves):
+            m.d.sync += [
+                number.eq(Cat(kept, Const(0, self.place_bits - len(kept)), (chunk - 1)[: self._slots.chunk_bits])),
+                valid.eq(now != 0),
+                left.eq(now - chunk),
+            ]
+        return left
 
     def _delayed(self, m: Module, moves: Signal, complete: Signal) -> None:
         m.submodules.port = port = RowPort(self.late.payload.shape())
@@ -213,7 +237,7 @@ class StreamSource(wiring.Component):
         ]
         with m.If(moves):
             m.d.sync += [
-                self.o.axons[1].eq(port.position[:-1] | 1 << self.place_bits),
+                self.o.axons[1].eq(port.position[:-1] | self.axons >> 1),
                 self.o["values"][1].eq(1),
                 self.o.valid[1].eq(port.valid),
             ]

@@ -18,14 +18,13 @@ from .slot_memory import SlotRom, registered
 def slot_read(slots: SlotImage) -> data.StructLayout:
     """What all lanes are told in a cycle: words to read, each with the value that their weights count, or a mark.
 
-    `values` are left out where they are always 1; a `mark` comes alone, and `last` with it.
+    `values` are left out where none is multiplied by; a `mark` comes alone, and `last` with it.
     """
-    value_bits = slots.image.spec.value_bits
     return data.StructLayout(
         {
             "addresses": data.ArrayLayout(slots.address_bits, slots.reads),
             "valid": slots.reads,
-            "values": data.ArrayLayout(value_bits if value_bits > 1 else 0, slots.reads),
+            "values": data.ArrayLayout(slots.image.spec.value_bits if slots.multiplies else 0, slots.reads),
             "mark": 1,
             "last": 1,
         }
@@ -69,7 +68,7 @@ class SlotSums(wiring.Component):
     @staticmethod
     def latency(slots: SlotImage) -> int:
         """From the cycle of `read` to the one in which its words are added."""
-        return 2 + (slots.image.spec.value_bits > 1) + (slots.reads > 1)
+        return 2 + slots.product_cycles + (slots.reads > 1)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -105,7 +104,7 @@ class SlotSums(wiring.Component):
     def _word(self, m: Module, port: int) -> list[tuple[Any, Any]]:
         """Weight, times the value of the event where it has one, and member of every slot; 0 where nothing was read."""
         slots = self._slots
-        bits = slots.image.spec.weight_bits
+        bits = slots.term_bits
         valid = delayed(m, self.read.valid[port], 1, name=f"valid{port}")[-1]
         word = self.rom.data[port]
         value = self.read["values"][port]
@@ -119,13 +118,22 @@ class SlotSums(wiring.Component):
             with m.Else():
                 m.d.sync += weight.eq(0)
             member: Any = registered(m, word[low + bits : low + slots.slot_bits], name=f"member{port}_{slot}")
-            if values is None:
-                found.append((weight, member))
-            else:
-                product = registered(m, Value.cast(weight * values), name=f"product{port}_{slot}")
-                found.append((product, registered(m, member, name=f"of{port}_{slot}") if len(member) else member))
+            product = weight if values is None else _product(m, weight, values, name=f"product{port}_{slot}")
+            if len(member):
+                member = delayed(m, member, slots.product_cycles, name=f"of{port}_{slot}")[-1]
+            found.append((product, member))
         return found
 
     def _term(self, word: list[tuple[Any, Any]], row: int) -> Any:
         weight, member = word[row // self._slots.group]
         return weight if self._slots.group == 1 else Mux(member == row % self._slots.group, weight, 0)
+
+
+def _product(m: Module, weight: Any, value: Any, *, name: str) -> Any:
+    """`weight` times `value` (unsigned), some cycles later (see `SlotImage.product_cycles`).
+
+    The multipliers of an FPGA lie in a few rows of it: on the way there and back is a register each.
+    """
+    weight, value = (registered(m, of, name=f"{name}_{kind}") for of, kind in ((weight, "weight"), (value, "value")))
+    product = registered(m, Value.cast(weight * value), name=f"{name}_far")
+    return registered(m, product, name=name)

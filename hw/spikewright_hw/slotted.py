@@ -17,7 +17,7 @@ from .readout import ScoreSender, result
 from .reset import add_parts
 from .slot_events import RowMask, SlotRing, WordFetch, present_rows, spike_row
 from .slot_lane import SlotDelay, SlotLane, SlotUpdate
-from .slot_memory import registered
+from .slot_memory import Broadcast, registered
 from .slot_sources import RowSource, StreamSource, source_bits
 
 STEPS = 4
@@ -87,7 +87,7 @@ class SlotLayer(wiring.Component):
             )
             for lane in range(image.lanes)
         ]
-        self.ring = SlotRing(slots, latency=1 + SlotDelay.LATENCY) if image.spec.recurrent else None
+        self.ring = SlotRing(slots, latency=Broadcast.LATENCY + SlotDelay.LATENCY) if image.spec.recurrent else None
         if image.spec.readout:
             self.sender = ScoreSender(image, score_bits=score_bits)
             ports["results"] = Out(stream.Signature(result(score_bits)))
@@ -114,9 +114,10 @@ class SlotLayer(wiring.Component):
             m.submodules.queue = ResetInserter(reset)(self.queue)
             wiring.connect(m, wiring.flipped(self.feed), self.queue.i)
             wiring.connect(m, self.queue.o, source.feed)
+        told = Broadcast(m, fetch.o.as_value(), name="told")
         for index, lane in enumerate(self.lanes):
             add_parts(m, self.reset, register=f"reset{index}", **{f"lane{index}": lane})
-            m.d.comb += lane.read.eq(fetch.o)
+            m.d.comb += lane.read.eq(told.to(index))
         first, image = self.lanes[0], self._slots.image
         m.d.comb += [
             fetch.events.eq(source.o),
@@ -201,8 +202,9 @@ class SlotLayer(wiring.Component):
             ring.bits.eq(Cat(lane.bit for lane in self.lanes)),
             self.source.early.eq(ring.early),
         ]
-        for lane in self.lanes:
-            m.d.comb += [lane.ask_row.eq(ring.row), lane.ask_step.eq(ring.step), lane.ask_age.eq(ring.age)]
+        asked = Broadcast(m, Cat(ring.row, ring.step, ring.age), name="asked")
+        for index, lane in enumerate(self.lanes):
+            m.d.comb += Cat(lane.ask_row, lane.ask_step, lane.ask_age).eq(asked.to(index))
 
 
 _FLAGS = data.StructLayout({"mark": 1, "last": 1, "error": 1})
@@ -220,30 +222,34 @@ class _Count(wiring.Component):
         return m
 
 
-def stream_axons(source: StreamSource, slots: SlotImage) -> list[int]:
-    """By the number that a `StreamSource` gives an axon, its number in `slots`, or -1."""
+Axons = list[tuple[int, int] | None]
+
+
+def stream_axons(source: StreamSource, slots: SlotImage) -> Axons:
+    """By the number that a `StreamSource` gives an axon, its number in `slots` and the value of its events, or None."""
     spec = slots.image.spec
-    numbers = [-1] * source.axons
-    numbers[: spec.inputs] = range(spec.inputs)
-    if spec.recurrent:
-        # Lanes are a power of two: row and bit are the position.
-        for position in range(spec.neurons):
-            numbers[(1 << source.place_bits) + position] = spec.inputs + position
+    numbers: Axons = [None] * source.axons
+    for value in range(slots.values):
+        first = value << source.place_bits
+        numbers[first : first + spec.inputs] = [(axon, value + 1) for axon in range(spec.inputs)]
+    # Lanes are a power of two: row and bit are the position.
+    for position in range(spec.neurons if spec.recurrent else 0):
+        numbers[source.axons // 2 + position] = spec.inputs + position, 1
     return numbers
 
 
-def axon_numbers(slots: SlotImage, rows: int, lanes: int, feed: data.StructLayout) -> list[int]:
-    """By the number that a `RowSource` gives an axon, its number in `slots`, or -1."""
+def axon_numbers(slots: SlotImage, rows: int, lanes: int, feed: data.StructLayout) -> Axons:
+    """By the number that a `RowSource` gives an axon, its number in `slots` and a value of 1, or None."""
     image = slots.image
     spec = image.spec
     row_bits, bit_bits = source_bits(slots, feed)
     of_source = 1 << (row_bits + bit_bits)
-    numbers = [-1] * (of_source << spec.recurrent)
+    numbers: Axons = [None] * (of_source << spec.recurrent)
     for position in range(spec.inputs):
-        numbers[(position // lanes << bit_bits) + position % lanes] = position
+        numbers[(position // lanes << bit_bits) + position % lanes] = position, 1
     for position in range(spec.neurons if spec.recurrent else 0):
         place = of_source + (position // image.lanes << bit_bits) + position % image.lanes
-        numbers[place] = spec.inputs + position
+        numbers[place] = spec.inputs + position, 1
     return numbers
 
 

@@ -1,6 +1,7 @@
 """Cores whose layers read the words of an axon for all neurons at once: exact like the others."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from spikewright.contract.network import RATE_UNIT, NetworkSpec
 from spikewright.contract.neuron import all_neurons
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.contract.slots import SlottedCore
+from spikewright.layout import slots
 from spikewright.layout.pack import pack
 
 
@@ -44,6 +46,20 @@ def test_spikes_of_the_first_layer_come_back(shortest: int) -> None:
     assert delays is not None
     first = replace(network.layers[0], delays=np.maximum(delays, shortest))
     check(replace(network, layers=(first, *network.layers[1:])), 4, 31, samples=3, layers="slotted")
+
+
+@pytest.mark.parametrize(
+    ("recurrent", "value_bits", "words", "values"),
+    [(False, 3, 36, 3), (True, 3, 30, 2), (False, 9, 99, 1)],
+)
+def test_values_of_events(recurrent: bool, value_bits: int, words: int, values: int, monkeypatch: Any) -> None:
+    """Events of larger values than there are words for are read again; if that would be often, they are multiplied."""
+    monkeypatch.setattr(slots, "_PRODUCT_WORDS", words)
+    network = random_network(8, (10, 8, 4), recurrent=(recurrent,), density=1.0, value_bits=value_bits, timesteps=9)
+    core = pack(network, 8, layers="slotted")
+    assert isinstance(core, SlottedCore)
+    assert (core.slots[0].values, core.slots[0].multiplies) == (values, values == 1)
+    check(network, 8, 8, samples=3, layers="slotted")
 
 
 def test_layers_with_different_rules() -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from spikewright.contract.integers import IntArray, unsigned_bits
+from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
 from spikewright.contract.layout import CoreSpec, DelayPlan, LayerImage
 from spikewright.contract.names import Layers
 from spikewright.contract.network import NetworkSpec
@@ -22,6 +22,9 @@ class SlotImage:
     So an axon takes as many words, the same ones in all lanes, as its fullest group has synapses; an axon without any
     takes none, and a slot without a synapse holds a weight of 0.
 
+    Where events have values, there may be words for the weights times 2, 3 .. `values` too, behind all others, so that
+    none is multiplied: an event of a greater value is read several times.
+
     Parameters
     ----------
     image : LayerImage
@@ -33,7 +36,9 @@ class SlotImage:
     starts, counts : (axons,) integers
         First word of an axon, and how many it has.
     weights, members : (words, lanes, slots of a lane) integers
-        `members` is 0 .. group - 1.
+        Of the words for a value of 1. `members` is 0 .. group - 1.
+    values : int
+        Largest value for which there are words; 1 if weights are multiplied where events have values.
     """
 
     image: LayerImage
@@ -43,11 +48,37 @@ class SlotImage:
     counts: IntArray
     weights: IntArray
     members: IntArray
+    values: int = 1
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether weights are multiplied by the values of events."""
+        return self.image.spec.value_bits > 1 and self.values == 1
+
+    @property
+    def product_cycles(self) -> int:
+        """Cycles in which a weight is multiplied by the value of an event: to the multiplier, there, and back."""
+        return 3 if self.multiplies else 0
+
+    @property
+    def chunk_bits(self) -> int:
+        """Width of the value, less one, by which words are looked up; 0 where there are only those for 1."""
+        return (self.values - 1).bit_length()
+
+    @property
+    def input_words(self) -> int:
+        """Words of the axons of the input for one value."""
+        return int(self.counts[: self.image.spec.inputs].sum())
 
     @property
     def words(self) -> int:
         """Words of a lane."""
-        return len(self.weights)
+        return len(self.weights) + (self.values - 1) * self.input_words
+
+    def start(self, axon: int, value: int) -> int:
+        """First word of an axon for events of a value; those of spikes that come back to the layer have 1."""
+        of_value = len(self.weights) + (value - 2) * self.input_words if value > 1 else 0
+        return of_value + int(self.starts[axon])
 
     @property
     def slots(self) -> int:
@@ -60,9 +91,15 @@ class SlotImage:
         return (self.group - 1).bit_length()
 
     @property
+    def term_bits(self) -> int:
+        """Width of what a slot has for its neuron: a weight, or one times a value."""
+        most = self.values << (self.image.spec.weight_bits - 1)
+        return signed_bits(-most, most - self.values)
+
+    @property
     def slot_bits(self) -> int:
         """Width of a slot: the weight in the low bits, then the member."""
-        return self.image.spec.weight_bits + self.member_bits
+        return self.term_bits + self.member_bits
 
     @property
     def width(self) -> int:
@@ -100,13 +137,16 @@ class SlotImage:
 
     def lane_words(self, lane: int) -> list[int]:
         """The memory of a lane."""
-        mask = (1 << self.image.spec.weight_bits) - 1
+        mask = (1 << self.term_bits) - 1
         words = []
-        for weights, members in zip(self.weights[:, lane].tolist(), self.members[:, lane].tolist(), strict=True):
-            word = 0
-            for slot, (weight, member) in enumerate(zip(weights, members, strict=True)):
-                word |= (weight & mask | member << self.image.spec.weight_bits) << slot * self.slot_bits
-            words.append(word)
+        for value in range(1, self.values + 1):
+            count = len(self.weights) if value == 1 else self.input_words
+            lists = (of[:count, lane].tolist() for of in (self.weights, self.members))
+            for weights, members in zip(*lists, strict=True):
+                word = 0
+                for slot, (weight, member) in enumerate(zip(weights, members, strict=True)):
+                    word |= (weight * value & mask | member << self.term_bits) << slot * self.slot_bits
+                words.append(word)
         return words
 
     def synapses(self, lane: int) -> tuple[IntArray, IntArray, IntArray]:
@@ -181,11 +221,11 @@ class SlottedCore(CoreSpec):
 
     def axon_words(self, index: int) -> int:
         """Words of the memory in which a layer looks up an axon."""
-        return 1 << (sum(self.place_bits(index)) + self.layers[index].spec.recurrent)
+        return 1 << (sum(self.place_bits(index)) + self.slots[index].chunk_bits + self.layers[index].spec.recurrent)
 
     @property
     def multipliers(self) -> int:
-        valued = [slots for slots in self.slots if slots.image.spec.value_bits > 1]
+        valued = [slots for slots in self.slots if slots.multiplies]
         return sum(slots.image.lanes * slots.slots * slots.reads for slots in valued)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spikewright.contract.integers import IntArray, unsigned_bits
@@ -15,6 +17,12 @@ _SLOWER = 1.02
 """An average step of a layer may take this much longer, where neurons share slots."""
 _TRIALS = 200
 """Exchanges of two neurons that are tried, for every neuron."""
+
+
+_PRODUCT_WORDS = 1024
+"""Words of a lane, at most, where weights times values are stored: those of a block RAM of ECP5."""
+_PASSES = 5
+"""How often an event of the largest value may be read, at most; else weights are multiplied."""
 
 
 MOST_BEAT_BITS = 63
@@ -81,9 +89,19 @@ def slot_image(image: LayerImage, weights: IntArray, group: int, reads: int) -> 
     words = max(1, int(counts.sum()))
     stored = np.zeros((2, words, lanes, slots), dtype=np.int64)
     stored[:, word, lane, slot] = by_slot[axon, lane, slot, member], member
-    return SlotImage(
+    image_of_ones = SlotImage(
         image=image, group=group, reads=reads, starts=starts, counts=counts, weights=stored[0], members=stored[1]
     )
+    return replace(image_of_ones, values=_stored_values(image_of_ones))
+
+
+def _stored_values(slots: SlotImage) -> int:
+    """The largest value for which weights times values are stored, see `SlotImage`."""
+    most = (1 << slots.image.spec.value_bits) - 1
+    if most == 1 or not slots.input_words:
+        return 1
+    values = min(most, 1 + max(0, _PRODUCT_WORDS - slots.words) // slots.input_words)
+    return values if values * _PASSES >= most else 1
 
 
 def _slot_of(positions: IntArray, lanes: int, group: int) -> IntArray:

@@ -116,6 +116,7 @@ class CycleModel:
             start=start,
             beats=beats,
             axons=axons,
+            values=values[step, axons].astype(np.int64),
             spikes=np.concatenate(by_position),
             began=np.zeros((len(self._images), steps), dtype=np.int64),
             integrating=np.zeros(len(self._images), dtype=np.int64),

@@ -17,18 +17,18 @@ from spikewright.predict.stages import accept
 from spikewright.support.compiled import compiled
 
 # Latencies of `spikewright_hw`.
-LEAST = 5  # SlotUpdate.LEAST
+LEAST = 6  # SlotUpdate.LEAST
 STEPS = 4  # slotted.STEPS
 HELD = 3  # SlotRing.HELD
-MASK = 2  # RowMask.LATENCY
+MASK = 3  # RowMask.LATENCY
 QUEUE = 2  # RamQueue
-ASKED = 6  # from the start of a step of `SlotRing` to the first row of spikes that it gets
+ASKED = 7  # from the start of a step of `SlotRing` to the first row of spikes that it gets
 
 LAYER = record(
-    "lanes", "rows", "inputs", "neurons", "spiking", "recurrent", "reads", "least", "latency", "shortest",
+    "lanes", "rows", "inputs", "neurons", "spiking", "recurrent", "reads", "least", "latency", "shortest", "values",
     "axon_base", "delay_base", "spike_base",
 )  # fmt: skip
-"""A layer: what it is; where its part of the arrays of all layers begins."""
+"""A layer: what it is; how much of the value of an event it reads at once; where its part of all arrays begins."""
 SOURCE = record("ended", "offered", "fetched", "left", "pace", "ready", "popped", "late_popped", "ring", "steps")
 """A source: the cycle of its last mark; how many more words wait to be read for the events that are offered, looked up,
 read; its `StepPace`; when rows of spikes last left the queues, and the ring last started; how many steps ever ended."""
@@ -79,7 +79,9 @@ class SlottedRuns:
             layer.lanes, layer.rows, layer.inputs, layer.neurons = image.lanes, image.rows, spec.inputs, spec.neurons
             layer.spiking, layer.recurrent, layer.reads = not spec.readout, spec.recurrent, slots.reads
             layer.least = max(image.rows, LEAST)
-            layer.latency = 6 + (spec.value_bits > 1) + (slots.reads > 1)
+            # What is multiplied is read once.
+            layer.values = (1 << spec.value_bits) - 1 if slots.multiplies else slots.values
+            layer.latency = 8 + slots.product_cycles + (slots.reads > 1)
             layer.axon_base, layer.delay_base = sum(len(each) for each in words), sum(len(each) for each in delays)
             layer.spike_base = spike_base
             spike_base += core.network.timesteps * image.rows * image.lanes
@@ -215,7 +217,8 @@ def stream_step(wires: Wires, state: SlottedState, sample: Sample, t: int, k: in
     entry = 0
     at = to = 0
     done = len(late.pushed) == 0
-    beat = sample.beats[t]
+    beat = first = behind = sample.beats[t]
+    sent = 0  # of the values of the events `first` to `behind`
     offered = accept(gate, sample.start)
     cycle = settle(source, min(offered, late.pushed[0] if not done else offered))
     while True:
@@ -224,13 +227,21 @@ def stream_step(wires: Wires, state: SlottedState, sample: Sample, t: int, k: in
         mark = False
         is_mark = beat == sample.beats[t + 1]
         complete = done and at == to
-        taken = offered <= cycle and moves
+        taken = offered <= cycle and moves and first == behind
         if is_mark:
             taken = taken and complete and source.ready == 1 and room <= cycle
             mark = taken
         elif taken:
-            for event in range(beat, min(beat + together, sample.beats[t + 1])):
-                more = max(more, wires.words[layer.axon_base + sample.axons[event]] - 1)
+            first, behind, sent = beat, min(beat + together, sample.beats[t + 1]), 0
+        if moves and first < behind:
+            left = 0
+            for event in range(first, behind):
+                if sample.values[event] > sent:
+                    more = max(more, wires.words[layer.axon_base + sample.axons[event]] - 1)
+                    left = max(left, sample.values[event] - sent - layer.values)
+            sent += layer.values
+            if left <= 0:
+                first = behind
         if moves and at < to:
             more = max(more, wires.words[late.axons[at]] - 1)
         wants = moves and to - at <= 1

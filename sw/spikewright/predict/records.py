@@ -86,7 +86,7 @@ class State(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A sample: step t has the input axons `axons[beats[t] : beats[t + 1]]`; `spikes` are by position, layer by layer.
+    """A sample: step t has the events `axons` and `values` `[beats[t] : beats[t + 1]]`; `spikes` are by position.
 
     `began` (layers, T) and `integrating` (layers,) are filled.
     """
@@ -94,6 +94,7 @@ class Sample(NamedTuple):
     start: int
     beats: IntArray
     axons: IntArray
+    values: IntArray
     spikes: npt.NDArray[np.bool_]
     began: IntArray
     integrating: IntArray

@@ -52,10 +52,11 @@ def _layer(core: SlottedCore, index: int, slots: SlotImage) -> tuple[float, floa
     image, spec = slots.image, slots.image.spec
     state, constants, score = widths_of(core, index)
     total = signed_bits(*slots.sum_range)
-    valued = spec.value_bits > 1
-    term = spec.weight_bits + (spec.value_bits if valued else 0)
+    multiplies = slots.multiplies
+    term = slots.term_bits + (spec.value_bits if multiplies else 0)
     reads = slots.reads
-    ffs = slots.slots * reads * (slots.slot_bits + (term + slots.member_bits if valued else 0))
+    way = 2 * term + spec.weight_bits + slots.product_cycles * slots.member_bits
+    ffs = slots.slots * reads * (slots.slot_bits + (way if multiplies else 0))
     luts: float = 0
     gated = term * reads if slots.group > 1 else 0
     luts += image.rows * (2 * total + gated + (term + 1 if reads > 1 else 0))

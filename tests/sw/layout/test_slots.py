@@ -38,7 +38,7 @@ def test_unpack_undoes_pack(lanes, density):
             assert row.max(initial=0) < slots.image.rows
         assert (slots.present == present).all()
         assert slots.most <= slots.group
-        assert slots.words == max(1, slots.counts.sum())
+        assert slots.words == max(1, slots.counts.sum()) + (slots.values - 1) * slots.input_words
         assert [len(slots.lane_words(lane)) for lane in range(slots.image.lanes)] == [slots.words] * slots.image.lanes
 
 
@@ -49,11 +49,44 @@ def test_a_word_holds_weights_and_members():
     core = packed(replace(network, layers=(replace(network.layers[0], weights=weights), network.layers[1])), 1)
     slots = core.slots[0]
     # All four share a slot, as no step takes longer: but for axon 1 every axon has at most one synapse.
-    assert (slots.group, slots.slot_bits, slots.width) in ((1, 4, 16), (2, 5, 10), (4, 6, 6))
+    assert (slots.values, slots.term_bits) == (7, 7)
+    assert (slots.group, slots.slot_bits, slots.width) in ((1, 7, 28), (2, 8, 16), (4, 9, 9))
     assert slots.counts[0] == slots.counts[3] == 0
     found = sorted(zip(*(values.tolist() for values in slots.synapses(0)), strict=True))
     order = core.layers[0].order.tolist()
     assert found == sorted([(1, order.index(0), -3), (1, order.index(3), 5), (2, order.index(2), 7)])
+
+
+def test_words_of_products():
+    network = random_network(6, (5, 6, 9, 3), recurrent=(True, False), value_bits=3, weight_bits=5)
+    core = packed(network, 2)
+    first, second, _ = core.slots
+    assert (first.values, second.values, first.multiplies, core.multipliers) == (7, 1, False, 0)
+    sign = 1 << first.term_bits - 1
+    for lane in range(2):
+        words = first.lane_words(lane)
+        for axon in range(first.image.spec.axons):
+            for value in range(1, 8 if axon < 5 else 2):
+                for nth in range(int(first.counts[axon])):
+                    word = words[first.start(axon, value) + nth]
+                    at = first.starts[axon] + nth
+                    for slot in range(first.slots):
+                        found = word >> slot * first.slot_bits
+                        term = ((found & 2 * sign - 1) ^ sign) - sign
+                        member = found >> first.term_bits & (1 << first.member_bits) - 1
+                        assert term == value * first.weights[at, lane, slot]
+                        assert member == first.members[at, lane, slot]
+
+
+@pytest.mark.parametrize(("inputs", "value_bits", "values"), [(20, 4, 15), (146, 5, 7), (147, 5, 1), (20, 9, 1)])
+def test_products_are_stored_where_they_fit(inputs, value_bits, values):
+    # 1,024 words at most, and an event of the largest value is read five times at most.
+    network = random_network(7, (inputs, 4, 2), recurrent=(False,), density=1.0, value_bits=value_bits)
+    ones = np.ones((4, inputs), dtype=np.int64)
+    core = packed(replace(network, layers=(replace(network.layers[0], weights=ones), network.layers[1])), 4)
+    slots = core.slots[0]
+    assert (slots.values, slots.multiplies, core.multipliers) == (values, values == 1, 8 * (values == 1))
+    assert slots.product_cycles == 3 * (values == 1)
 
 
 def test_sparse_neurons_share_slots_and_dense_ones_do_not():

@@ -124,9 +124,12 @@ def test_what_is_too_large_does_not_fit():
     one = np.zeros(1, dtype=np.int64)
     samples = SpikeData(np.zeros((1, 20, 140), dtype=np.uint8), one, one, ("a",))
     assert not any(design.fits for design in explore({8: network}, samples, find("icebreaker")))
-    large = explore({8: network}, samples, find("ulx3s-85f"))
+    assert all(design.fits for design in explore({8: network}, samples, find("ulx3s-85f")))
+    # Dense neurons that share no slot and read values of which there are too many: two multipliers each.
+    large = explore(
+        {8: random_network(3, (140, 200, 10), recurrent=(False,), value_bits=9)}, samples, find("ulx3s-85f")
+    )
     assert all(design.fits for design in large if design.layers != "slotted")
-    # Dense neurons that read values share no slot: two multipliers each are more than there are.
     slotted = [design for design in large if design.layers == "slotted"]
     assert all(design.resources.dsps > find("ulx3s-85f").device.dsps and not design.fits for design in slotted)
 

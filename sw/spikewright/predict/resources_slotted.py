@@ -56,11 +56,11 @@ def _layer(core: SlottedCore, index: int, slots: SlotImage) -> tuple[float, floa
     term = slots.term_bits + (spec.value_bits if multiplies else 0)
     reads = slots.reads
     way = 2 * term + spec.weight_bits + slots.product_cycles * slots.member_bits
-    ffs = slots.slots * reads * (slots.slot_bits + (way if multiplies else 0))
+    ffs = slots.slots * reads * (2 * slots.slot_bits + (way if multiplies else 0))
     luts: float = 0
     gated = term * reads if slots.group > 1 else 0
     luts += image.rows * (2 * total + gated + (term + 1 if reads > 1 else 0))
     ffs += image.rows * (2 * total + (term + 1 if reads > 1 else 0))
     luts += state * (3 + spec.decay.additions + (0 if spec.readout else spec.neuron.luts_per_bit)) + score * 2 + 20
-    ffs += 3 * state + 3 * constants + score + 30
+    ffs += 5 * state + 4 * constants + score + 30
     return image.lanes * luts + 200, image.lanes * ffs + 200

@@ -261,7 +261,7 @@ class SlotLane(wiring.Component):
     Members
     -------
     read : In(slot_read(slots))
-    v, spike, score_row, score
+    done, row, v, spike, score_row, score
         See `SlotUpdate`.
     ask_row, ask_step, ask_age, bit
         See `SlotDelay`, one cycle later; only where the layer is recurrent.
@@ -289,7 +289,7 @@ class SlotLane(wiring.Component):
             decision=decision,
         )
         ports = self.update.signature.members
-        self._outputs = [port for port in ("v", "spike", "score") if port in ports]
+        self._outputs = [port for port in ("done", "row", "v", "spike", "score") if port in ports]
         members = {port: Out(ports[port].shape) for port in self._outputs}
         if score_bits:
             members["score_row"] = In(ports["score_row"].shape)

@@ -68,7 +68,7 @@ class SlotSums(wiring.Component):
     @staticmethod
     def latency(slots: SlotImage) -> int:
         """From the cycle of `read` to the one in which its words are added."""
-        return 3 + slots.product_cycles + (slots.reads > 1)
+        return 2 + slots.product_cycles + (slots.reads > 1)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -105,11 +105,10 @@ class SlotSums(wiring.Component):
         """Weight, times the value of the event where it has one, and member of every slot; 0 where nothing was read."""
         slots = self._slots
         bits = slots.term_bits
-        valid = delayed(m, self.read.valid[port], 2, name=f"valid{port}")[-1]
-        # A block RAM is slow, and lies where there is one: next to it is a register.
-        word = registered(m, self.rom.data[port], name=f"word{port}")
+        valid = delayed(m, self.read.valid[port], 1, name=f"valid{port}")[-1]
+        word = self.rom.data[port]
         value = self.read["values"][port]
-        values = delayed(m, value, 3, name=f"value{port}")[-1] if len(value) else None
+        values = delayed(m, value, 2, name=f"value{port}")[-1] if len(value) else None
         found = []
         for slot in range(slots.slots):
             low = slot * slots.slot_bits

@@ -81,7 +81,7 @@ class SlottedRuns:
             layer.least = max(image.rows, LEAST)
             # What is multiplied is read once.
             layer.values = (1 << spec.value_bits) - 1 if slots.multiplies else slots.values
-            layer.latency = 9 + slots.product_cycles + (slots.reads > 1)
+            layer.latency = 8 + slots.product_cycles + (slots.reads > 1)
             layer.axon_base, layer.delay_base = sum(len(each) for each in words), sum(len(each) for each in delays)
             layer.spike_base = spike_base
             spike_base += core.network.timesteps * image.rows * image.lanes

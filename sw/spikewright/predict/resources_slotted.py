@@ -56,7 +56,7 @@ def _layer(core: SlottedCore, index: int, slots: SlotImage) -> tuple[float, floa
     term = slots.term_bits + (spec.value_bits if multiplies else 0)
     reads = slots.reads
     way = 2 * term + spec.weight_bits + slots.product_cycles * slots.member_bits
-    ffs = slots.slots * reads * (2 * slots.slot_bits + (way if multiplies else 0))
+    ffs = slots.slots * reads * (slots.slot_bits + (way if multiplies else 0))
     luts: float = 0
     gated = term * reads if slots.group > 1 else 0
     luts += image.rows * (2 * total + gated + (term + 1 if reads > 1 else 0))

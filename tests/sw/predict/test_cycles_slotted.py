@@ -26,12 +26,12 @@ def test_silent_steps():
     rows, classes = 7, 3
     cycles = predicted(quiet((2, rows, classes)), 1, np.zeros((2, 2), dtype=np.int64))
     # The mark leaves the gate after two cycles and goes through the source and the fetch in three more; a register on
-    # the way to the lanes and one of the lane, the memory and what it gave, twice, the sum of two words; four cycles
-    # later there is the first row.
-    first = 2 + 3 + 2 + 3 + 1 + 4
+    # the way to the lanes and one of the lane, the memory and what it gave, the sum of two words; four cycles later
+    # there is the first row.
+    first = 2 + 3 + 2 + 2 + 1 + 4
     # The last row follows, through the mask and the queue in five cycles. The source sees it, ends the step in the
     # next cycle, and its mark takes one more.
-    second = first + rows - 1 + 5 + 1 + 4 + 2 + 3 + 1 + 4
+    second = first + rows - 1 + 5 + 1 + 4 + 2 + 2 + 1 + 4
     # A step takes as long as a sweep.
     assert cycles.steps.tolist() == [[first, first + rows], [second, second + rows]]
     # Of the read-out's own rows, then two cycles a score.

@@ -2,7 +2,7 @@
 
     python bench/engine.py CHECKPOINT --data DIR [--samples 20] [--lanes 8,16,32] [--densities 1,0.5,0.1] [--json]
     python bench/engine.py --baseline bench/engine.json
-    python bench/engine.py --headline --data DIR [--folder FOLDER] [--json]
+    python bench/engine.py --headline --data DIR [--engines slotted] [--folder FOLDER] [--json] [--write]
 
 The integer network of CHECKPOINT (8 bits) runs on test recordings; its spikes are kept for all masks, so that the rows
 differ in nothing but their synapses. Masks are random (numpy, seed 0), each keeping a share of every weight matrix.
@@ -10,7 +10,8 @@ Cycles are those of the cycle model, which simulations hold to be exact. Lanes a
 on the first 64 training recordings, as after `spikewright quantize --data DIR`.
 
 With --headline, one SHD inference in the least time, on a core that is placed and routed (see headline.py; most of an
-hour); FOLDER keeps what is made, and what is there is used again.
+hour); FOLDER keeps what is made, and what is there is used again. With --write, the figures of all --engines go into
+`bench/results/latency.json`, of which `bench/results.py` makes a page.
 
 With --baseline, the shipped checkpoint and recordings that the file names are measured instead, and a figure that is
 worse than the file says, by more than its tolerance, makes the exit status 1.
@@ -165,17 +166,20 @@ def of_baseline(baseline: dict[str, Any]) -> list[dict[str, Any]]:
     return measure(network, counts[:half], counts[half:], lanes, densities)
 
 
-def _headline(data: Path, folder: Path | None, *, as_json: bool) -> int:
-    from headline import headline
+def _headlines(args: argparse.Namespace) -> int:
+    from headline import headline, write
 
     with tempfile.TemporaryDirectory() as temporary:
-        found = headline(data, folder or Path(temporary))
-    if as_json:
-        print(json.dumps(found))
-    else:
-        for name, value in found.items():
+        found = [headline(args.data, args.folder or Path(temporary), layers) for layers in args.engines]
+    if args.write:
+        write(found)
+    for of_engine in found:
+        if args.json:
+            print(json.dumps(of_engine))
+            continue
+        for name, value in of_engine.items():
             print(f"{name:20}  {value:.4g}" if isinstance(value, float) else f"{name:20}  {value}")
-    return 1 if found["mismatches"] or found["cycle_mismatches"] else 0
+    return 1 if any(of_engine["mismatches"] or of_engine["cycle_mismatches"] for of_engine in found) else 0
 
 
 def main() -> int:
@@ -190,12 +194,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--baseline", type=Path)
     parser.add_argument("--headline", action="store_true")
+    parser.add_argument("--engines", type=lambda text: text.split(","), default=["slotted"])
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     if args.headline:
         if args.data is None:
             parser.error("--data DIR must be given with --headline")
-        return _headline(args.data, args.folder, as_json=args.json)
+        return _headlines(args)
     problems: list[str] = []
     if args.baseline:
         baseline = json.loads(args.baseline.read_text("utf-8"))

@@ -1,22 +1,26 @@
-"""One SHD inference in the least time: accuracy, cycles, clock and size of a core that is placed and routed."""
+"""One SHD inference in the least time: accuracy, cycles, clock and size of cores that are placed and routed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import spikewright as sw
+from spikewright.contract.names import Layers
 from spikewright.support.files import sha256
 
 CHECKPOINT = "shd-adabreg90"
 WEIGHT_BITS = 6
 LANES = 32
 BOARD = "ulx3s-85f"
-CLOCK_MHZ = 110
+CLOCKS_MHZ: dict[Layers, int] = {"slotted": 110, "parallel": 90, "shared": 90}
+"""What each engine is placed for."""
+RESULTS = Path(__file__).parent / "results" / "latency.json"
 
 
-def headline(data: Path, folder: Path) -> dict[str, Any]:
+def headline(data: Path, folder: Path, layers: Layers = "slotted") -> dict[str, Any]:
     """Quantize, generate, simulate the whole test part and place and route with the default seed.
 
     Parameters
@@ -26,6 +30,8 @@ def headline(data: Path, folder: Path) -> dict[str, Any]:
     folder : Path
         For what is made. What is there already is used again, as a placement takes long: a build folder by the same
         version, of which simulation and synthesis check that its files are those that it was made of.
+    layers : Layers
+        The engine.
 
     Returns
     -------
@@ -35,14 +41,15 @@ def headline(data: Path, folder: Path) -> dict[str, Any]:
         `ffs`, `brams`, `dsps`, and of what.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    model, build = folder / "model.safetensors", folder / "build"
-    if not build.is_dir():
+    model, build = folder / "model.safetensors", folder / layers
+    if not model.is_file():
         sw.save_network(sw.quantize(CHECKPOINT, weight_bits=WEIGHT_BITS, data=data), model)
-        sw.generate(model, build, lanes=LANES, layers="slotted")
+    if not build.is_dir():
+        sw.generate(model, build, lanes=LANES, layers=layers)
     report = build / f"synth-{BOARD}" / "report.json"
     synthesized = json.loads(report.read_text("utf-8")) if report.is_file() else {}
     if synthesized.get("core_sha256") != sha256(build / "spikewright_core.v"):
-        synthesized = dict(sw.synth(build, BOARD, clock_mhz=CLOCK_MHZ))
+        synthesized = dict(sw.synth(build, BOARD, clock_mhz=CLOCKS_MHZ[layers]))
     recordings = sw.load_data(data, network=CHECKPOINT)
     simulated = sw.simulate(build, recordings, samples=len(recordings), engine="native")
     clock = synthesized["fmax_mhz"]
@@ -61,6 +68,26 @@ def headline(data: Path, folder: Path) -> dict[str, Any]:
         "checkpoint": CHECKPOINT,
         "weight_bits": WEIGHT_BITS,
         "lanes": LANES,
-        "layers": "slotted",
+        "layers": layers,
         "board": BOARD,
     }
+
+
+def write(found: Sequence[dict[str, Any]]) -> None:
+    """Puts the figures of several engines into the page of which `bench/results.py` makes a table."""
+    page = json.loads(RESULTS.read_text("utf-8"))
+    page["tables"][0]["rows"] = [
+        [
+            of["layers"],
+            f"{of['luts']:,}",
+            f"{of['ffs']:,}",
+            str(of["brams"]),
+            f"{of['cycles']:,.0f}",
+            f"{of['fmax_mhz']:.1f}",
+            f"{of['us_per_inference']:.1f}",
+            f"{of['us_after_last_event']:.1f}",
+            f"{of['mismatches']}, {of['cycle_mismatches']}",
+        ]
+        for of in found
+    ]
+    RESULTS.write_text(json.dumps(page, indent=2, ensure_ascii=False) + "\n", "utf-8")

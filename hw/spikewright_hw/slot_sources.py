@@ -215,7 +215,7 @@ class StreamSource(wiring.Component):
         most = self._slots.values
         left = Signal.like(value, name=f"left{port}")
         now = Mux(again, left, Mux(takes, value, 0))
-        chunk = Mux(now > most, most, now)
+        chunk = now if most == (1 << len(value)) - 1 else Mux(now > most, most, now)
         kept = Mux(again, number[: self.place_bits], axon)
         with m.If(moves):
             m.d.sync += [

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.build.generate import build, open_build
+from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.names import CORE_NAME, LAYERS, TRACE, Layers
 from spikewright.contract.network import LayerSpec, NetworkSpec
@@ -227,7 +228,7 @@ def run(
     RuntimeError
         If a tool fails.
     """
-    even = layers == "slotted"
+    even = not CORES[layers].encodes
     network = even_network(recurrent=recurrent) if even else small_network()
     save_model(folder / "model.safetensors", network)
     build(folder / "model.safetensors", folder / "build", lanes=lanes, layers=layers)

@@ -49,6 +49,13 @@ class Broadcast:
     """Tells all lanes the same: a register for every few of them, then one of every lane's own (its `LocalCopy`).
 
     A way from one register to all lanes would be as long as the device. To the ones between it is half of that.
+
+    Parameters
+    ----------
+    m : Module
+        Gets a submodule `<name><number>`, a `LocalCopy`, for every eight lanes.
+    value : Value
+    name : str
     """
 
     LATENCY = 2

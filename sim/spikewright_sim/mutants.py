@@ -25,6 +25,7 @@ import numpy.typing as npt
 from spikewright.build.generate import build, open_build
 from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
+from spikewright.contract.integers import IntArray
 from spikewright.contract.names import CORE_NAME, LAYERS, TRACE, Layers
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
@@ -62,6 +63,21 @@ class Cell:
     constants: dict[str, str]
 
 
+def _layer(index: int, weights: IntArray, **options: Any) -> LayerSpec:
+    """What layers of the networks below have in common: one with delays has an axon more for each of its neurons."""
+    neurons, axons = weights.shape
+    return LayerSpec(
+        inputs=axons if options["delays"] is None else axons - neurons,
+        neurons=neurons,
+        weights=weights,
+        decay=Decay(3, 4),
+        neuron=IntegerLIF("soft" if index else "hard"),
+        weight_bits=4,
+        value_bits=1 if index else 2,
+        **options,
+    )
+
+
 def small_network(seed: int = 1) -> NetworkSpec:
     """24 inputs, a recurrent and a plain layer, ten classes; both resets, values of two bits.
 
@@ -92,17 +108,12 @@ def small_network(seed: int = 1) -> NetworkSpec:
             bias = 7 - (weights != 0).sum(axis=1) // 2
             bias[-2:] = -8, 7
         layers.append(
-            LayerSpec(
-                inputs=inputs,
-                neurons=neurons,
-                weights=weights,
+            _layer(
+                index,
+                weights,
                 bias=bias,
                 threshold=None if readout else np.append(rng.integers(2, 10, neurons - 1) + 4 * index, 4),
                 delays=rng.integers(0, 4, neurons) if loop else None,
-                decay=Decay(3, 4),
-                neuron=IntegerLIF("soft" if index else "hard"),
-                weight_bits=4,
-                value_bits=1 if index else 2,
             )
         )
     return NetworkSpec(layers=tuple(layers), timesteps=10)
@@ -125,17 +136,12 @@ def even_network(seed: int = 1, recurrent: int = 1) -> NetworkSpec:
         weights = signs * rng.integers(6 if readout else 5, 8, (neurons, len(numbers)))
         weights[:, {0: [2], 1: [4], 2: [1, 6]}[index] + ([inputs + 5] if loop else [])] = 0
         layers.append(
-            LayerSpec(
-                inputs=inputs,
-                neurons=neurons,
-                weights=weights,
+            _layer(
+                index,
+                weights,
                 bias=-weights.sum(axis=1) // 3 if readout else rng.integers(-4, 2, neurons),
                 threshold=None if readout else rng.integers(2, 20, neurons),
                 delays=rng.integers(0, 4, neurons) if loop else None,
-                decay=Decay(3, 4),
-                neuron=IntegerLIF("soft" if index else "hard"),
-                weight_bits=4,
-                value_bits=1 if index else 2,
             )
         )
     return NetworkSpec(layers=tuple(layers), timesteps=10)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikewright.support.files import atomic_path
+
 Row = dict[str, Any]
 
 
@@ -37,6 +39,5 @@ class Record:
         """Write the file with a row added, or in the place of the one with its keys."""
         self._rows[self._key(row)] = row
         self.content["rows"] = [self._rows[key] for key in sorted(self._rows)]
-        part = self._path.with_suffix(".part")
-        part.write_text(json.dumps(self.content, indent=1) + "\n", "utf-8")
-        part.replace(self._path)
+        with atomic_path(self._path) as part:
+            part.write_text(json.dumps(self.content, indent=1) + "\n", "utf-8")

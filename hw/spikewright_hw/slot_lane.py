@@ -16,7 +16,7 @@ from .layouts import delayed
 from .neuron import INTEGRATOR, neuron_logic
 from .ram import Ram
 from .rom import Rom
-from .slot_memory import Broadcast, LocalCopy, registered
+from .slot_memory import BROADCAST_LATENCY, LocalCopy, registered
 from .slot_sums import SlotSums, slot_read
 from .update import membrane_and_bit, with_bit
 
@@ -261,7 +261,7 @@ class SlotLane(wiring.Component):
     Members
     -------
     read : In(slot_read(slots))
-    done, row, v, spike, score_row, score
+    v, spike, score_row, score
         See `SlotUpdate`.
     ask_row, ask_step, ask_age, bit
         See `SlotDelay`, one cycle later; only where the layer is recurrent.
@@ -289,7 +289,7 @@ class SlotLane(wiring.Component):
             decision=decision,
         )
         ports = self.update.signature.members
-        self._outputs = [port for port in ("done", "row", "v", "spike", "score") if port in ports]
+        self._outputs = [port for port in ("v", "spike", "score") if port in ports]
         members = {port: Out(ports[port].shape) for port in self._outputs}
         if score_bits:
             members["score_row"] = In(ports["score_row"].shape)
@@ -304,7 +304,7 @@ class SlotLane(wiring.Component):
     @staticmethod
     def latency(slots: SlotImage) -> int:
         """From the cycle in which `read` has a mark to the one in which the first row is `done`."""
-        return Broadcast.LATENCY + SlotSums.latency(slots) + SlotUpdate.LATENCY
+        return BROADCAST_LATENCY + SlotSums.latency(slots) + SlotUpdate.LATENCY
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -312,7 +312,7 @@ class SlotLane(wiring.Component):
         m.submodules.update = update = self.update
         m.submodules.copy = copy = LocalCopy(slot_read(self._slots).size)
         # Copies know of no reset: in the first cycles after one, they are of the time before.
-        quiet = Signal(Broadcast.LATENCY, init=(1 << Broadcast.LATENCY) - 1)
+        quiet = Signal(BROADCAST_LATENCY, init=(1 << BROADCAST_LATENCY) - 1)
         told = slot_read(self._slots)(copy.o)
         m.d.sync += quiet.eq(quiet >> 1)
         m.d.comb += [

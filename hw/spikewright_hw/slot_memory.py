@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Instance, Module, Signal
+from amaranth.hdl import ClockSignal, Instance, Module, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -45,36 +45,30 @@ class LocalCopy(wiring.Component):
         return m
 
 
-class Broadcast:
-    """Tells all lanes the same: a register for every few of them, then one of every lane's own (its `LocalCopy`).
+_LANES_OF_COPY = 8
+BROADCAST_LATENCY = 2
+"""Cycles to what the `LocalCopy` of a lane gives, of something that is `broadcast`."""
 
-    A way from one register to all lanes would be as long as the device. To the ones between it is half of that.
+
+def broadcast(m: Module, value: Value, lanes: int, *, name: str) -> list[Value]:
+    """What the `LocalCopy` of each lane is to be given, so that all lanes are told the same.
+
+    A way from one register to all lanes would be as long as the device. To those between, one for every eight lanes,
+    it is half of that.
 
     Parameters
     ----------
     m : Module
         Gets a submodule `<name><number>`, a `LocalCopy`, for every eight lanes.
     value : Value
+    lanes : int
     name : str
     """
-
-    LATENCY = 2
-    _LANES = 8
-
-    def __init__(self, m: Module, value: Any, *, name: str) -> None:
-        self._m = m
-        self._value = value
-        self._name = name
-        self._copies: list[LocalCopy] = []
-
-    def to(self, lane: int) -> Any:
-        """What the `LocalCopy` of a lane is to be given; lanes are asked for in their order."""
-        if lane % self._LANES == 0:
-            copy = LocalCopy(len(self._value))
-            self._m.submodules[f"{self._name}{lane // self._LANES}"] = copy
-            self._m.d.comb += copy.i.eq(self._value)
-            self._copies.append(copy)
-        return self._copies[lane // self._LANES].o
+    copies = [LocalCopy(len(value)) for _ in range(-(-lanes // _LANES_OF_COPY))]
+    for number, copy in enumerate(copies):
+        m.submodules[f"{name}{number}"] = copy
+        m.d.comb += copy.i.eq(value)
+    return [copies[lane // _LANES_OF_COPY].o for lane in range(lanes)]
 
 
 class SlotRom(wiring.Component):

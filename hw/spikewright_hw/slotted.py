@@ -17,7 +17,7 @@ from .readout import ScoreSender, result
 from .reset import add_parts
 from .slot_events import RowMask, SlotRing, WordFetch, present_rows, spike_row
 from .slot_lane import SlotDelay, SlotLane, SlotUpdate
-from .slot_memory import Broadcast, registered
+from .slot_memory import BROADCAST_LATENCY, broadcast
 from .slot_sources import RowSource, StreamSource, source_bits
 
 STEPS = 4
@@ -87,7 +87,7 @@ class SlotLayer(wiring.Component):
             )
             for lane in range(image.lanes)
         ]
-        self.ring = SlotRing(slots, latency=Broadcast.LATENCY + SlotDelay.LATENCY) if image.spec.recurrent else None
+        self.ring = SlotRing(slots, latency=BROADCAST_LATENCY + SlotDelay.LATENCY) if image.spec.recurrent else None
         if image.spec.readout:
             self.sender = ScoreSender(image, score_bits=score_bits)
             ports["results"] = Out(stream.Signature(result(score_bits)))
@@ -114,48 +114,31 @@ class SlotLayer(wiring.Component):
             m.submodules.queue = ResetInserter(reset)(self.queue)
             wiring.connect(m, wiring.flipped(self.feed), self.queue.i)
             wiring.connect(m, self.queue.o, source.feed)
-        told = Broadcast(m, fetch.o.as_value(), name="told")
+        told = broadcast(m, fetch.o.as_value(), len(self.lanes), name="told")
         for index, lane in enumerate(self.lanes):
             add_parts(m, self.reset, register=f"reset{index}", **{f"lane{index}": lane})
-            m.d.comb += lane.read.eq(told.to(index))
-        first, image = self.lanes[0], self._slots.image
+            m.d.comb += lane.read.eq(told[index])
+        m.submodules.sweep = sweep = ResetInserter(reset)(_Sweep(self._slots))
         m.d.comb += [
+            sweep.mark.eq(fetch.o.mark),
+            sweep.mark_last.eq(fetch.o.last),
+            sweep.mark_error.eq(fetch.error),
             fetch.events.eq(source.o),
             source.stall.eq(fetch.stall),
             self.ends.eq(source.ends),
-            self.trace.valid.eq(first.done),
-            self.trace.row.eq(first.row),
+            self.trace.valid.eq(sweep.done),
+            self.trace.row.eq(sweep.row),
             self.trace.v.eq(Cat(lane.v for lane in self.lanes)),
         ]
-        flags = self._flags(m, reset)
-        swept = registered(m, first.done & (first.row == image.rows - 1), name="swept")
-        if image.spec.readout:
-            self._answer(m, reset, flags, swept)
+        if self._slots.image.spec.readout:
+            self._answer(m, reset, sweep)
         else:
-            self._send(m, reset, flags)
+            self._send(m, reset, sweep)
         if self.ring is not None:
-            self._delay(m, reset, swept)
+            self._delay(m, reset, sweep)
         return m
 
-    def _flags(self, m: Module, reset: Any) -> Any:
-        """`last` and `error` of the step whose rows are done."""
-        given = data.View(_FLAGS, Signal(_FLAGS.size, name="given"))
-        m.d.comb += [
-            given.mark.eq(self.fetch.o.mark),
-            given.last.eq(self.fetch.o.last),
-            given.error.eq(self.fetch.error),
-        ]
-        now = _FLAGS(delayed(m, given.as_value(), SlotLane.latency(self._slots), name="flags")[-1])
-        kept = Signal(_FLAGS)
-        with m.If(now.mark):
-            m.d.sync += kept.eq(now)
-        flags = Signal(_FLAGS)
-        m.d.comb += flags.eq(kept)
-        with m.If(now.mark):
-            m.d.comb += flags.eq(now)
-        return flags
-
-    def _send(self, m: Module, reset: Any, flags: Any) -> None:
+    def _send(self, m: Module, reset: Any, sweep: _Sweep) -> None:
         """Rows of spikes to the next layer, as long as it keeps up."""
         m.submodules.mask = mask = ResetInserter(reset)(self.mask)
         spikes = Cat(lane.spike for lane in self.lanes)
@@ -170,44 +153,76 @@ class SlotLayer(wiring.Component):
             mask.valid.eq(self.trace.valid),
             mask.row.eq(self.trace.row),
             mask.bits.eq(spikes),
-            mask.last.eq(flags.last),
-            mask.error.eq(flags.error),
+            mask.last.eq(sweep.last),
+            mask.error.eq(sweep.error),
         ]
         wiring.connect(m, mask.o, wiring.flipped(self.spikes))
 
-    def _answer(self, m: Module, reset: Any, flags: Any, swept: Any) -> None:
+    def _answer(self, m: Module, reset: Any, sweep: _Sweep) -> None:
         """The scores of a sample; no step of the next one may end before they were taken."""
         m.submodules.sender = sender = ResetInserter(reset)(self.sender)
         m.submodules.count = count = ResetInserter(reset)(_Count(1))
-        kept = registered(m, flags, name="ended")
         m.d.comb += [
             count.up.eq(self.source.ends & self.source.last),
             count.down.eq(sender.taken),
             self.source.room.eq(count.number == 0),
-            sender.start.eq(swept & kept.last),
-            sender.error.eq(kept.error),
+            sender.start.eq(sweep.swept & sweep.swept_last),
+            sender.error.eq(sweep.swept_error),
         ]
         for lane, score in zip(self.lanes, sender.scores, strict=True):
             m.d.comb += [lane.score_row.eq(sender.row), score.eq(lane.score)]
         wiring.connect(m, sender.results, wiring.flipped(self.results))
 
-    def _delay(self, m: Module, reset: Any, swept: Any) -> None:
+    def _delay(self, m: Module, reset: Any, sweep: _Sweep) -> None:
         """The layer's own spikes, as they arrive."""
         m.submodules.ring = ring = ResetInserter(reset)(self.ring)
         wiring.connect(m, ring.o, self.source.late)
         m.d.comb += [
             ring.ends.eq(self.source.ends),
             ring.last.eq(self.source.last),
-            ring.swept.eq(swept),
+            ring.swept.eq(sweep.swept),
             ring.bits.eq(Cat(lane.bit for lane in self.lanes)),
             self.source.early.eq(ring.early),
         ]
-        asked = Broadcast(m, Cat(ring.row, ring.step, ring.age), name="asked")
+        asked = broadcast(m, Cat(ring.row, ring.step, ring.age), len(self.lanes), name="asked")
         for index, lane in enumerate(self.lanes):
-            m.d.comb += Cat(lane.ask_row, lane.ask_step, lane.ask_age).eq(asked.to(index))
+            m.d.comb += Cat(lane.ask_row, lane.ask_step, lane.ask_age).eq(asked[index])
 
 
-_FLAGS = data.StructLayout({"mark": 1, "last": 1, "error": 1})
+class _Sweep(wiring.Component):
+    """Which row of a layer is done. The lanes count the rows too, but each for itself, and far away.
+
+    Members
+    -------
+    mark, mark_last, mark_error : In(1)
+        The lanes are told of the end of a step, and whether it ends the sample.
+    done, row : Out
+        A row of neurons has been updated, in all lanes.
+    last, error : Out(1)
+        Of its step.
+    swept, swept_last, swept_error : Out(1)
+        All rows of a step have, a cycle ago.
+    """
+
+    def __init__(self, slots: SlotImage) -> None:
+        self._slots = slots
+        marks = dict.fromkeys(("mark", "mark_last", "mark_error"), In(1))
+        flags = dict.fromkeys(("done", "last", "error", "swept", "swept_last", "swept_error"), Out(1))
+        super().__init__({**marks, **flags, "row": Out(slots.image.row_bits)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        told = Cat(self.mark, self.mark_last, self.mark_error)
+        mark, last, error = delayed(m, told, SlotLane.latency(self._slots) - 1, name="told")[-1]
+        at_end = self.row == self._slots.image.rows - 1
+        with m.If(mark):
+            m.d.sync += [self.done.eq(1), self.row.eq(0), self.last.eq(last), self.error.eq(error)]
+        with m.Elif(at_end):
+            m.d.sync += self.done.eq(0)
+        with m.Else():
+            m.d.sync += self.row.eq(self.row + 1)
+        m.d.sync += [self.swept.eq(self.done & at_end), self.swept_last.eq(self.last), self.swept_error.eq(self.error)]
+        return m
 
 
 class _Count(wiring.Component):

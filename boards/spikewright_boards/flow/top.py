@@ -101,7 +101,8 @@ class BoardTop(Elaboratable):
         m.submodules.tx = tx = io.Buffer("o", serial.tx)
         m.d.comb += [bridge.rx.eq(rx.i), tx.o.eq(bridge.tx)]
         events, results = bridge.events, bridge.results
-        error = Signal()
+        # The light is far away from all that is reset.
+        error = Signal(reset_less=True)
         ready = ~bridge.core_reset
         failed = bridge.flags.any() | bridge.out_of_range
         load: dict[str, Any] = {}

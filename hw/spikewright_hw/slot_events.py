@@ -19,10 +19,12 @@ from .slot_sums import slot_read
 
 
 def spike_row(rows: int, width: int) -> data.StructLayout:
-    """A row of spikes: `some` is set, `more` than one; at the `end` of a step `last` and `error` belong to it."""
-    return data.StructLayout(
-        {"bits": width, "row": unsigned_bits(rows - 1), "some": 1, "more": 1, "end": 1, "last": 1, "error": 1}
-    )
+    """A row of spikes and their `count`: at least one is `some`, two are `more`, three are `several`.
+
+    At the `end` of a step, `last` and `error` belong to it.
+    """
+    flags = dict.fromkeys(("some", "more", "several", "end", "last", "error"), 1)
+    return data.StructLayout({"bits": width, "row": unsigned_bits(rows - 1), "count": width.bit_length(), **flags})
 
 
 def at_least(bits: Any, number: int) -> Any:
@@ -41,6 +43,11 @@ def at_least(bits: Any, number: int) -> Any:
     return groups[0][number - 1]
 
 
+def count_of(bits: Any) -> Any:
+    """How many bits are set."""
+    return sum(bits[1:], start=bits[0])
+
+
 def lowest_of(bits: Any) -> Any:
     """Position of the lowest bit that is set, as many bits as it needs: a tree, as rows are wide."""
     if len(bits) == 1:
@@ -51,8 +58,18 @@ def lowest_of(bits: Any) -> Any:
     return Cat(Mux(none, high, low), none)
 
 
+def highest_of(bits: Any) -> Any:
+    """Position of the highest bit that is set, like `lowest_of`."""
+    if len(bits) == 1:
+        return Const(0, 0)
+    half = 1 << (len(bits) - 1).bit_length() - 1
+    low, high = highest_of(bits[:half]), highest_of(bits[half:])
+    some = bits[half:].any()
+    return Cat(Mux(some, Cat(high, Const(0, len(low) - len(high))), low), some)
+
+
 def slot_events(slots: SlotImage, axons: int) -> data.StructLayout:
-    """Events of a cycle, a `value` each where it is to be multiplied by; or a mark, which comes alone."""
+    """Events of a cycle, a `value` each where it is to be multiplied by; a mark comes with the last ones, or alone."""
     return data.StructLayout(
         {
             "axons": data.ArrayLayout(unsigned_bits(axons - 1), slots.reads),
@@ -120,7 +137,7 @@ class WordFetch(wiring.Component):
         moves = Signal()
         valid = Signal.like(events.valid)
         values = [Signal.like(value, name=f"value{port}") for port, value in enumerate(events["values"])]
-        mark, last, error = Signal(), Signal(), Signal()
+        mark, last, error, marks = (Signal(name=name) for name in ("mark", "last", "error", "marks"))
         left = [Signal(self._pointer["more"].width, name=f"left{port}") for port in range(self._slots.reads)]
         m.d.comb += [moves.eq(~self.stall), rom.en.eq(moves), self.stall.eq(Cat(left).any())]
         with m.If(moves):
@@ -128,10 +145,10 @@ class WordFetch(wiring.Component):
                 valid.eq(events.valid),
                 *(value.eq(given) for value, given in zip(values, events["values"], strict=True)),
                 Cat(mark, last, error).eq(Cat(events.mark, events.last, events.error)),
-                Cat(self.o.mark, self.o.last, self.error).eq(Cat(mark, last, error)),
+                Cat(marks, self.o.last, self.error).eq(Cat(mark, last, error)),
             ]
-        with m.Else():
-            m.d.sync += self.o.mark.eq(0)
+        # It comes with the last of the words.
+        m.d.comb += self.o.mark.eq(marks & moves)
         for port, address in enumerate(rom.addr):
             m.d.comb += address.eq(events.axons[port])
             pointer = self._pointer(rom.data[port])
@@ -170,7 +187,8 @@ class RowMask(wiring.Component):
         `LATENCY` cycles later: every row with a spike, and the last one of a step.
     """
 
-    LATENCY = 3
+    LATENCY = 4
+    _COUNTED = 8
 
     def __init__(self, *, rows: int, width: int, present: list[int]) -> None:
         self._rows = rows
@@ -195,9 +213,15 @@ class RowMask(wiring.Component):
         bits = registered(m, self.bits, name="gathered")
         bits = registered(m, bits & present[registered(m, self.row, name="row_of")], name="masked")
         valid, row, last, error = (
-            delayed(m, getattr(self, name), 2, name=name)[-1] for name in ("valid", "row", "last", "error")
+            delayed(m, getattr(self, name), 3, name=name)[-1] for name in ("valid", "row", "last", "error")
         )
-        some = at_least(bits, 1)
+        # The sum of many bits is slow.
+        counts = [
+            registered(m, count_of(bits[low : low + self._COUNTED]), name=f"count{low}")
+            for low in range(0, width, self._COUNTED)
+        ]
+        some, more, several = (registered(m, at_least(bits, number), name=f"least{number}") for number in range(1, 4))
+        bits = registered(m, bits, name="counted")
         end = Signal()
         m.d.comb += end.eq(row == self._rows - 1)
         o = self.o.payload
@@ -205,8 +229,10 @@ class RowMask(wiring.Component):
             self.o.valid.eq(valid & (some | end)),
             o.bits.eq(bits),
             o.row.eq(row),
+            o.count.eq(sum(counts)),
             o.some.eq(some),
-            o.more.eq(at_least(bits, 2)),
+            o.more.eq(more),
+            o.several.eq(several),
             o.end.eq(end),
             o.last.eq(last),
             o.error.eq(error),

@@ -12,7 +12,7 @@ from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.slots import SlotImage
 
 from .layouts import assign_fields, event, pair
-from .slot_events import at_least, lowest_of, slot_events, spike_row
+from .slot_events import highest_of, lowest_of, slot_events, spike_row
 
 
 class StepPace(wiring.Component):
@@ -42,7 +42,7 @@ class StepPace(wiring.Component):
 
 
 class RowPort(wiring.Component):
-    """Positions of the spikes of a row, one a cycle, the lowest first.
+    """Positions of the spikes of a row, one a cycle, the lowest first; the highest too, for a port that has none.
 
     Parameters
     ----------
@@ -53,6 +53,10 @@ class RowPort(wiring.Component):
     -------
     moves : In(1)
         What is offered is taken.
+    spare : Out(1)
+        It has two spikes at least.
+    gives : In(1)
+        Where it `moves`, the highest is taken too; only while it has one to `spare`.
     wants : Out(1)
         It moves and has nothing to offer in the next cycle, unless it is given a row.
     load : In(1)
@@ -60,22 +64,25 @@ class RowPort(wiring.Component):
     given : In(row)
     tag : In(1)
         Kept beside the row.
-    valid, position : Out
-        `position` is the bit, then the row, then the tag.
+    valid, lowest, highest : Out
+        Each position is the bit, then the row, then the tag.
     """
 
     def __init__(self, row: data.StructLayout) -> None:
         self._bits = len_of(row, "bits")
-        self._bit_bits = (self._bits - 1).bit_length()
+        position = (self._bits - 1).bit_length() + len_of(row, "row") + 1
         super().__init__(
             {
                 "moves": In(1),
+                "spare": Out(1),
+                "gives": In(1),
                 "wants": Out(1),
                 "load": In(1),
                 "given": In(row),
                 "tag": In(1),
                 "valid": Out(1),
-                "position": Out(self._bit_bits + len_of(row, "row") + 1),
+                "lowest": Out(position),
+                "highest": Out(position),
             }
         )
 
@@ -84,22 +91,34 @@ class RowPort(wiring.Component):
         bits = Signal(self._bits)
         row = Signal.like(self.given.row)
         tag = Signal()
+        # The count of spikes, and what is to be known of it at once.
+        count = Signal.like(self.given.count)
         more = Signal()
+        several = Signal()
+        backwards = bits[::-1]
+        without_highest = (backwards & (backwards - 1))[: self._bits][::-1]
         m.d.comb += [
-            self.wants.eq(self.moves & ~(self.valid & more)),
-            self.position.eq(Cat(lowest_of(bits), row, tag)),
+            self.spare.eq(self.valid & more),
+            self.wants.eq(self.moves & ~(self.valid & more & (several | ~self.gives))),
+            self.lowest.eq(Cat(lowest_of(bits), row, tag)),
+            self.highest.eq(Cat(highest_of(bits), row, tag)),
         ]
         with m.If(self.moves):
             m.d.sync += [
-                self.valid.eq(self.valid & more),
-                bits.eq(bits & (bits - 1)),
-                more.eq(at_least(bits, 3)),
+                bits.eq(bits & (bits - 1) & Mux(self.gives, without_highest, ~0)),
+                count.eq(count - Mux(self.gives, 2, 1)),
+                *(
+                    flag.eq(self.valid & Mux(self.gives, count > number + 2, count > number + 1))
+                    for number, flag in enumerate((self.valid, more, several))
+                ),
             ]
         with m.If(self.load):
             m.d.sync += [
-                self.valid.eq(self.given.some),
                 bits.eq(self.given.bits),
+                count.eq(self.given.count),
+                self.valid.eq(self.given.some),
                 more.eq(self.given.more),
+                several.eq(self.given.several),
                 row.eq(self.given.row),
                 tag.eq(self.tag),
             ]
@@ -237,7 +256,7 @@ class StreamSource(wiring.Component):
         ]
         with m.If(moves):
             m.d.sync += [
-                self.o.axons[1].eq(port.position[:-1] | self.axons >> 1),
+                self.o.axons[1].eq(port.lowest[:-1] | self.axons >> 1),
                 self.o["values"][1].eq(1),
                 self.o.valid[1].eq(port.valid),
             ]
@@ -250,9 +269,10 @@ class StreamSource(wiring.Component):
 class RowSource(wiring.Component):
     """Positions of the spikes of a step, as many a cycle as words are read, from rows of bits.
 
-    Every port works on a row of its own, and takes the next one that waits as it comes to the last spike. Where there
-    are rows of delayed spikes too, the first port prefers those of the layer before, the second the delayed ones. When
-    all of a step have left, its mark takes a cycle of its own.
+    Every port works on a row of its own, and takes the next one that waits as it comes to the last spike; while there
+    is none for it, it sends the highest spikes of the other port's row. Where there are rows of delayed spikes too, the
+    first port prefers those of the layer before, the second the delayed ones. The mark comes with the last spikes of a
+    step, and in that cycle rows of the next one are taken.
 
     Parameters
     ----------
@@ -285,29 +305,23 @@ class RowSource(wiring.Component):
         m.d.comb += [moves.eq(~self.stall), pace.moves.eq(moves), pace.mark.eq(self.ends)]
         done = Signal(1 + self._late)
         offered = Signal(1 + self._late)
-        m.d.comb += offered[0].eq(self.feed.valid & ~done[0])
-        if self._late:
-            m.d.comb += offered[1].eq(self.late.valid & ~done[1] & ~self.early)
-        wants = self._ports(m, offered, moves)
         flags = Signal(2)
+        m.d.comb += offered[0].eq(self.feed.valid & (~done[0] | self.ends))
+        if self._late:
+            # Behind the last step, delayed spikes are of steps that never come.
+            m.d.comb += offered[1].eq(self.late.valid & (~done[1] | (self.ends & ~self.last)) & ~self.early)
+        wants = self._ports(m, offered, moves)
         complete = done[0] & (done[1] | self.early if self._late else 1)
         m.d.comb += [self.ends.eq(complete & wants.all() & pace.ready & self.room), self.last.eq(flags[0])]
+        with m.If(self.ends):
+            m.d.sync += done.eq(0)
         with m.If(self.feed.ready & self.feed.payload.end):
             m.d.sync += [done[0].eq(1), flags.eq(Cat(self.feed.payload.last, self.feed.payload.error))]
         if self._late:
             with m.If(self.late.ready & self.late.payload.end):
                 m.d.sync += done[1].eq(1)
-        # The mark follows the last events.
-        ended = Signal()
         with m.If(moves):
-            m.d.sync += [
-                ended.eq(self.ends),
-                self.o.mark.eq(ended),
-                self.o.last.eq(flags[0]),
-                self.o.error.eq(flags[1]),
-            ]
-        with m.If(self.ends):
-            m.d.sync += done.eq(0)
+            m.d.sync += [self.o.mark.eq(self.ends), self.o.last.eq(flags[0]), self.o.error.eq(flags[1])]
         return m
 
     def _ports(self, m: Module, offered: Signal, moves: Signal) -> Signal:
@@ -338,10 +352,15 @@ class RowSource(wiring.Component):
                 m.d.comb += port.tag.eq(from_late[number])
                 with m.If(from_late[number]):
                     m.d.comb += list(assign_fields(port.given, self.late.payload))
+            position, valid = port.lowest, port.valid
+            if len(ports) > 1:
+                other = ports[1 - number]
+                m.d.comb += port.gives.eq(port.spare & ~other.valid)
+                position, valid = Mux(valid, position, other.highest), valid | other.spare
             with m.If(moves):
                 m.d.sync += [
-                    self.o.axons[number].eq(port.position[: len(self.o.axons[number])]),
-                    self.o.valid[number].eq(port.valid),
+                    self.o.axons[number].eq(position[: len(self.o.axons[number])]),
+                    self.o.valid[number].eq(valid),
                 ]
         m.d.comb += self.feed.ready.eq((wants & from_feed).any())
         if self._late:

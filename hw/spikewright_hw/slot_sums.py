@@ -18,7 +18,8 @@ from .slot_memory import SlotRom, registered
 def slot_read(slots: SlotImage) -> data.StructLayout:
     """What all lanes are told in a cycle: words to read, each with the value that their weights count, or a mark.
 
-    `values` are left out where none is multiplied by; a `mark` comes alone, and `last` with it.
+    `values` are left out where none is multiplied by. A `mark` comes with the last words of a step or after them, and
+    `last` with it.
     """
     return data.StructLayout(
         {
@@ -34,9 +35,9 @@ def slot_read(slots: SlotImage) -> data.StructLayout:
 class SlotSums(wiring.Component):
     """Sums of the weighted events of a step, one for each neuron of a lane, handed over row by row at its end.
 
-    Every neuron has an accumulator. At a mark all of them go to a second set of registers, of which the row that is
-    `sum` leaves every cycle, and are cleared: the next step adds up while the last one is swept. A mark comes at the
-    earliest as many cycles after the one before as there are rows.
+    Every neuron has an accumulator. At a mark all of them, with what is added then, go to a second set of registers, of
+    which the row that is `sum` leaves every cycle, and are cleared: the next step adds up while the last one is swept.
+    A mark comes at the earliest as many cycles after the one before as there are rows.
 
     A word is added `latency` cycles after it was asked for. `taken` is 1 in that cycle for a mark; the row 0 is in
     `sum` in the cycle after, and so on.
@@ -90,10 +91,12 @@ class SlotSums(wiring.Component):
             terms = [self._term(word, row) for word in words]
             if len(terms) > 1:
                 terms = [registered(m, terms[0] + terms[1], name=f"both{row}")]
+            grown = Signal(self._sum, name=f"grown{row}")
+            m.d.comb += grown.eq(total + terms[0])
             with m.If(self.taken):
-                m.d.sync += [left.eq(total), total.eq(0)]
+                m.d.sync += [left.eq(grown), total.eq(0)]
             with m.Else():
-                m.d.sync += [total.eq(total + terms[0]), left.eq(handed[(row + 1) % rows])]
+                m.d.sync += [left.eq(handed[(row + 1) % rows]), total.eq(grown)]
         return m
 
     def _flags(self, m: Module) -> list[Any]:

@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Mux, Signal
+from amaranth.hdl import Cat, Mux, Signal
 
-from spikewright_hw.slot_events import spike_row
+from spikewright_hw.slot_events import count_of, spike_row
 from spikewright_hw.slot_sources import RowPort, StepPace
 from spikewright_sim.formal.stage import Stage
 
 
 def row_port(width: int) -> Stage:
-    """`RowPort`: every spike of a row is sent once, the lowest first, before another row is taken."""
+    """`RowPort`: every spike of a row is sent once, the lowest and the highest first, before another row is taken."""
     dut = RowPort(spike_row(2, width))
     stage = Stage(dut)
     m = stage.m
     given, moves, load = stage.free(dut.given.shape()), stage.free(1), stage.free(1)
+    gives = stage.free(1)
     m.d.comb += [dut.given.eq(given), dut.moves.eq(moves), dut.load.eq(load), dut.tag.eq(stage.free(1))]
-    spikes = sum(dut.given.bits[1:], start=dut.given.bits[0])
-    stage.assume((dut.given.some == (spikes > 0)) & (dut.given.more == (spikes > 1)))
+    m.d.comb += dut.gives.eq(gives & dut.spare)
+    counted = count_of(dut.given.bits)
+    stage.assume(dut.given.count == counted)
+    flags = (dut.given.some, dut.given.more, dut.given.several)
+    stage.assume(Cat(flag == (counted > number) for number, flag in enumerate(flags)).all())
     stage.assume(~dut.load | dut.wants)
     # One spike, whichever, of any row.
     place = stage.constant(range(width))
     waits = Signal(name="spike_waits")
     row, tag = Signal.like(dut.given.row, name="its_row"), Signal(name="its_tag")
     bits = (width - 1).bit_length()
-    sent = dut.valid & dut.moves & (dut.position[:bits] == place)
+    lowest, highest = dut.lowest[:bits], dut.highest[:bits]
+    sent_low = dut.valid & dut.moves & (lowest == place)
+    sent_high = dut.gives & dut.moves & (highest == place)
+    sent = sent_low | sent_high
     with m.If(dut.load):
         m.d.sync += [waits.eq(dut.given.bits.bit_select(place, 1)), row.eq(dut.given.row), tag.eq(dut.tag)]
     with m.Elif(sent):
         m.d.sync += waits.eq(0)
     stage.claim(~sent | waits, "what is sent is a spike that was not sent before")
+    stage.claim(~(sent_low & sent_high), "a spike is sent once")
     stage.claim(~waits | dut.valid, "as long as a spike waits, one is offered")
-    stage.claim(~waits | (dut.position[:bits] <= place), "the lowest spike is sent first")
-    stage.claim(~dut.load | ~waits | sent, "a row is taken as the last spike of the one before is sent")
-    stage.claim(~dut.valid | (dut.position[bits:-1] == row), "spikes have the number of their row")
-    stage.claim(~dut.valid | (dut.position[-1] == tag), "and its tag")
+    stage.claim(~waits | ((lowest <= place) & (highest >= place)), "the lowest and the highest are sent first")
+    stage.claim(
+        ~dut.load | ~waits | sent_low | sent_high, "a row is taken as the last spikes of the one before are sent"
+    )
+    for position in (dut.lowest, dut.highest):
+        stage.claim(~dut.valid | (position[bits:-1] == row), "spikes have the number of their row")
+        stage.claim(~dut.valid | (position[-1] == tag), "and its tag")
     left = stage.inner("bits")
-    number = sum(left[1:], start=left[0])
-    stage.claim(~dut.valid | ((number > 0) & (stage.inner("more") == (number > 1))), "invariant: more is more than one")
+    number = count_of(left)
+    more, several = stage.inner("more"), stage.inner("several")
+    counts = (stage.inner("count") == number) & (number > 0) & (more == (number > 1)) & (several == (number > 2))
+    stage.claim(~dut.valid | counts, "invariant: the count is that of the bits, and what is known of it holds")
     stage.claim(waits == (dut.valid & left.bit_select(place, 1)), "invariant: what waits is in the register")
     stage.reachable(sent & dut.load, "a row right behind another")
+    stage.reachable(dut.gives & dut.load, "a row right behind the last two spikes of another")
     stage.reachable(dut.valid & ~dut.moves, "a spike that is not taken")
     return stage
 

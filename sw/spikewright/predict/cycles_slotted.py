@@ -20,7 +20,7 @@ from spikewright.support.compiled import compiled
 LEAST = 6  # SlotUpdate.LEAST
 STEPS = 4  # slotted.STEPS
 HELD = 3  # SlotRing.HELD
-MASK = 3  # RowMask.LATENCY
+MASK = 4  # RowMask.LATENCY
 QUEUE = 2  # RamQueue
 ASKED = 7  # from the start of a step of `SlotRing` to the first row of spikes that it gets
 
@@ -140,17 +140,12 @@ def move(source: Record, more: int) -> None:
 
 
 @compiled
-def mark_out(source: Record, cycle: int, stages: int) -> int:
-    """When a mark that left in `cycle`, so many stages before the lanes are told, gets there."""
-    left, fetched, offered = source.left, source.fetched, source.offered
-    while stages > 0:
-        if left > 0:
-            left -= 1
-        else:
-            left, fetched, offered = fetched, offered, 0
-            stages -= 1
-        cycle += 1
-    return int(cycle)
+def mark_out(source: Record, cycle: int) -> int:
+    """When a mark that is offered in `cycle`, with the last events or alone, is told to the lanes.
+
+    It waits for the words of the events that are looked up and read before it, then for those that come with it.
+    """
+    return int(cycle + 2 + source.left + source.fetched + source.offered)
 
 
 @compiled
@@ -273,36 +268,47 @@ def row_step(wires: Wires, state: SlottedState, sample: Sample, t: int, k: int, 
     layer, source = wires.layers[k], state.sources[k]
     room = has_room(wires, state, sample, t, k)
     at, to = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
-    of_late = np.zeros(2, dtype=np.bool_)
+    of_late, gives, wants = np.zeros(2, dtype=np.bool_), np.zeros(2, dtype=np.bool_), np.zeros(2, dtype=np.bool_)
     entry = late_entry = 0
     done, late_done = False, len(late.pushed) == 0
     ports = layer.reads
     cycle = settle(source, min(feed.pushed[0], late.pushed[0] if not late_done else feed.pushed[0]))
-    wants = np.zeros(2, dtype=np.bool_)
+    # In the cycle in which the step before ends, rows are taken already.
+    ending = cycle == source.ended + 1
+    if ending:
+        cycle -= 1
     while True:
-        moves = source.left == 0
+        moves = ending or source.left == 0
+        for port in range(ports):
+            other = 1 - port
+            gives[port] = ports == 2 and to[port] - at[port] >= 2 and at[other] == to[other]
         all_want = True
         for port in range(ports):
-            wants[port] = moves and to[port] - at[port] <= 1
+            wants[port] = moves and to[port] - at[port] <= 1 + gives[port]
             all_want = all_want and wants[port]
         mark = done and late_done and all_want and source.ready == 1 and room <= cycle
         offered = not done and max(feed.pushed[entry] + QUEUE, source.popped + 1) <= cycle
         late_offered = not late_done and max(late.pushed[late_entry] + QUEUE, source.late_popped + 1) <= cycle
+        # `SlotRing.early` is still that of the step before.
+        late_offered = late_offered and not (ending and t - 1 <= layer.shortest)
         more = 0
         for port in range(ports):
             if moves and at[port] < to[port]:
-                axon = late.axons[at[port]] if of_late[port] else feed.axons[at[port]]
-                more = max(more, wires.words[axon] - 1)
+                axons = late.axons if of_late[port] else feed.axons
+                more = max(more, wires.words[axons[at[port]]] - 1)
                 at[port] += 1
+                if gives[port]:
+                    to[port] -= 1
+                    more = max(more, wires.words[axons[to[port]]] - 1)
         for port in range(ports):
-            other = ports == 2 and wants[1 - port]
+            other_wants = ports == 2 and wants[1 - port]
             if not wants[port]:
                 continue
             if port == 0:
                 from_feed = offered
-                from_late = late_offered and not offered and not other
+                from_late = late_offered and not offered and not other_wants
             else:
-                from_feed = offered and not late_offered and not other
+                from_feed = offered and not late_offered and not other_wants
                 from_late = late_offered
             if from_feed:
                 source.popped = cycle
@@ -314,13 +320,15 @@ def row_step(wires: Wires, state: SlottedState, sample: Sample, t: int, k: int, 
                 at[port], to[port], of_late[port] = late.first[late_entry], late.first[late_entry + 1], True
                 late_entry += 1
                 late_done = late_entry == len(late.pushed)
-        pace(source, layer.least, moves, mark)
-        if moves:
-            move(source, more)
-        else:
-            source.left -= 1
-        if mark:
-            return int(cycle)
+        if not ending:
+            pace(source, layer.least, moves, mark)
+            if moves:
+                move(source, more)
+            else:
+                source.left -= 1
+            if mark:
+                return int(cycle)
+        ending = False
         cycle += 1
 
 
@@ -338,7 +346,6 @@ def _run(wires: Wires, state: SlottedState, sample: Sample, classes: int, togeth
             )
             if k == 0:
                 ended = stream_step(wires, state, sample, t, k, late, together)
-                stages = 2
             else:
                 before = wires.layers[k - 1]
                 size = before.lanes * before.rows
@@ -349,8 +356,7 @@ def _run(wires: Wires, state: SlottedState, sample: Sample, classes: int, togeth
                     before.rows, pushed,
                 )  # fmt: skip
                 ended = row_step(wires, state, sample, t, k, feed, late)
-                stages = 3
-            first = mark_out(source, ended + 1, stages) + layer.latency
+            first = mark_out(source, ended + 1) + layer.latency
             sample.began[k, t] = first - 2
             source.ended = ended
             state.ended[k, source.steps % STEPS] = ended

@@ -29,9 +29,9 @@ def test_silent_steps():
     # the way to the lanes and one of the lane, the memory and what it gave, the sum of two words; four cycles later
     # there is the first row.
     first = 2 + 3 + 2 + 2 + 1 + 4
-    # The last row follows, through the mask and the queue in five cycles. The source sees it, ends the step in the
-    # next cycle, and its mark takes one more.
-    second = first + rows - 1 + 5 + 1 + 4 + 2 + 2 + 1 + 4
+    # The last row follows, through the mask and the queue in six cycles. The source sees it and ends the step in the
+    # next cycle; its mark goes the same way.
+    second = first + rows - 1 + 6 + 1 + 3 + 2 + 2 + 1 + 4
     # A step takes as long as a sweep.
     assert cycles.steps.tolist() == [[first, first + rows], [second, second + rows]]
     # Of the read-out's own rows, then two cycles a score.

@@ -49,7 +49,7 @@ def random_network(
     layers = []
     for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         last = index == len(sizes) - 2
-        loop = not last and recurrent[index % len(recurrent)] and (neuron or usual_neuron()).most == 1
+        loop = not last and recurrent[index % len(recurrent)]
         axons = inputs + (neurons if loop else 0)
         weights = rng.integers(-limit // 2, limit + 1, (neurons, axons)).clip(-limit, limit)
         weights[rng.random(weights.shape) >= density] = 0
@@ -58,7 +58,6 @@ def random_network(
         threshold = None if last else rng.integers(1, 2 * scale + 2, neurons)
         of_layer = neuron or usual_neuron()
         if of_layer.most > 1:
-            # Thresholds are powers of two, and there are neither loops nor delays.
             threshold = None if threshold is None else 1 << rng.integers(0, scale.bit_length(), neurons)
         delays = rng.integers(0, max_delay + 1, neurons) if loop else None
         floors = None
@@ -81,9 +80,7 @@ def random_network(
                 weight_shift=weight_shift,
                 value_bits=value_bits if index == 0 else layers[-1].count_bits,
                 floor=floors,
-                onward=None
-                if last or most_onward is None or of_layer.most > 1
-                else rng.integers(0, most_onward + 1, neurons),
+                onward=None if last or most_onward is None else rng.integers(0, most_onward + 1, neurons),
             )
         )
     return NetworkSpec(layers=tuple(layers), timesteps=timesteps, readout=readout)

@@ -9,8 +9,9 @@ import numpy as np
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 
+from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import Constant, LayerCapacity, LayerImage
+from spikewright.contract.layout import Constant, LayerImage
 from spikewright.contract.network import LayerSpec
 
 from .arithmetic import leak, leak_by

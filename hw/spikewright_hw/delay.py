@@ -12,10 +12,10 @@ from spikewright.contract.integers import unsigned_bits
 from spikewright.contract.layout import DelayPlan
 
 from .arithmetic import following
-from .layouts import MARK, assign_fields, delay_entry, delay_program, delayed, event
+from .layouts import MARK, assign_fields, delay_entry, delay_program, delayed, event, widened
 from .ram import Ram
 from .rom import Rom, Setting
-from .serializer import BitSerializer
+from .serializer import BitSerializer, give_spikes
 
 
 class _Step(NamedTuple):
@@ -62,13 +62,14 @@ class DelayBuffer(wiring.Component):
     Members
     -------
     valid, bits : In
-        A row of spikes of the current step; all of a step in order, also those without spikes.
+        A row of spikes of the current step, or of their numbers in `value_bits` of the plan; all of a step in order,
+        also those without spikes.
     complete : In(1)
         All rows of a step were there, the last of them a cycle ago.
     mark, last : In(1)
         All events of a step, delayed ones included, have been taken; `last` ends the sample.
     events : Out(stream.Signature(event(...)))
-        The delayed spikes of a step and a mark.
+        The delayed spikes of a step, their numbers as the value, and a mark.
     """
 
     _FIRST_IS_EMPTY = True
@@ -101,11 +102,11 @@ class DelayBuffer(wiring.Component):
     def _ports(self) -> dict[str, Any]:
         return {
             "valid": In(1),
-            "bits": In(self._lanes),
+            "bits": In(self._plan.ring_width),
             "complete": In(1),
             "mark": In(1),
             "last": In(1),
-            "events": Out(stream.Signature(event(self._plan.neurons))),
+            "events": Out(stream.Signature(event(self._plan.neurons, self._plan.value_bits))),
         }
 
     @property
@@ -116,9 +117,11 @@ class DelayBuffer(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.rom = self.rom
-        m.submodules.ring = ring = Ram(width=self._lanes, depth=self.depth)
+        m.submodules.ring = ring = Ram(width=self._plan.ring_width, depth=self.depth)
         m.submodules.final = self.final
-        m.submodules.serializer = serializer = BitSerializer(rows=self._rows, width=self._lanes, depth=self._depth)
+        m.submodules.serializer = serializer = BitSerializer(
+            rows=self._rows, width=self._lanes, depth=self._depth, value_bits=self._plan.value_bits
+        )
         m.d.comb += [
             self.events.valid.eq(serializer.o.valid),
             serializer.o.ready.eq(self.events.ready),
@@ -203,12 +206,12 @@ class DelayBuffer(wiring.Component):
         masks = delayed(m, entry.mask & step.exists.replicate(self._lanes), 2, name="mask")
         rows = delayed(m, entry.row, 3, name="row")
         found = delayed(m, step.passes, 3, name="found")[-1]
-        bits = Signal(self._lanes)
-        m.d.sync += bits.eq(ring.read_data & masks[-1])
+        bits = Signal(self._plan.ring_width)
+        m.d.sync += bits.eq(ring.read_data & widened(masks[-1], self._plan.value_bits))
         m.d.comb += [
             serializer.rows.valid.eq((found & bits.any()) | step.end),
             serializer.rows.payload.index.eq(rows[-1]),
-            serializer.rows.payload.bits.eq(bits),
+            *give_spikes(serializer.rows.payload, bits, self._plan.value_bits),
             serializer.rows.payload.mark.eq(step.end),
         ]
 
@@ -238,7 +241,7 @@ class OnwardBuffer(DelayBuffer):
     Members
     -------
     valid, bits : In
-        A row of spikes; all of a step in order, also those without spikes.
+        A row of spikes, as of a `DelayBuffer`; all of a step in order, also those without spikes.
     mark, last, error : In(1)
         In the cycle after the last row of a step, with its flags; no row comes while there is no `room`.
     events : Out(stream.Signature(event(...)))

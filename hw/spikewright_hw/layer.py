@@ -13,13 +13,13 @@ from spikewright.contract.layout import CoreSpec, LayerImage
 from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin
 from .lane import Lane
-from .layouts import assign_fields, event, fired
+from .layouts import assign_fields, event
 from .merge import EventMerge
 from .readout import ScoreSender, result
 from .reset import add_parts
 from .rom import LoadTarget
 from .rows import RowFetch
-from .serializer import BitSerializer
+from .serializer import BitSerializer, give_spikes
 
 
 def trace_ports(image: LayerImage, membrane_bits: int) -> wiring.Signature:
@@ -29,14 +29,6 @@ def trace_ports(image: LayerImage, membrane_bits: int) -> wiring.Signature:
     return wiring.Signature(
         ports if image.spec.readout else {**ports, "spikes": Out(image.lanes * image.spec.count_bits)}
     )
-
-
-def give_spikes(row: Any, spikes: Any, bits: int) -> list[Any]:
-    """Statements that give the row of a `BitSerializer` the numbers of spikes of all lanes, of so many bits each."""
-    if bits == 1:
-        return [row.bits.eq(spikes)]
-    lanes = len(spikes) // bits
-    return [row.bits.eq(fired([spikes.word_select(lane, bits) for lane in range(lanes)])), row.values.eq(spikes)]
 
 
 def store_step(onward: OnwardBuffer, trace: Any, join: Any, *, turn: Any = 1) -> list[Any]:

@@ -52,7 +52,7 @@ def run(image: LayerImage) -> data.StructLayout:
     The weights of a run count `value` times. A value of one bit is always 1, and left out: for all lanes it would be
     one register with wires across the whole device.
     """
-    value_bits = image.spec.value_bits
+    value_bits = image.spec.event_bits
     value = value_bits if value_bits > 1 else 0
     start, synapses = image.start_bits, image.extent_bits
     what = data.UnionLayout(
@@ -105,6 +105,11 @@ def bit_row(rows: int, width: int, value_bits: int = 1) -> data.StructLayout:
 def fired(spikes: Sequence[Any]) -> Any:
     """A bit for each of some numbers of spikes: whether it is not 0."""
     return Cat(number if len(number) == 1 else number.any() for number in spikes)
+
+
+def widened(bits: Any, width: int) -> Any:
+    """Every bit in the place of a number of so many."""
+    return bits if width == 1 else Cat(bit.replicate(width) for bit in bits)
 
 
 def position_bits(rows: int, width: int) -> int:

@@ -34,9 +34,9 @@ class EventMerge(wiring.Component):
     Members
     -------
     feed : In(stream.Signature(event(spec.inputs, spec.value_bits)))
-    delayed : In(stream.Signature(event(spec.neurons)))
+    delayed : In(stream.Signature(event(spec.neurons, spec.count_bits)))
         Those of the next step only after the mark of this one has left.
-    o : Out(offer(event(spec.axons, spec.value_bits)))
+    o : Out(offer(event(spec.axons, spec.event_bits)))
         Axons of the layer: the feed-forward ones, then its own neurons. An event that waits gives way to a delayed one.
     mark : Out(1)
         A feed-forward mark passes; `last` belongs to it.
@@ -47,8 +47,8 @@ class EventMerge(wiring.Component):
         super().__init__(
             {
                 "feed": In(stream.Signature(event(spec.inputs, spec.value_bits))),
-                "delayed": In(stream.Signature(event(spec.neurons))),
-                "o": Out(offer(event(spec.axons, spec.value_bits))),
+                "delayed": In(stream.Signature(event(spec.neurons, spec.count_bits))),
+                "o": Out(offer(event(spec.axons, spec.event_bits))),
                 "mark": Out(1),
                 "last": Out(1),
             }
@@ -65,7 +65,7 @@ class EventMerge(wiring.Component):
             m.d.comb += [
                 self.o.valid.eq(1),
                 self.o.payload.axon.eq(self.delayed.payload.axon + self._spec.inputs),
-                self.o.payload.value.eq(1),
+                self.o.payload.value.eq(self.delayed.payload.value if self._spec.count_bits > 1 else 1),
                 self.delayed.ready.eq(self.o.ready),
             ]
         with m.Else():

@@ -52,7 +52,7 @@ class RowFetch(wiring.Component):
         spec = image.spec
         self._run = run(image)
         self._pointers = pointers(image)
-        self._event = event(spec.axons, spec.value_bits)
+        self._event = event(spec.axons, spec.event_bits)
         self.rom = Rom(
             name=f"{name}_rows",
             width=self._pointers.size,

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
 
-from .layouts import bit_row, event, position_bits
+from .layouts import bit_row, event, fired, position_bits
 from .queue import Queue
 from .ram import RamQueue
 
@@ -22,6 +22,14 @@ def lowest(m: Any, bits: Any, *, name: str) -> Any:
         with m.If(bits[bit]):
             m.d.comb += position.eq(bit)
     return position
+
+
+def give_spikes(row: Any, spikes: Any, bits: int) -> list[Any]:
+    """Statements that give the row of a `BitSerializer` the numbers of spikes of all lanes, of so many bits each."""
+    if bits == 1:
+        return [row.bits.eq(spikes)]
+    lanes = len(spikes) // bits
+    return [row.bits.eq(fired([spikes.word_select(lane, bits) for lane in range(lanes)])), row.values.eq(spikes)]
 
 
 class BitSerializer(wiring.Component):

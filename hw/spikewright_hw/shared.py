@@ -13,13 +13,13 @@ from spikewright.contract.layout import SharedCore
 from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin
 from .lane import Lane
-from .layer import ScoreHold, give_spikes, store_step, trace_ports
+from .layer import ScoreHold, store_step, trace_ports
 from .layouts import assign_fields, by_layer, event, fired, offer
 from .readout import ScoreSender, result
 from .reset import add_parts
 from .rom import LoadTarget
 from .rows import RowFetch
-from .serializer import BitSerializer
+from .serializer import BitSerializer, give_spikes
 from .shared_update import SharedUpdate, engine_address
 
 
@@ -116,8 +116,9 @@ class TurnMerge(wiring.Component):
         network = core.network
         layers = len(core.layers)
         most = max(image.rows * image.lanes for image in core.layers)
-        self._spikes = event(most)
         bits = max(image.spec.count_bits for image in core.layers)
+        self._several = max((plan.value_bits for image in core.layers for plan in image.plans.values()), default=1)
+        self._spikes = event(most, self._several)
         self._feed = event(max(network.inputs, most), max(network.value_bits, bits))
         self._late = [index for index, image in enumerate(core.layers) if image.onward is not None]
         super().__init__(
@@ -192,7 +193,7 @@ class TurnMerge(wiring.Component):
         with m.If(spike):
             m.d.comb += [
                 self.o.valid.eq(1),
-                self.o.payload.value.eq(1),
+                self.o.payload.value.eq(delayed.payload.value if self._several > 1 else 1),
                 self.o.payload.mark.eq(0),
                 delayed.ready.eq(self.o.ready),
             ]
@@ -289,6 +290,11 @@ class SharedEngine(wiring.Component):
             }
         )
 
+    def _row_of(self, index: int) -> Any:
+        """What the lanes show of a layer, as its ring of delays keeps it."""
+        numbers, bits = [lane.spike for lane in self.lanes], self._counts[index]
+        return fired(numbers) if bits == 1 else Cat(number[:bits] for number in numbers)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         readout = len(self._core.layers) - 1
@@ -345,7 +351,7 @@ class SharedEngine(wiring.Component):
                 delay.mark.eq(merge.mark & (merge.layer == index)),
                 delay.last.eq(merge.last),
                 delay.valid.eq(join.valid & (layer == index)),
-                delay.bits.eq(fired([lane.spike for lane in self.lanes])),
+                delay.bits.eq(self._row_of(index)),
                 delay.complete.eq(join.mark & (layer == index)),
             ]
         for index, bits in enumerate(self._bits):

@@ -112,6 +112,22 @@ def test_constants_of_single_neurons(layers: Layers) -> None:
     check(spec, 2, 6, layers=layers)
 
 
+@pytest.mark.parametrize("layers", ["parallel", "shared"])
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_several_spikes_come_back_and_arrive_late(layers: Layers, lanes: int) -> None:
+    """Of two layers, the second with wider events from the first than from itself; the third has single spikes."""
+    nine = IntegerLIF("soft", max_spikes=9)
+    several = random_network(3, (6, 9, 6, 5, 3), recurrent=(True,), most_onward=2, neuron=nine)
+    layers_of = [replace(of, neuron=IntegerLIF(), value_bits=1) for of in several.layers]
+    layers_of[0] = replace(several.layers[0], value_bits=1)
+    layers_of[1] = replace(layers_of[1], neuron=IntegerLIF("hard", max_spikes=3), value_bits=4)
+    layers_of[2] = replace(layers_of[2], value_bits=2)
+    spec = replace(several, layers=tuple(layers_of), timesteps=8)
+    trace = IntegerNetwork(spec).run(torch.from_numpy(random_counts(3, spec, 2)))
+    assert [int(of.max()) for of in trace.spikes] == [9, 3, 1]
+    check(spec, lanes, 3, layers=layers)
+
+
 def test_stalls_at_both_ends_change_nothing() -> None:
     check(random_network(8, recurrent=(True,)), 4, 8, stalls=0.4, encoding="bitmap")
 

@@ -10,21 +10,31 @@ from component_bench import play
 from random_networks import random_network
 from spikewright.contract.layout import DelayPlan, LayerImage
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer, OnwardBuffer
 
 
-def image(delays: list[int], lanes: int) -> LayerImage:
-    """The neurons in order: neuron n sits at position n."""
-    network = random_network(0, (2, len(delays), 2), recurrent=(True,))
+def image(delays: list[int], lanes: int, most: int = 1) -> LayerImage:
+    """The neurons in order: neuron n sits at position n, and sends so many spikes in a step at most."""
+    network = random_network(0, (2, len(delays), 2), recurrent=(True,), neuron=IntegerLIF("soft", max_spikes=most))
     layer = replace(network.layers[0], delays=np.array(delays))
     packed = pack(NetworkSpec(layers=(layer, network.layers[1]), timesteps=50), lanes).layers[0]
     return replace(packed, order=np.arange(len(delays)))
 
 
+def row_of(plan: DelayPlan, row: int, spikes: list[int]) -> int:
+    """A row of the spikes of a step: of a neuron as many as it is there."""
+    first = row * plan.lanes
+    return sum(spikes.count(first + lane) << lane * plan.value_bits for lane in range(plan.lanes))
+
+
 @dataclass
 class Steps:
-    """Delayed spikes by step, in the order in which they came; cycles of the events, of marks passed, of rows."""
+    """Delayed spikes by step, in the order in which they came; cycles of the events, of marks passed, of rows.
+
+    A neuron is there as often as it sent a spike.
+    """
 
     delayed: list[list[int]] = field(default_factory=lambda: [[]])
     events: list[int] = field(default_factory=list)
@@ -59,8 +69,7 @@ def run(
             seen.passed.append(cycle)
             begin = max(cycle + ahead, free[0])
             for row in range(layer.rows):
-                members = range(row * layer.lanes, (row + 1) * layer.lanes)
-                rows[begin + row] = sum(1 << lane for lane, n in enumerate(members) if n in spikes[step])
+                rows[begin + row] = row_of(layer.loop, row, spikes[step])
             complete.add(begin + layer.rows)
             seen.complete.append(begin + layer.rows)
             free[0] = begin + layer.rows + 1
@@ -75,7 +84,7 @@ def run(
                 seen.delayed.append([])
                 due[0] = cycle + 1 + wait() if len(seen.passed) < len(spikes) else -1
             else:
-                seen.delayed[-1].append(get(dut.events.payload.axon))
+                seen.delayed[-1] += [get(dut.events.payload.axon)] * get(dut.events.payload.value)
 
     play(dut, cycles, each=each)
     assert len(seen.passed) == len(spikes)
@@ -147,16 +156,21 @@ def test_delay_counts_from_the_next_step(delay: int) -> None:
     assert seen.delayed[:12] == expected
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(6))
 def test_every_spike_arrives_once_in_its_step(seed: int) -> None:
     rng = random.Random(seed)
-    neurons = (1, 5, 20, 40, 70)[seed]
+    neurons, most = (1, 5, 20, 40, 70, 30)[seed], 1 if seed < 5 else 7
     delays = [rng.randint(0, 6) for _ in range(neurons)]
     ends = {rng.randrange(24) for _ in range(3)}
-    spikes = [sorted(rng.sample(range(neurons), rng.randint(0, min(neurons, 8)))) for _ in range(24)]
+    spikes = [
+        sorted(
+            n for n in rng.sample(range(neurons), rng.randint(0, min(neurons, 8))) for _ in range(rng.randint(1, most))
+        )
+        for _ in range(24)
+    ]
     stall = rng.choice([0.0, 0.3])
     seen = run(
-        image(delays, (1, 2, 4, 16, 64)[seed]),
+        image(delays, (1, 2, 4, 16, 64, 16)[seed], most),
         spikes,
         last=lambda step: step in ends,
         ahead=rng.randint(1, 30),
@@ -166,8 +180,8 @@ def test_every_spike_arrives_once_in_its_step(seed: int) -> None:
     assert [sorted(step) for step in seen.delayed[:25]] == reference(spikes, delays, lambda step: step in ends)
 
 
-def onward_plan(delays: list[int], lanes: int) -> DelayPlan:
-    return DelayPlan(np.array(delays), lanes)
+def onward_plan(delays: list[int], lanes: int, value_bits: int = 1) -> DelayPlan:
+    return DelayPlan(np.array(delays), lanes, value_bits=value_bits)
 
 
 def send_onward(
@@ -194,10 +208,9 @@ def send_onward(
         step, row = len(marks), cycle - begun[0] - 2
         if step < len(spikes) and begun[0] == nothing and get(dut.room):
             begun[0] = cycle
-        members = range(row * plan.lanes, (row + 1) * plan.lanes)
         valid = 0 <= row < plan.rows
         put(dut.valid, valid)
-        put(dut.bits, sum(1 << lane for lane, n in enumerate(members) if n in spikes[step]) if valid else 0)
+        put(dut.bits, row_of(plan, row, spikes[step]) if valid else 0)
         ends = row == plan.rows
         put(dut.mark, ends)
         put(dut.last, ends and last(step))
@@ -213,7 +226,7 @@ def send_onward(
                 sent.append([])
                 flags.append((get(dut.events.payload.last), get(dut.events.payload.error)))
             else:
-                sent[-1].append(get(dut.events.payload.axon))
+                sent[-1] += [get(dut.events.payload.axon)] * get(dut.events.payload.value)
 
     play(dut, 2500, each=each)
     assert len(marks) == len(spikes)
@@ -222,16 +235,21 @@ def send_onward(
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_spikes_reach_the_next_layer_in_their_step(seed: int, steps: int) -> None:
     rng = random.Random(seed)
     lanes, neurons = rng.choice([1, 2, 16]), rng.randint(3, 20)
     delays = [rng.randint(0, 4) for _ in range(neurons)]
-    spikes = [[n for n in range(neurons) if rng.random() < 0.4] for _ in range(25)]
+    most = 1 if seed < 3 else 7
+    spikes = [[n for n in range(neurons) if rng.random() < 0.4 for _ in range(rng.randint(1, most))] for _ in range(25)]
     ends = {4, 5, 14, 24}
     stalls = random.Random(seed + 9)
     sent, flags, _, _ = send_onward(
-        onward_plan(delays, lanes), spikes, ends.__contains__, steps=steps, ready=lambda cycle: stalls.random() < 0.6
+        onward_plan(delays, lanes, most.bit_length()),
+        spikes,
+        ends.__contains__,
+        steps=steps,
+        ready=lambda cycle: stalls.random() < 0.6,
     )
     expected: list[list[int]] = [[] for _ in spikes]
     for t, fired in enumerate(spikes):

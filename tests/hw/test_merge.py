@@ -4,6 +4,7 @@ import pytest
 from component_bench import Beat, play
 
 from random_networks import random_network
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright_hw.merge import EventMerge
 
 INPUTS, NEURONS = 6, 5
@@ -39,6 +40,14 @@ def test_no_latency_and_delayed_spikes_first() -> None:
         (4, MARK),
     ]
     assert seen.cycles("delayed") == [0, 1, 2]
+
+
+def test_delayed_spikes_bring_their_number() -> None:
+    several = IntegerLIF("soft", max_spikes=9)
+    spec = random_network(0, (INPUTS, NEURONS, 3), recurrent=(True,), value_bits=1, neuron=several).layers[0]
+    send = {"feed": [feed(1), MARK], "delayed": [feed(0, 9), feed(3, 2), MARK]}
+    seen = play(EventMerge(spec), 12, send=send, take={"o": always})
+    assert seen.beats("o") == [feed(INPUTS, 9), feed(INPUTS + 3, 2), feed(1), MARK]
 
 
 def test_feed_passes_while_no_delayed_spike_waits() -> None:

@@ -99,6 +99,7 @@ ONLY_TESTED = (
         "pytest tests/hw/test_slotted.py, simulation, random networks",
     ),
     ("lanes that layers share; weights loaded at run time", "pytest tests/hw, simulation"),
+    ("numbers of spikes in rings of delays", "pytest tests/hw/test_delay.py, simulation, random networks"),
     ("serializer of rows of more than 8 bits", "pytest tests/hw/test_serializer.py, simulation"),
 )
 """What no proof is about, and what finds its faults instead."""

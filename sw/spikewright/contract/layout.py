@@ -5,12 +5,13 @@ Plain NumPy, like `spec`: `spikewright_hw` builds a core from this.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.encoding import Encoding, encoding_named
 from spikewright.contract.integers import IntArray, run_addresses, signed_bits, unsigned_bits
 from spikewright.contract.names import Layers
@@ -51,11 +52,14 @@ class DelayPlan:
     lanes : int
     most : (int, int), optional
         Entries and delay that memories which are loaded at run time can hold; without it, those of the contents.
+    value_bits : int
+        Width of the number of spikes of a neuron in a step.
     """
 
     delays: IntArray
     lanes: int
     most: tuple[int, int] | None = None
+    value_bits: int = 1
 
     @property
     def neurons(self) -> int:
@@ -97,62 +101,10 @@ class DelayPlan:
         """Rows of spikes that are kept: a slot for every step that may be asked for."""
         return self.slots * self.rows
 
-
-@dataclass(frozen=True)
-class LayerCapacity:
-    """What the memories of a layer can hold where they are loaded at run time, see `capacity.Capacity`.
-
-    Parameters
-    ----------
-    lanes : int
-    synapses : int
-        Words of the synapse memory of a lane.
-    run : int
-        Synapses of an axon in a lane.
-    entries : int
-        Entries that the program of delays can hold; 0 without recurrence, as is `delay`.
-    delay : int
-        Steps.
-    threshold_bits : int
-        0 for a read-out.
-    bias_bits, state_bits : int
-    offset_bits : int
-        See `LayerImage.offset_bits`. Runs are placed so that it suffices.
-    floor_bits, start_bits, leak_bits, current_leak_bits, current_start_bits : int
-        See `LayerImage.floor_bits`, `LayerImage.constants`.
-    onward_entries, onward_delay : int
-        As `entries` and `delay`, for the way to the next layer; 0 without delays there.
-    membrane_bits : int
-        Where synaptic currents are in the state; 0 elsewhere, as the state is the membrane.
-    """
-
-    lanes: int
-    synapses: int
-    run: int
-    entries: int
-    delay: int
-    threshold_bits: int
-    bias_bits: int
-    state_bits: int
-    offset_bits: int
-    floor_bits: int = 0
-    start_bits: int = 0
-    leak_bits: int = 0
-    current_leak_bits: int = 0
-    onward_entries: int = 0
-    onward_delay: int = 0
-    membrane_bits: int = 0
-    current_start_bits: int = 0
-
-    @classmethod
-    def later(cls) -> dict[str, int]:
-        """What capacities did not have at first, and what such a one means."""
-        return {each.name: each.default for each in fields(cls) if each.default is not MISSING}
-
-    def as_dict(self) -> dict[str, int]:
-        """JSON-ready, as at first where nothing else is needed."""
-        later = self.later()
-        return {name: value for name, value in asdict(self).items() if value != later.get(name)}
+    @property
+    def ring_width(self) -> int:
+        """Width of a row of spikes."""
+        return self.lanes * self.value_bits
 
 
 class Constant(NamedTuple):
@@ -356,13 +308,16 @@ class LayerImage:
     def loop(self) -> DelayPlan | None:
         """Of the spikes that come back to the layer, if it is recurrent."""
         most = None if self.capacity is None else (self.capacity.entries, self.capacity.delay)
-        return None if self.spec.delays is None else DelayPlan(self.spec.delays[self.order], self.lanes, most)
+        return self._plan(self.spec.delays, most)
 
     @property
     def onward(self) -> DelayPlan | None:
         """Of the spikes on their way to the next layer, if there are delays."""
         most = None if self.capacity is None else (self.capacity.onward_entries, self.capacity.onward_delay)
-        return None if self.spec.onward is None else DelayPlan(self.spec.onward[self.order], self.lanes, most)
+        return self._plan(self.spec.onward, most)
+
+    def _plan(self, delays: IntArray | None, most: tuple[int, int] | None) -> DelayPlan | None:
+        return None if delays is None else DelayPlan(delays[self.order], self.lanes, most, self.spec.count_bits)
 
     @property
     def plans(self) -> dict[str, DelayPlan]:
@@ -447,12 +402,12 @@ class CoreSpec:
 
     def ring_bits(self, plan: DelayPlan) -> int:
         """Bits of the spikes that are kept for delays."""
-        return plan.ring_words * plan.lanes
+        return plan.ring_words * plan.ring_width
 
     @property
     def multipliers(self) -> int:
         """Products of weights with the values of events in a cycle."""
-        return sum(image.lanes for image in self.memories.values() if image.spec.value_bits > 1)
+        return sum(image.lanes for image in self.memories.values() if image.spec.event_bits > 1)
 
     @property
     def beat_events(self) -> int:

@@ -246,19 +246,22 @@ class LayerSpec(Shown):
         return self.delays is not None
 
     def _check_counts(self, threshold: IntArray) -> None:
-        """Raise a ValueError unless several spikes in a step can be counted and sent on."""
+        """Raise a ValueError unless several spikes in a step can be counted."""
         if (odd := np.flatnonzero(threshold & (threshold - 1))).size:
             raise ValueError(
                 f"threshold must be powers of two where neurons send several spikes in a step, not "
                 f"{threshold[odd[0]]} (at {odd[0]})"
             )
-        if self.delays is not None or self.onward is not None:
-            raise ValueError("delays must be those of single spikes, not of several in a step")
 
     @property
     def count_bits(self) -> int:
         """Width of the number of spikes of a neuron in a step; 1 where it is at most one, and of a read-out."""
         return 1 if self.readout else unsigned_bits(self.neuron.most)
+
+    @property
+    def event_bits(self) -> int:
+        """Width of the value of any event: of those of the layer before, and of those that come back."""
+        return max(self.value_bits, self.count_bits) if self.recurrent else self.value_bits
 
     @property
     def readout(self) -> bool:
@@ -328,7 +331,7 @@ class LayerSpec(Shown):
 
     def _largest_values(self) -> IntArray:
         """(axons,) largest value of an event."""
-        value = np.ones(self.axons, dtype=np.int64)
+        value = np.full(self.axons, self.neuron.most, dtype=np.int64)
         value[: self.inputs] = (1 << self.value_bits) - 1
         return value
 

@@ -136,7 +136,7 @@ class IntegerLayer(nn.Module):
                 v = torch.where(fired, after_spike, at_rest)
                 spikes[t] = fired * spec.neuron.count(before_reset, self.threshold) if several else fired
                 if spec.delays is not None:
-                    arriving[t + 1 + self.delays, :, neuron] = fired.T.to(torch.float64)
+                    arriving[t + 1 + self.delays, :, neuron] = spikes[t].T.to(torch.float64)
                 carried = spec.neuron.carried(v, fired, self.threshold, leak)
                 if spec.remembers:
                     before = spec.neuron.remembered(v, fired, self.threshold).long()

@@ -190,8 +190,13 @@ def _with_counts(layer: LayerSpec, timesteps: int, most: int) -> LayerSpec:
     """The layer with no more spikes in a step than an input may carry, nor than there can be: events are as narrow."""
     if layer.threshold is None or layer.neuron.most == 1:
         return layer
-    reached = int((layer.neuron_bounds(timesteps).compared // layer.threshold).max())
-    return dataclasses.replace(layer, neuron=layer.neuron.limited(max(1, min(layer.neuron.most, most, reached))))
+    while True:
+        reached = int((layer.neuron_bounds(timesteps).compared // layer.threshold).max())
+        fewer = max(1, min(layer.neuron.most, most, reached))
+        if fewer == layer.neuron.most:
+            return layer
+        # In a loop, what fewer spikes bring back reaches less far again.
+        layer = dataclasses.replace(layer, neuron=layer.neuron.limited(fewer))
 
 
 def _floored_bits(config: NetworkConfig, layer: SpikingLayer | None) -> int:

@@ -7,11 +7,12 @@ from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from math import ceil
 from typing import Any
 
+from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
-from spikewright.contract.layout import LANES, CoreSpec, LayerCapacity, LayerImage, ParallelCore, SharedCore
+from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers
 from spikewright.contract.network import MAX_DELAY, OWN, LayerSpec, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack

@@ -336,7 +336,7 @@ class _Shared:
             delays=None,
             decay=Decay(0, 0),
             weight_bits=max(layer.weight_bits for layer in network.layers),
-            value_bits=max(layer.value_bits for layer in network.layers),
+            value_bits=max(layer.event_bits for layer in network.layers),
         )
         self.memories = [_Memory(together, lanes, np.arange(neurons), np.arange(axon), "engine")]
         # Their synapses are in the engine; what else is told of them does not depend on the encoding.

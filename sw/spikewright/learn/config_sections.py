@@ -103,8 +103,6 @@ class LayerConfig:
         _check_own("own", self.own, "tau_syn", self.tau_syn)
         require(self.threshold > 0, "threshold", "above 0", self.threshold)
         require(1 <= self.max_spikes <= 255, "max_spikes", "1 .. 255", self.max_spikes)
-        delayed = self.recurrent or self.onward
-        require(self.max_spikes == 1 or not delayed, "max_spikes", "1 with recurrence or delays", self.max_spikes)
         require(0 <= self.dropout < 1, "dropout", "at least 0 and below 1", self.dropout)
         require(0 <= self.recurrent_dropout < 1, "recurrent_dropout", "at least 0 and below 1", self.recurrent_dropout)
         require(0 <= self.max_delay <= 4095, "max_delay", "0 .. 4095 steps", self.max_delay)

@@ -339,10 +339,6 @@ def _check_rule(layer: ForeignLayer, rule: Rule) -> None:
     if rule.reset not in ("sub", "zero", "zero_before") or rule.cmp != ">=":
         others = "false but with reset sub or zero and cmp >="
         raise _refuse(layer, "multispike", others, f"true with {rule.reset} {rule.cmp}")
-    if layer.loop is not None:
-        raise _refuse(layer, "multispike", "false in a loop", "true")
-    if rule.latency:
-        raise _refuse(layer, "latency", "0 with multispike", rule.latency)
 
 
 def _most_spikes(rule: Rule) -> int:

@@ -27,7 +27,7 @@ def run_bits(image: LayerImage) -> int:
 
 def lane_value_bits(image: LayerImage) -> int:
     """Width of the value of an event, in a lane: none where it is always 1."""
-    return image.spec.value_bits if image.spec.value_bits > 1 else 0
+    return image.spec.event_bits if image.spec.event_bits > 1 else 0
 
 
 def ring_entry_bits(plan: DelayPlan) -> int:
@@ -44,8 +44,13 @@ def delay_memories(name: str, image: LayerImage, onward_steps: int) -> list[Memo
         width, rows = (1, entries + 1) if not kind else (3, onward_steps * (entries + 1))
         found += [
             Memory(f"{name}_{kind}delays", entries, ring_entry_bits(plan), False),
-            Memory(f"{name}_{kind}ring", plan.ring_words, plan.lanes, True),
-            Memory(f"{name}_{kind}delayed", rows, plan.row_bits + plan.lanes + width, True),
+            Memory(f"{name}_{kind}ring", plan.ring_words, plan.ring_width, True),
+            Memory(
+                f"{name}_{kind}delayed",
+                rows,
+                plan.row_bits + plan.lanes + width + count_row_bits(plan.lanes, plan.value_bits),
+                True,
+            ),
         ]
     return found
 
@@ -106,7 +111,7 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
     lane_luts += image.extent_bits / 3 + 2 + (start if image.offset_bits else 0)
     luts = image.lanes * lane_luts
     ffs = image.lanes * lane_ffs + start
-    event = unsigned_bits(spec.axons - 1) + spec.value_bits + 3
+    event = unsigned_bits(spec.axons - 1) + spec.event_bits + 3
     ffs += 4 + 3 * event
     luts += 10
     # The join.
@@ -125,9 +130,9 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
     return luts, ffs
 
 
-def several_bits(spec: LayerSpec, lanes: int) -> int:
+def count_row_bits(lanes: int, count_bits: int) -> int:
     """Bits of a row of spikes that tell how many each is; 0 where it is one at most."""
-    return lanes * spec.count_bits if spec.count_bits > 1 else 0
+    return lanes * count_bits if count_bits > 1 else 0
 
 
 def current_logic(decay: Decay, current_bits: int, bias_bits: int) -> tuple[float, float]:

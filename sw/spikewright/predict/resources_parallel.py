@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikewright.contract.layout import CoreSpec
 from spikewright.layout.price import Memory
-from spikewright.predict.logic import current_logic, delay_memories, lanes_logic, run_bits, several_bits, widths_of
+from spikewright.predict.logic import count_row_bits, current_logic, delay_memories, lanes_logic, run_bits, widths_of
 
 
 def layer_memories(core: CoreSpec) -> list[Memory]:
@@ -14,7 +14,7 @@ def layer_memories(core: CoreSpec) -> list[Memory]:
         name = f"layer{index}"
         spec = image.spec
         _, constants, score = widths_of(core, index)
-        row = image.row_bits + image.lanes + 3 + several_bits(spec, image.lanes)
+        row = image.row_bits + image.lanes + 3 + count_row_bits(image.lanes, spec.count_bits)
         found.append(Memory(f"{name}_rows", spec.axons, image.pointer_bits, writable=False))
         width = image.synapse_bits
         found += [Memory(f"{name}_synapses{k}", len(data), width, False) for k, data in enumerate(image.data)]

@@ -6,13 +6,13 @@ from spikewright.contract.integers import signed_bits, unsigned_bits
 from spikewright.contract.layout import SharedCore
 from spikewright.layout.price import Memory
 from spikewright.predict.logic import (
+    count_row_bits,
     current_logic,
     delay_logic,
     delay_memories,
     lanes_logic,
     run_bits,
     serializer_logic,
-    several_bits,
     update_luts_per_bit,
     widths_of,
 )
@@ -48,7 +48,7 @@ def engine_memories(core: SharedCore) -> list[Memory]:
     ]
     if core.layers[1:]:
         widest = max((layer.spec for layer in core.layers), key=lambda spec: spec.count_bits)
-        row = image.row_bits + lanes + 3 + several_bits(widest, lanes)
+        row = image.row_bits + lanes + 3 + count_row_bits(lanes, widest.count_bits)
         found.append(Memory("engine_spikes", image.rows, widest.count_bits, True, lanes))
         found.append(Memory("engine_serializer", image.rows + 1, row, True))
     for index, layer in enumerate(core.layers):

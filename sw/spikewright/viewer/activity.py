@@ -132,12 +132,12 @@ def _loads(core: CoreSpec, counts: npt.NDArray[np.integer], spikes: list[npt.NDA
         lengths = image.lengths
         load = arriving.astype(np.int64) @ lengths[: image.spec.inputs]
         if index < len(spikes):
-            fired = spikes[index][:, image.order]
+            fired = spikes[index][:, image.order] != 0
             if image.spec.delays is not None:
                 late = np.zeros((len(fired), lengths.shape[0] - image.spec.inputs), dtype=np.int64)
                 for position, delay in enumerate(image.spec.delays[image.order].tolist()):
                     late[1 + delay :, position] = fired[: max(0, len(fired) - 1 - delay), position]
                 load = load + late @ lengths[image.spec.inputs :]
-            arriving = image.spec.sent(spikes[index])[:, image.order]
+            arriving = image.spec.sent(spikes[index] != 0)[:, image.order]
         loads.append(load)
     return loads

@@ -4,6 +4,7 @@ import pytest
 from random_networks import random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 
 
 def fields(**changes: object) -> dict[str, object]:
@@ -56,6 +57,15 @@ def test_layer_rejects(changes: dict[str, object], error: type[Exception], messa
     with pytest.raises(error) as raised:
         LayerSpec(**fields(**changes))  # type: ignore[arg-type]
     assert str(raised.value) == message
+
+
+def test_spikes_come_back_as_often_as_a_neuron_may_send_them_in_a_step() -> None:
+    layer = LayerSpec(**fields(value_bits=2, neuron=IntegerLIF("soft", max_spikes=5)))  # type: ignore[arg-type]
+    assert (layer.count_bits, layer.event_bits) == (3, 3)
+    assert layer.step_input()[1].tolist() == [2 * 3 + 3 * 5] * 3
+    single = LayerSpec(**fields(value_bits=2))  # type: ignore[arg-type]
+    assert (single.count_bits, single.event_bits) == (1, 2)
+    assert single.step_input()[1].tolist() == [2 * 3 + 3] * 3
 
 
 def test_arrays_cannot_be_changed_after_validation() -> None:

@@ -41,8 +41,8 @@ def ref_layer(spec: LayerSpec, values: np.ndarray) -> tuple[list[list[int]], lis
             if spec.delays is not None:
                 for j in range(spec.neurons):
                     sent = t - 1 - int(spec.delays[j])
-                    if sent >= 0 and spikes[sent][j]:
-                        u += int(spec.weights[n, spec.inputs + j]) << spec.weight_shift
+                    if sent >= 0:
+                        u += (int(spec.weights[n, spec.inputs + j]) << spec.weight_shift) * spikes[sent][j]
             u += int(spec.bias[n])
             if spec.current_decay is not None:
                 u = current[n] = ((current[n] * of_current[n]) >> spec.current_decay.shift) + u

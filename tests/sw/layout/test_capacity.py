@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from random_networks import SOFT, TAU_2, random_network
+from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import LayerCapacity
 from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF

@@ -193,7 +193,9 @@ def _relay(late: Op) -> _Unrolled:
     assert late.delays is not None
     size = len(late.delays)
     weight, nothing = torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
-    return _Unrolled(late.step.name, 0.0, 0.0, "hard", False, weight, nothing, None, nothing.long(), {}, late.delays)
+    return _Unrolled(
+        late.step.name, 0.0, 0.0, "hard", False, weight, nothing, None, nothing.long(), {}, late.delays, MOST_SPIKES
+    )
 
 
 def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:

@@ -98,9 +98,10 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
         if layer.config.reset not in READERS[dialect]:
             theirs = " or ".join(READERS[dialect])
             raise InputError(f"reset of layer {index} must be {theirs} for {dialect}, not {layer.config.reset}")
-        for name in ("tau_syn", "max_spikes"):
-            if (value := getattr(layer.config, name)) != 1:
-                raise InputError(f"{name} of layer {index} must be 1 to be exported, not {value:g}")
+        if layer.config.tau_syn != 1:
+            raise InputError(f"tau_syn of layer {index} must be 1 to be exported, not {layer.config.tau_syn:g}")
+        if layer.config.max_spikes > 1 and dialect != "spikewright":
+            raise InputError(f"max_spikes of layer {index} must be 1 for {dialect}, not {layer.config.max_spikes}")
         if layer.config.strict and dialect not in _STRICT:
             raise InputError(f"strict of layer {index} must be false for {dialect}, not true")
         _check_constants(index, layer, dialect)
@@ -118,6 +119,9 @@ def _graph_of(network: SpikingNetwork, dialect: str) -> tuple[Graph, dict[str, s
         resets[names["lif"]] = _RESETS[layer.config.reset]
         if layer.config.strict:
             settings[f"{names['lif']}.cmp"] = ">"
+        if layer.config.max_spikes > 1:
+            settings[f"{names['lif']}.multispike"] = "true"
+            settings[f"{names['lif']}.max_spikes"] = str(layer.config.max_spikes)
         if "floor" in layer.config.own:
             settings[f"{names['lif']}.v_min"] = repr(_lowest(layer))
         last = names["lif"]

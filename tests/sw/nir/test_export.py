@@ -61,13 +61,14 @@ def test_what_was_written_is_read_back_as_the_same_network(tmp_path: Path) -> No
             assert torch.equal(own, read.to(own.dtype))
 
 
-@pytest.mark.parametrize("reset", ["late", "none", "dead", "twice"])
+@pytest.mark.parametrize(("reset", "most"), [("late", 1), ("none", 1), ("dead", 1), ("twice", 1), ("hard", 3)])
 @torch.no_grad()
-def test_resets_leaks_floors_and_delays_are_read_back(tmp_path: Path, reset: str) -> None:
+def test_resets_leaks_floors_delays_and_several_spikes_are_read_back(tmp_path: Path, reset: str, most: int) -> None:
     layers = (
         {"neurons": 20, "tau": float("inf"), "reset": "soft", "own": ("floor",), "onward": 3, "strict": True},
-        {"neurons": 10, "reset": reset, "own": ("leak",), "recurrent": reset == "late", "threshold": 0.5},
+        {"neurons": 10, "reset": reset, "own": ("leak",), "recurrent": reset in ("late", "hard"), "threshold": 0.5},
     )
+    layers[1]["max_spikes"] = most
     network = made(*layers, readout_own=("leak",))
     network.layers[0].onward.copy_(torch.arange(20) % 4)  # type: ignore[union-attr,operator]
     network.layers[1].leak.copy_(torch.linspace(0.0, 0.95, 10))  # type: ignore[union-attr,operator]
@@ -77,12 +78,13 @@ def test_resets_leaks_floors_and_delays_are_read_back(tmp_path: Path, reset: str
     foreign = import_nir(tmp_path / "net.nir", "spikewright", settings, timesteps=40)
     again = as_spiking_network(foreign)
     assert [layer.own for layer in again.config.layers] == [("floor",), ("leak",)]
-    assert again.config.layers[1].reset == reset
+    assert (again.config.layers[1].reset, again.config.layers[1].max_spikes) == (reset, most)
     expected = network.run(counts())
     found = again.run(counts())
     for own, read in zip(expected.spikes, found.spikes, strict=True):
         assert 0.01 < own.mean() < 0.9
         assert torch.equal(own, read)
+    assert expected.spikes[1].max() == most
     torch.testing.assert_close(expected.scores, found.scores)
 
 
@@ -138,12 +140,7 @@ def test_the_form_is_the_one_that_all_libraries_read(tmp_path: Path) -> None:
             "tau_syn of layer 0 must be 1 to be exported, not 1.5",
         ),
         ({"tau_syn": 2.0}, {}, "spikewright", "tau_syn of layer 0 must be 1 to be exported, not 2"),
-        (
-            {"reset": "soft", "max_spikes": 3},
-            {},
-            "spikewright",
-            "max_spikes of layer 0 must be 1 to be exported, not 3",
-        ),
+        ({"max_spikes": 3}, {}, "norse", "max_spikes of layer 0 must be 1 for norse, not 3"),
         ({"tau": 1.0}, {}, "spikingjelly", "tau of layer 0 must be above 1 step for spikingjelly, not 1"),
         ({}, {"readout": "softmax_sum"}, "norse", "readout of a network to export must be 'sum', not 'softmax_sum'"),
         ({}, {}, "brian", "dialect must be one of spikewright, norse, snntorch, spikingjelly, not 'brian'"),

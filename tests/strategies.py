@@ -123,6 +123,7 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         readout_floor=draw(st.sampled_from([False, False, True])),
     )
     spec = with_own(seed, spec, draw(st.sampled_from([(), (), ("leaks",), ("starts",), ("leaks", "starts")])))
+    spec = _with_fewer_spikes(draw, spec)
     spec = replace(spec, layers=tuple(_with_odd_rows(draw, layer) for layer in spec.layers))
     counts = random_counts(seed, spec, samples, rate=draw(st.sampled_from([0.0, 0.05, 0.3, 1.0])))
     if draw(st.booleans()):
@@ -149,6 +150,17 @@ def cases(draw: st.DrawFn, *, most_neurons: int = 40, most_lanes: int = LANES[-1
         seed,
         tuple(sorted(draw(st.sets(st.integers(0, samples - 1), max_size=2)))),
     )
+
+
+def _with_fewer_spikes(draw: st.DrawFn, spec: NetworkSpec) -> NetworkSpec:
+    """Where neurons send several spikes in a step: layers with fewer of them, or single ones, among the others."""
+    layers: list[Any] = []
+    for layer in spec.layers:
+        neuron = layer.neuron
+        if not layer.readout and neuron.most > 1:
+            neuron = neuron.limited(draw(st.sampled_from((1, 3, neuron.most))))
+        layers.append(replace(layer, neuron=neuron, value_bits=layers[-1].count_bits if layers else layer.value_bits))
+    return replace(spec, layers=tuple(layers))
 
 
 def _with_odd_rows(draw: st.DrawFn, layer: Any) -> Any:

@@ -228,7 +228,7 @@ def _rename(
     """Give all wires of a module plain names; returns the new names of its ports."""
     meant = _meant_names(module, ports)
     new: dict[str, str] = {}
-    taken = {f"\\{word}" for word in KEYWORDS.split()}
+    taken = dict.fromkeys((f"\\{word}" for word in KEYWORDS.split()), 2)
     for line in module.head:
         if found := _WIRE.match(line):
             old = found[2]
@@ -243,10 +243,13 @@ def _rename(
     return new
 
 
-def _unused(name: str, taken: set[str]) -> str:
-    """The name, or the next free one that begins with it."""
-    found = next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
-    taken.add(found)
+def _unused(name: str, taken: dict[str, int]) -> str:
+    """The name, or the next free one that begins with it; `taken` has the number to try next for each."""
+    found = name
+    while found in taken:
+        found = f"{name}_{taken[name]}"
+        taken[name] += 1
+    taken[found] = 2
     return found
 
 
@@ -328,7 +331,7 @@ def _constants(modules: dict[str, NetlistModule], shared: dict[str, str]) -> dic
 
 def _module_names(groups: dict[str, list[str]], top: str) -> dict[str, str]:
     """Names of the kept modules: their place, or what the places of all that are like them have in common."""
-    taken = {top, *(f"{part_prefix(top)}_{part}" for part in PARTS)}
+    taken = dict.fromkeys((top, *(f"{part_prefix(top)}_{part}" for part in PARTS)), 2)
     names = {}
     for first, members in sorted(groups.items(), key=lambda group: group[0]):
         if first == top:

@@ -144,7 +144,8 @@ class _Proximal(Shown, torch.optim.Optimizer):
             If it is the state of another kind of optimizer, or a setting in it is out of its range. The optimizer then
             stays as it was.
         """
-        own = self.defaults.keys()
+        # PyTorch adds a setting when a state is loaded, which those from before lack.
+        own = self.defaults.keys() - {"differentiable"}
         for group in state_dict["param_groups"]:
             if missing := sorted(own - group.keys()):
                 raise InputError(f"state must be that of {type(self).__name__}, not one without {', '.join(missing)}")

@@ -24,12 +24,13 @@ from torch import Tensor
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, Shown, percent, thousands
+from spikewright.learn.eager import EagerOptimizer
 from spikewright.learn.regularizers import NoRegularizer, Regularizer
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
-class _Proximal(Shown, torch.optim.Optimizer):
+class _Proximal(Shown, EagerOptimizer):
     """Shared by the three: validation, the shadow variables, and the regularizer of the current weights."""
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:

@@ -56,13 +56,17 @@ def run(
     core: CoreSpec,
     samples: npt.NDArray[np.int64],
     *,
-    idle: int = 300,
+    idle: int | None = None,
     stall_input: Callable[[], bool] = lambda: False,
     stall_output: Callable[[], bool] = lambda: False,
     attach: Callable[[Simulator], None] = lambda simulator: None,
 ) -> Recording:
-    """Feed `samples` (B, T, inputs) back to back, after `idle` cycles in which the core clears its memories."""
+    """Feed `samples` (B, T, inputs) back to back, after `idle` cycles in which the core clears its memories.
+
+    If not given, these are as many as it surely does that in.
+    """
     dut = Core(core)
+    idle = core.settle if idle is None else idle
     seen = Recording(rows=[[] for _ in core.layers])
     cycle = [0]
     bits = [len(getattr(dut, f"trace{k}").v) for k in range(len(core.layers))]

@@ -75,7 +75,7 @@ def check(
     [(1, "bitmap"), (2, "relative"), (4, "absolute"), (8, "bitmap"), (32, "auto"), (64, "absolute")],
 )
 def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: str) -> None:
-    check(random_network(lanes), lanes, lanes, encoding=encoding)
+    check(random_network(lanes, timesteps=12), lanes, lanes, encoding=encoding)
 
 
 @pytest.mark.parametrize("layers", ["parallel", "shared"])
@@ -87,16 +87,16 @@ def test_samples_may_end_before_the_last_step_that_the_core_is_made_for(layers: 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_soft_reset_long_delays_and_deep_recurrence(seed: int) -> None:
-    spec = random_network(
-        seed, (9, 20, 17, 11, 6), recurrent=(True,), max_delay=12, neuron=SOFT, decay=TAU_2, weight_shift=seed
-    )
+    sizes = (9, 20, 17, 11, 6)
+    options = {"neuron": SOFT, "decay": TAU_2, "weight_shift": seed, "timesteps": 16}
+    spec = random_network(seed, sizes, recurrent=(True,), max_delay=12, **options)
     check(spec, (1, 4, 2, 8)[seed], seed, encoding=("relative", "bitmap", "absolute", "auto")[seed])
 
 
 @pytest.mark.parametrize("density", [0.0, 0.05, 1.0])
 @pytest.mark.parametrize("encoding", encoding_names())
 def test_empty_and_dense_networks(density: float, encoding: str) -> None:
-    check(random_network(5, (10, 12, 9, 4), density=density, decay=TAU_1_05), 4, 5, encoding=encoding)
+    check(random_network(5, (10, 12, 9, 4), density=density, decay=TAU_1_05, timesteps=12), 4, 5, encoding=encoding)
 
 
 def test_read_out_alone() -> None:

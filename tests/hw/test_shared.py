@@ -11,7 +11,7 @@ from spikewright.contract.neurons.lif import IntegerLIF
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(2, "relative"), (16, "bitmap")])
 def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: str) -> None:
-    check(random_network(lanes), lanes, lanes, layers="shared", encoding=encoding)
+    check(random_network(lanes, timesteps=12), lanes, lanes, layers="shared", encoding=encoding)
 
 
 @pytest.mark.parametrize(("lanes", "encoding"), [(1, "bitmap"), (8, "relative")])
@@ -20,7 +20,7 @@ def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
 
     The last row of one layer is alone.
     """
-    network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2)
+    network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2, timesteps=16)
     changes = (
         {"weight_shift": 3},
         {"neuron": SOFT, "decay": Decay(3, 6), "current_decay": Decay(3, 2)},
@@ -28,7 +28,7 @@ def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
         {"weight_shift": 1},
     )
     layers = tuple(replace(layer, **change) for layer, change in zip(network.layers, changes, strict=True))
-    check(NetworkSpec(layers=layers, timesteps=20), lanes, 3, layers="shared", encoding=encoding)
+    check(NetworkSpec(layers=layers, timesteps=16), lanes, 3, layers="shared", encoding=encoding)
 
 
 def test_floors_of_thresholds_beside_others() -> None:
@@ -40,12 +40,12 @@ def test_floors_of_thresholds_beside_others() -> None:
 
 
 def test_small_layers_behind_large_ones_and_before() -> None:
-    check(random_network(7, (5, 3, 40, 1, 12), recurrent=(True,), max_delay=3), 2, 7, layers="shared")
+    check(random_network(7, (5, 3, 40, 1, 12), recurrent=(True,), max_delay=3, timesteps=10), 2, 7, layers="shared")
 
 
 def test_empty_and_dense_networks() -> None:
     for density in (0.0, 1.0):
-        check(random_network(5, (10, 12, 9, 4), density=density), 4, 5, layers="shared")
+        check(random_network(5, (10, 12, 9, 4), density=density, timesteps=12), 4, 5, layers="shared")
 
 
 def test_read_out_alone() -> None:

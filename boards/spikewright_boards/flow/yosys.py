@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -13,6 +14,7 @@ from spikewright.contract.errors import CheckFailed, InputError
 from spikewright.support.files import MANIFEST, read_json
 from spikewright_boards.catalog import FullBoard
 
+from .floorplan import floorplan
 from .netlist import Memory, find_memories
 from .tools import Progress, ToolError, run_tool
 from .top import TOP
@@ -72,7 +74,20 @@ def run_yosys(board: FullBoard, work: Path, progress: Progress, verilog: Sequenc
     if dissolved := [memory for memory in memories if memory.home == "flip-flops"]:
         names = ", ".join(f"{memory.name} ({memory.words} x {memory.width} bits)" for memory in dissolved)
         raise CheckFailed(f"no memory must dissolve into flip-flops, but these did: {names}")
+    _place_block_rams(board, netlist, work / f"{TOP}.json")
     return memories
+
+
+def _place_block_rams(board: FullBoard, netlist: dict[str, Any], file: Path) -> None:
+    """Tell nextpnr the sites of the floorplan, if there is one."""
+    if board.device.sites is None:
+        return
+    cells = netlist["modules"][TOP]["cells"]
+    plan = floorplan((name for name, cell in cells.items() if cell["type"] == board.flow.brams), board.device.sites)
+    for name, site in plan.items():
+        cells[name]["attributes"]["BEL"] = site
+    if plan:
+        file.write_text(json.dumps(netlist), "utf-8")
 
 
 def _map_deep_roms(board: FullBoard, work: Path) -> str:

@@ -286,6 +286,26 @@ TARGETS = tuple(name for name, family in FAMILIES.items() if family.shapes)
 
 
 @dataclass(frozen=True, kw_only=True)
+class BlockRamSites:
+    """Where the block RAMs of a device lie: in some rows of its grid, at the same columns in all of them.
+
+    Parameters
+    ----------
+    columns, rows : tuple of int
+    name : str
+        Of a site, as nextpnr calls it; `{column}`, `{row}` and `{nth}`, 0 .. 3 from column to column, are put in.
+    """
+
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+    name: str
+
+    def site(self, row: int, nth: int) -> str:
+        """The site in the row and column of these numbers, counted from 0."""
+        return self.name.format(column=self.columns[nth], row=self.rows[row], nth=nth % 4)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """An FPGA.
 
@@ -305,6 +325,8 @@ class Device:
         That names the device.
     package : str
         How the packer names the device, where it has to be told.
+    sites : BlockRamSites, optional
+        None where block RAMs are not placed ahead of all else, see `spikewright_boards.flow.floorplan`.
     """
 
     name: str
@@ -317,6 +339,7 @@ class Device:
     synth_options: str = ""
     nextpnr_option: str
     package: str = ""
+    sites: BlockRamSites | None = None
 
     def __post_init__(self) -> None:
         if self.family not in TARGETS:
@@ -329,7 +352,24 @@ DEVICES: Mapping[str, Device] = {
         Device(name="LFE5U-12F", family="ecp5", luts=24288, ffs=24288, brams=56, dsps=28, nextpnr_option="--12k"),
         Device(name="LFE5U-25F", family="ecp5", luts=24288, ffs=24288, brams=56, dsps=28, nextpnr_option="--25k"),
         Device(name="LFE5U-45F", family="ecp5", luts=43848, ffs=43848, brams=108, dsps=72, nextpnr_option="--45k"),
-        Device(name="LFE5U-85F", family="ecp5", luts=83640, ffs=83640, brams=208, dsps=156, nextpnr_option="--85k"),
+        Device(
+            name="LFE5U-85F",
+            family="ecp5",
+            luts=83640,
+            ffs=83640,
+            brams=208,
+            dsps=156,
+            nextpnr_option="--85k",
+            sites=BlockRamSites(
+                columns=tuple(
+                    first + 2 * nth
+                    for first in (4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114)
+                    for nth in range(4)
+                ),
+                rows=(22, 46, 70, 82),
+                name="X{column}/Y{row}/EBR{nth}",
+            ),
+        ),
         Device(
             name="iCE40UP5K",
             family="ice40",

@@ -288,7 +288,7 @@ class SlotRing(wiring.Component):
                 "step": Out(slots.kept_bits, init=self.shortest),
                 "age": Out(slots.kept_bits + 1, init=min(1 << slots.kept_bits, self.shortest + 1)),
                 "bits": In(image.lanes),
-                "early": Out(1),
+                "early": Out(1, init=1),
                 "o": Out(stream.Signature(self._row)),
             }
         )
@@ -310,7 +310,6 @@ class SlotRing(wiring.Component):
         running = Signal()
         starts = Signal()
         m.d.comb += [
-            self.early.eq(nth <= shortest),
             starts.eq(~running & (lag <= shortest) & (held != self.HELD)),
         ]
         m.d.sync += [
@@ -319,7 +318,11 @@ class SlotRing(wiring.Component):
             lag.eq(lag + starts - self.swept),
         ]
         with m.If(self.ends):
-            m.d.sync += [taken.eq(taken + 1), nth.eq(Mux(self.last, 0, Mux(self.early, nth + 1, nth)))]
+            m.d.sync += [
+                taken.eq(taken + 1),
+                nth.eq(Mux(self.last, 0, Mux(self.early, nth + 1, nth))),
+                self.early.eq(self.last | (nth < shortest)),
+            ]
         with m.If(starts):
             m.d.sync += running.eq(1)
         with m.If(running):

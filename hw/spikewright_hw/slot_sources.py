@@ -61,6 +61,8 @@ class RowPort(wiring.Component):
         It moves and has nothing to offer in the next cycle, unless it is given a row.
     load : In(1)
         It is; only while it `wants`.
+    kept : In(1)
+        With `load`, which comes early: whether it has the row from then on, or none.
     given : In(row)
     tag : In(1)
         Kept beside the row.
@@ -78,6 +80,7 @@ class RowPort(wiring.Component):
                 "gives": In(1),
                 "wants": Out(1),
                 "load": In(1),
+                "kept": In(1),
                 "given": In(row),
                 "tag": In(1),
                 "valid": Out(1),
@@ -116,7 +119,7 @@ class RowPort(wiring.Component):
             m.d.sync += [
                 bits.eq(self.given.bits),
                 count.eq(self.given.count),
-                self.valid.eq(self.given.some),
+                self.valid.eq(self.given.some & self.kept),
                 more.eq(self.given.more),
                 several.eq(self.given.several),
                 row.eq(self.given.row),
@@ -251,6 +254,7 @@ class StreamSource(wiring.Component):
             port.moves.eq(moves),
             port.given.eq(self.late.payload),
             port.load.eq(port.wants & self.late.valid & ~done & ~self.early),
+            port.kept.eq(1),
             self.late.ready.eq(port.load),
             complete.eq((done | self.early) & ~port.valid),
         ]
@@ -306,13 +310,24 @@ class RowSource(wiring.Component):
         done = Signal(1 + self._late)
         offered = Signal(1 + self._late)
         flags = Signal(2)
-        m.d.comb += offered[0].eq(self.feed.valid & (~done[0] | self.ends))
+        complete, kept = Signal(), Signal()
+        # Rows of the next step are offered as soon as none of this one is left, and kept in the cycle in which it ends:
+        # that comes late.
+        m.d.comb += offered[0].eq(self.feed.valid & (~done[0] | complete))
         if self._late:
             # Behind the last step, delayed spikes are of steps that never come.
-            m.d.comb += offered[1].eq(self.late.valid & (~done[1] | (self.ends & ~self.last)) & ~self.early)
-        wants = self._ports(m, offered, moves)
-        complete = done[0] & (done[1] | self.early if self._late else 1)
-        m.d.comb += [self.ends.eq(complete & wants.all() & pace.ready & self.room), self.last.eq(flags[0])]
+            m.d.comb += [
+                complete.eq(done[0] & (done[1] | self.early)),
+                offered[1].eq(self.late.valid & ~self.early & (~done[1] | (complete & ~self.last))),
+            ]
+        else:
+            m.d.comb += complete.eq(done[0])
+        wants = self._ports(m, offered, moves, kept)
+        m.d.comb += [
+            self.ends.eq(complete & wants.all() & pace.ready & self.room),
+            self.last.eq(flags[0]),
+            kept.eq(~complete | self.ends),
+        ]
         with m.If(self.ends):
             m.d.sync += done.eq(0)
         with m.If(self.feed.ready & self.feed.payload.end):
@@ -324,7 +339,7 @@ class RowSource(wiring.Component):
             m.d.sync += [self.o.mark.eq(self.ends), self.o.last.eq(flags[0]), self.o.error.eq(flags[1])]
         return m
 
-    def _ports(self, m: Module, offered: Signal, moves: Signal) -> Signal:
+    def _ports(self, m: Module, offered: Signal, moves: Signal, kept: Signal) -> Signal:
         """The ports, each with the row that it is to have; which of them want one."""
         ports = [RowPort(self._row) for _ in range(self._slots.reads)]
         wants = Signal(len(ports))
@@ -345,6 +360,7 @@ class RowSource(wiring.Component):
                 wants[number].eq(port.wants),
                 port.moves.eq(moves),
                 port.load.eq(port.wants & (from_feed[number] | from_late[number])),
+                port.kept.eq(kept),
                 *assign_fields(port.given, given),
                 self.o["values"][number].eq(1),
             ]
@@ -362,9 +378,9 @@ class RowSource(wiring.Component):
                     self.o.axons[number].eq(position[: len(self.o.axons[number])]),
                     self.o.valid[number].eq(valid),
                 ]
-        m.d.comb += self.feed.ready.eq((wants & from_feed).any())
+        m.d.comb += self.feed.ready.eq((wants & from_feed).any() & kept)
         if self._late:
-            m.d.comb += self.late.ready.eq((wants & from_late).any())
+            m.d.comb += self.late.ready.eq((wants & from_late).any() & kept)
         return wants
 
 

@@ -142,13 +142,11 @@ class SlotLayer(wiring.Component):
         """Rows of spikes to the next layer, as long as it keeps up."""
         m.submodules.mask = mask = ResetInserter(reset)(self.mask)
         spikes = Cat(lane.spike for lane in self.lanes)
-        under_way = Signal(range(STEPS + 1))
         m.submodules.count = count = ResetInserter(reset)(_Count(STEPS))
         m.d.comb += [
             count.up.eq(self.source.ends),
             count.down.eq(self.taken),
-            under_way.eq(count.number),
-            self.source.room.eq(under_way != STEPS),
+            self.source.room.eq(~count.full),
             self.trace.spikes.eq(spikes),
             mask.valid.eq(self.trace.valid),
             mask.row.eq(self.trace.row),
@@ -165,7 +163,7 @@ class SlotLayer(wiring.Component):
         m.d.comb += [
             count.up.eq(self.source.ends & self.source.last),
             count.down.eq(sender.taken),
-            self.source.room.eq(count.number == 0),
+            self.source.room.eq(~count.full),
             sender.start.eq(sweep.swept & sweep.swept_last),
             sender.error.eq(sweep.swept_error),
         ]
@@ -226,14 +224,18 @@ class _Sweep(wiring.Component):
 
 
 class _Count(wiring.Component):
-    """Counts up and down, 0 .. most."""
+    """Counts up and down, 0 .. most; whether that is reached comes from a register."""
 
     def __init__(self, most: int) -> None:
-        super().__init__({"up": In(1), "down": In(1), "number": Out(range(most + 1))})
+        self._most = most
+        super().__init__({"up": In(1), "down": In(1), "full": Out(1)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.d.sync += self.number.eq(self.number + self.up - self.down)
+        number = Signal(range(self._most + 1))
+        following = Signal.like(number)
+        m.d.comb += following.eq(number + self.up - self.down)
+        m.d.sync += [number.eq(following), self.full.eq(following == self._most)]
         return m
 
 

@@ -17,7 +17,8 @@ def row_port(width: int) -> Stage:
     given, moves, load = stage.free(dut.given.shape()), stage.free(1), stage.free(1)
     gives = stage.free(1)
     m.d.comb += [dut.given.eq(given), dut.moves.eq(moves), dut.load.eq(load), dut.tag.eq(stage.free(1))]
-    m.d.comb += dut.gives.eq(gives & dut.spare)
+    kept = stage.free(1)
+    m.d.comb += [dut.gives.eq(gives & dut.spare), dut.kept.eq(kept)]
     counted = count_of(dut.given.bits)
     stage.assume(dut.given.count == counted)
     flags = (dut.given.some, dut.given.more, dut.given.several)
@@ -33,7 +34,7 @@ def row_port(width: int) -> Stage:
     sent_high = dut.gives & dut.moves & (highest == place)
     sent = sent_low | sent_high
     with m.If(dut.load):
-        m.d.sync += [waits.eq(dut.given.bits.bit_select(place, 1)), row.eq(dut.given.row), tag.eq(dut.tag)]
+        m.d.sync += [waits.eq(dut.given.bits.bit_select(place, 1) & dut.kept), row.eq(dut.given.row), tag.eq(dut.tag)]
     with m.Elif(sent):
         m.d.sync += waits.eq(0)
     stage.claim(~sent | waits, "what is sent is a spike that was not sent before")

@@ -19,11 +19,11 @@ if threading.current_thread() is threading.main_thread():
             signal.signal(number, handler)
 
 LONGEST = [
-    "sim/test_runner.py", "hw/test_core.py", "boards/flow/test_bitstream.py", "sim/native/test_loop.py",
-    "sim/test_formal.py", "sw/test_killed.py", "sim/test_netlist.py", "test_readme.py", "hw/test_shared.py",
-    "test_read_only.py", "sim/test_mutants.py", "sim/test_runner_loadable.py", "sim/bench/test_layer.py",
-    "sw/sweep/test_run.py", "boards/link/test_core_on_a_line.py", "sim/test_extra_encoding.py",
-    "sim/test_runner_shared.py", "sim/test_kit.py",
+    "sim/test_runner.py", "boards/flow/test_bitstream.py", "hw/test_core.py", "test_read_only.py",
+    "sim/native/test_loop.py", "sim/test_formal.py", "boards/asic/test_flow.py", "sw/test_killed.py",
+    "sim/test_netlist.py", "sim/test_kit.py", "hw/test_shared.py", "test_readme.py", "sim/test_mutants.py",
+    "sim/test_runner_loadable.py", "sim/bench/test_layer.py", "sw/sweep/test_run.py",
+    "boards/link/test_core_on_a_line.py", "sim/test_extra_encoding.py", "sim/test_runner_shared.py",
 ]  # fmt: skip
 """Files that take longest go first, so that no worker is left with one of them when all others are through."""
 

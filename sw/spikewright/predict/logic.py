@@ -122,7 +122,8 @@ def lanes_logic(core: CoreSpec, image: LayerImage, widths: tuple[int, int, int])
         luts += score * (2 + image.lanes / 2) + 30
         return luts, ffs
     if image.onward is None:
-        serializer_luts, serializer_ffs = serializer_logic(image, 2 * image.rows + 2)
+        numbers = count_row_bits(image.lanes, spec.count_bits)
+        serializer_luts, serializer_ffs = serializer_logic(image, 2 * image.rows + 2, numbers)
         luts, ffs = luts + serializer_luts, ffs + serializer_ffs
     for plan in image.plans.values():
         delay_luts, delay_ffs = delay_logic(plan, event)
@@ -143,20 +144,24 @@ def current_logic(decay: Decay, current_bits: int, bias_bits: int) -> tuple[floa
 
 def delay_logic(plan: DelayPlan, event: int) -> tuple[float, float]:
     """LUTs and flip-flops of delays in a layer with events of so many bits, memories left out."""
-    luts, ffs = serializer_logic(plan, len(plan.program) + 1)
+    luts, ffs = serializer_logic(plan, len(plan.program) + 1, count_row_bits(plan.lanes, plan.value_bits))
     ring = unsigned_bits(plan.ring_words - 1)
-    luts += 5 * ring + 2 * plan.lanes + 3 * unsigned_bits(len(plan.program)) + 60 + 2 * event
-    ffs += 3 * ring + ring_entry_bits(plan) + 3 * plan.lanes + 4 * plan.row_bits + 40
+    luts += 5 * ring + plan.lanes + plan.ring_width + 3 * unsigned_bits(len(plan.program)) + 60 + 2 * event
+    ffs += 3 * ring + ring_entry_bits(plan) + 2 * plan.lanes + plan.ring_width + 4 * plan.row_bits + 40
     return luts, ffs
 
 
-def serializer_logic(image: LayerImage | DelayPlan, depth: int) -> tuple[float, float]:
-    """LUTs and flip-flops of a serializer of rows of spikes, memory left out."""
+def serializer_logic(image: LayerImage | DelayPlan, depth: int, numbers: int) -> tuple[float, float]:
+    """LUTs and flip-flops of a serializer of rows of spikes, memory left out.
+
+    So many bits of a row are `numbers` of spikes: they are registered behind the memory, and chosen from.
+    """
     width = min(image.lanes, 8)
     event = unsigned_bits(image.rows * image.lanes - 1) + 4
     pointer = unsigned_bits(depth)
     luts: float = 6 * pointer + 4 * width + 3 * event + 10
     ffs: float = 3 * pointer + width + image.row_bits + 6 + 2 * event
+    luts, ffs = luts + 2 * numbers, ffs + 4 * numbers
     if image.lanes > width:
         groups = image.lanes // width
         luts += image.lanes + 4 * groups + image.lanes / 2

@@ -81,7 +81,8 @@ def engine(core: SharedCore) -> list[tuple[float, float]]:
         luts += image.lanes * (sum(luts for luts, _ in of_decays) + 2 * state)
         ffs += image.lanes * of_decays[0][1]
     if core.layers[1:]:
-        serializer_luts, serializer_ffs = serializer_logic(image, image.rows + 1)
+        numbers = count_row_bits(image.lanes, max(spec.count_bits for spec in specs))
+        serializer_luts, serializer_ffs = serializer_logic(image, image.rows + 1, numbers)
         luts, ffs = luts + serializer_luts, ffs + serializer_ffs
     # The source of an event, and its number.
     event = unsigned_bits(image.spec.axons - 1) + image.spec.value_bits + 3

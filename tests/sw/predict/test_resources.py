@@ -10,6 +10,7 @@ from random_networks import random_network
 from spikewright.build.generate import build, memory_bits
 from spikewright.contract.decay import Decay
 from spikewright.contract.names import LAYERS
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import save_model
 from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
@@ -49,8 +50,8 @@ def test_there_is_something_to_compare_with():
 @pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize(("lanes", "recurrent"), [(1, (False, True)), (4, (True,)), (8, (False,))])
 def test_the_memories_are_those_of_the_generator(tmp_path, lanes, recurrent, layers):
-    decays = (None, Decay(3, 2)) if layers != LAYERS[2] else (None,)
-    network = random_network(3, (30, 20, 17, 5), recurrent=recurrent, current_decays=decays)
+    more = {"current_decays": (None, Decay(3, 2)), "neuron": IntegerLIF("soft", max_spikes=5 if all(recurrent) else 1)}
+    network = random_network(3, (30, 20, 17, 5), recurrent=recurrent, **(more if layers != LAYERS[2] else {}))
     save_model(tmp_path / "model", network, {})
     core = pack(network, lanes, layers=layers)
     manifest = build(tmp_path / "model", tmp_path / "build", lanes, layers=layers)

@@ -51,7 +51,7 @@ def count_operations(network: NetworkSpec, values: npt.ArrayLike, spikes: Sequen
             if layer.delays is not None:
                 steps = fired.shape[1]
                 in_time = np.arange(steps)[:, None] + 1 + layer.delays < steps  # (T, neurons)
-                arriving.append((fired.sum(axis=0, dtype=np.int64) * in_time).sum(axis=0))
+                arriving.append((np.count_nonzero(fired, axis=0) * in_time).sum(axis=0))
         axons = np.concatenate(arriving)
         counts.append(Operations(int(axons @ synapses), int(axons.sum()) * layer.neurons))
     return counts

@@ -5,6 +5,7 @@ import torch
 
 from random_networks import random_counts, random_network
 from spikewright.contract.network import NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.operations import Operations, count_operations, total_operations
 from spikewright.integer.reference import IntegerNetwork
 
@@ -30,7 +31,8 @@ def one_by_one(network: NetworkSpec, values: list, spikes: list) -> list[list[in
 
 @pytest.mark.parametrize("seed", range(4))
 def test_operations_are_those_of_each_event(seed: int) -> None:
-    network = random_network(seed, (7, 9, 6, 3), recurrent=(False, True), value_bits=3, timesteps=12)
+    neuron = IntegerLIF("soft", max_spikes=5 if seed == 3 else 1)
+    network = random_network(seed, (7, 9, 6, 3), recurrent=(False, True), value_bits=3, timesteps=12, neuron=neuron)
     counts = random_counts(seed, network, 5)
     trace = IntegerNetwork(network).run(torch.from_numpy(counts))
     expected = [[0, 0] for _ in network.layers]

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from random_networks import random_network
 from spikewright.contract.errors import InputError
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.data.shd import SpikeData
+from spikewright.integer.file import save_model
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.samples import Samples
 from spikewright.predict.cycles import CycleModel
@@ -51,10 +54,16 @@ def test_cycles_are_those_of_the_cycle_model(things, data, name):
         )
 
 
-def test_the_synapses_of_a_single_lane_are_all_operations(things, data):
-    recordings = record(subject_of(things["model"], lanes=1), data)
+@pytest.mark.parametrize("most", [1, 5])
+def test_the_synapses_of_a_single_lane_are_all_operations(things, data, tmp_path, most):
+    spec, model = things["spec"], things["model"]
+    if most > 1:
+        several = IntegerLIF("soft", max_spikes=most)
+        spec = random_network(1, (10, 8, 8, 3), recurrent=(True,), neuron=several, most_onward=2, timesteps=12)
+        save_model(model := tmp_path / "several.safetensors", spec)
+    recordings = record(subject_of(model, lanes=1), data)
     samples = Samples(torch.from_numpy(data.counts), torch.from_numpy(data.labels))
-    operations, _ = counted_operations(things["spec"], samples)
+    operations, _ = counted_operations(spec, samples)
     assert np.mean([item.cycles.busiest.sum() for item in recordings]) == operations > 100
 
 

@@ -32,11 +32,14 @@ PROOFS = (
     Proof("InputGuard, 3 inputs, 2 steps", partial(guard, 3, 2), "induction", 2, 12, quick=True),
     Proof("InputGuard, 5 inputs, 3 steps", partial(guard, 5, 3), "induction", 2, 12),
     Proof("EventMerge", merge, "induction", 2, 8, quick=True),
+    Proof("EventMerge, several spikes", partial(merge, 5), "induction", 2, 8),
     Proof("DelayBuffer, delays 0 and 1", partial(delay_buffer, (0, 1), 1), "induction", 6, 34),
     Proof("DelayBuffer, delays 0, 2, 1, 2", partial(delay_buffer, (0, 2, 1, 2), 2), "induction", 6, 50),
     Proof("DelayBuffer, delay 3", partial(delay_buffer, (3, 3), 2), "induction", 6, 50),
+    Proof("DelayBuffer, several spikes", partial(delay_buffer, (0, 1), 2, 3), "induction", 6, 34),
     Proof("OnwardBuffer, delays 0 and 1", partial(onward_buffer, (0, 1), 2), "bounded", 34, 34),
     Proof("OnwardBuffer, delays 1, 0, 2", partial(onward_buffer, (1, 0, 2), 2), "bounded", 34, 50),
+    Proof("OnwardBuffer, several spikes", partial(onward_buffer, (0, 1), 2, 2), "bounded", 34, 34),
     Proof("RowFetch", row_fetch, "induction", 6, 10, quick=True),
     Proof("Lane", lane, "bounded", 18, 16, parts=("membranes",)),
     Proof("Lane, distances", partial(lane, encoding="relative"), "bounded", 18, 16, parts=("membranes",)),
@@ -99,7 +102,6 @@ ONLY_TESTED = (
         "pytest tests/hw/test_slotted.py, simulation, random networks",
     ),
     ("lanes that layers share; weights loaded at run time", "pytest tests/hw, simulation"),
-    ("numbers of spikes in rings of delays", "pytest tests/hw/test_delay.py, simulation, random networks"),
     ("serializer of rows of more than 8 bits", "pytest tests/hw/test_serializer.py, simulation"),
 )
 """What no proof is about, and what finds its faults instead."""

@@ -11,17 +11,18 @@ from amaranth.lib import data
 from spikewright.contract.decay import Decay
 from spikewright.contract.layout import DelayPlan
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer, OnwardBuffer
-from spikewright_hw.layouts import bit_row, delay_entry, delay_program
+from spikewright_hw.layouts import bit_row, delay_entry, delay_program, fired
 from spikewright_sim.formal.stage import Stage
 
 AHEAD = 2
 """Steps that are passed and not complete, at most."""
 
 
-def recurrent_layer(delays: tuple[int, ...], lanes: int) -> DelayPlan:
-    """The plan of a recurrent layer with a neuron for each of these delays."""
+def recurrent_layer(delays: tuple[int, ...], lanes: int, most: int) -> DelayPlan:
+    """The plan of a recurrent layer with a neuron for each of these delays, with so many spikes in a step at most."""
     neurons = len(delays)
     layer = LayerSpec(
         inputs=1,
@@ -31,6 +32,7 @@ def recurrent_layer(delays: tuple[int, ...], lanes: int) -> DelayPlan:
         threshold=np.ones(neurons, dtype=np.int64),
         delays=np.array(delays),
         decay=Decay(1, 1),
+        neuron=IntegerLIF(max_spikes=most),
     )
     readout = LayerSpec(
         inputs=neurons,
@@ -40,19 +42,21 @@ def recurrent_layer(delays: tuple[int, ...], lanes: int) -> DelayPlan:
         threshold=None,
         delays=None,
         decay=Decay(1, 1),
+        value_bits=layer.count_bits,
     )
     plan = pack(NetworkSpec(layers=(layer, readout), timesteps=9), lanes).layers[0].loop
     assert plan is not None
     return plan
 
 
-def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
+def delay_buffer(delays: tuple[int, ...], lanes: int, most: int = 1) -> Stage:
     """`DelayBuffer`: step t of a sample brings the spike of step t - 1 - delay of any neuron, once; then its mark.
 
     The rows of a step may come long after the step was passed, when later steps already ask for older ones, and
-    samples may have any number of steps.
+    samples may have any number of steps. Where a neuron may send several spikes, up to `most`, it is a bit of their
+    number.
     """
-    plan = recurrent_layer(delays, lanes)
+    plan = recurrent_layer(delays, lanes, most)
     dut = DelayBuffer(plan, name="proof", ahead=AHEAD)
     stage = Stage(dut)
     steps = _Steps(stage, dut, plan)
@@ -80,9 +84,30 @@ def delay_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
     return stage
 
 
-def onward_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
-    """`OnwardBuffer`: step t of a sample sends the spike of step t - delay of any neuron, once; then its mark."""
-    plan = DelayPlan(np.array(delays), lanes)
+def _given(stage: Stage, plan: DelayPlan) -> Any:
+    """What the serializer is given. It has a proof of its own: what counts is that."""
+    given = data.View(bit_row(plan.rows, plan.lanes, plan.value_bits), stage.inner("serializer", "rows__payload"))
+    if plan.value_bits > 1:
+        numbers = [given.values.word_select(lane, plan.value_bits) for lane in range(plan.lanes)]
+        stage.claim(given.bits == fired(numbers), "a neuron is sent if its number is not 0")
+    return given
+
+
+def _followed_bit(stage: Stage, plan: DelayPlan, given: Any, place: Any) -> tuple[Any, Any]:
+    """Of a neuron by its place: what tells of the spikes of its row, and where it is there; of a number any one bit."""
+    if plan.value_bits == 1:
+        return given.bits, place % plan.lanes
+    of_number = stage.constant(range(plan.value_bits))
+    stage.assume(of_number < plan.value_bits)
+    return given.values, place % plan.lanes * plan.value_bits + of_number
+
+
+def onward_buffer(delays: tuple[int, ...], lanes: int, value_bits: int = 1) -> Stage:
+    """`OnwardBuffer`: step t of a sample sends the spike of step t - delay of any neuron, once; then its mark.
+
+    Where a neuron may send several spikes, it is a bit of their number.
+    """
+    plan = DelayPlan(np.array(delays), lanes, value_bits=value_bits)
     dut = OnwardBuffer(plan, name="proof", steps=1)
     stage = Stage(dut)
     m, longest = stage.m, max(delays)
@@ -96,26 +121,26 @@ def onward_buffer(delays: tuple[int, ...], lanes: int) -> Stage:
         m.d.sync += row.eq(Mux(at_end, 0, row + 1))
     apart = ~dut.mark & ~stage.past(dut.mark) & ~stage.past(dut.mark, 2)
     stage.assume(~dut.valid | (row != 0) | (stage.past(dut.room, 2) & apart))
-    # The serializer has a proof of its own: what counts is what it is given.
-    given = data.View(bit_row(plan.rows, plan.lanes), stage.inner("serializer", "rows__payload"))
-    offered = stage.inner("serializer", "rows__valid")
-    marks = offered & given.mark
     # Any one neuron, by its place: what it fired, newest first, and how many steps the sample has so far.
     place = stage.constant(range(plan.rows * plan.lanes))
     stage.assume(place < plan.neurons)
-    own_row, own_lane = place // plan.lanes, place % plan.lanes
+    given = _given(stage, plan)
+    own_row = place // plan.lanes
+    spikes, own_bit = _followed_bit(stage, plan, given, place)
+    offered = stage.inner("serializer", "rows__valid")
+    marks = offered & given.mark
     delay = Signal(range(longest + 1), name="own_delay")
     m.d.comb += delay.eq(Array(Const(value, len(delay)) for value in delays)[place])
     history = Signal(longest + 1, name="own_spikes")
     with m.If(dut.valid & (row == own_row)):
-        m.d.sync += history.eq(Cat(dut.bits.bit_select(own_lane, 1), history))
+        m.d.sync += history.eq(Cat(dut.bits.bit_select(own_bit, 1), history))
     passed, fresh = Signal(range(longest + 2), name="steps_of_sample"), Signal(init=1, name="sample_begins")
     waits, seen, flags = Signal(name="step_waits"), Signal(name="own_seen"), Signal(2, name="step_flags")
     with m.If(dut.mark):
         m.d.sync += passed.eq(Mux(fresh, 1, Mux(passed > longest, passed, passed + 1)))
         m.d.sync += [fresh.eq(dut.last), flags.eq(Cat(dut.last, dut.error)), waits.eq(1), seen.eq(0)]
     expected = (delay < passed) & history.bit_select(delay, 1)
-    arrives = offered & ~given.mark & (given.index == own_row) & given.bits.bit_select(own_lane, 1)
+    arrives = offered & ~given.mark & (given.index == own_row) & spikes.bit_select(own_bit, 1)
     with m.If(arrives):
         m.d.sync += seen.eq(1)
     with m.If(marks):
@@ -140,8 +165,7 @@ class _Steps:
         m = stage.m
         for port in (dut.valid, dut.bits, dut.mark, dut.last):
             m.d.comb += Value.cast(port).eq(stage.free(len(Value.cast(port))))
-        # The serializer has a proof of its own: what counts is what it is given.
-        self.given = data.View(bit_row(plan.rows, plan.lanes), stage.inner("serializer", "rows__payload"))
+        self.given = _given(stage, plan)
         self.offered = stage.inner("serializer", "rows__valid")
         self.marks = self.offered & self.given.mark
         self.row = row = Signal(range(plan.rows + 1), name="fired_rows")
@@ -159,7 +183,10 @@ class _Steps:
 
 
 class _Followed:
-    """Any one neuron, by its place: what it fired, newest first, and how many of its steps are not there yet."""
+    """Any one neuron, by its place: what it fired, newest first, and how many of its steps are not there yet.
+
+    `bit` is the place of what it fired in its row.
+    """
 
     def __init__(self, stage: Stage, dut: DelayBuffer, plan: DelayPlan, steps: _Steps) -> None:
         m, given = stage.m, steps.given
@@ -169,20 +196,21 @@ class _Followed:
         stage.assume(place < plan.neurons)
         self.delay = delay = Signal(range(longest + 1), name="own_delay")
         m.d.comb += delay.eq(Array(Const(value, len(delay)) for value in delays)[place])
-        self.row, self.lane = place // plan.lanes, place % plan.lanes
+        self.row = place // plan.lanes
+        spikes, self.bit = _followed_bit(stage, plan, given, place)
         fires = dut.valid & (steps.row == self.row)
         self.history = history = Signal(longest + AHEAD + 2, name="own_spikes")
         self.late = late = Signal(range(AHEAD + 2), name="own_late")
         self.passed = passed = Signal(range(longest + 2), name="steps_of_sample")
         self.seen = seen = Signal(name="own_seen")
         with m.If(fires):
-            m.d.sync += history.eq(Cat(dut.bits.bit_select(self.lane, 1), history))
+            m.d.sync += history.eq(Cat(dut.bits.bit_select(self.bit, 1), history))
         m.d.sync += late.eq(late + dut.mark - fires)
         with m.If(dut.mark):
             m.d.sync += passed.eq(Mux(dut.last, 0, Mux(passed > longest, passed, passed + 1)))
         self.asked = delay < passed
         self.expected = self.asked & history.bit_select((delay - late)[: len(delay)], 1)
-        here = (given.index == self.row) & given.bits.bit_select(self.lane, 1)
+        here = (given.index == self.row) & spikes.bit_select(self.bit, 1)
         self.arrives = steps.offered & ~given.mark & here
         m.d.sync += seen.eq(~steps.marks & (seen | self.arrives))
 
@@ -204,7 +232,7 @@ def _ring(stage: Stage, dut: DelayBuffer, plan: DelayPlan, steps: _Steps, own: _
     words = Array(stage.inner("ring", f"word{k}") for k in range(dut.depth))
     for age in range(slots):
         slot = (written + (row > own.row) + 2 * slots - 1 - age) % slots
-        held = words[slot * rows + own.row].bit_select(own.lane, 1)
+        held = words[slot * rows + own.row].bit_select(own.bit, 1)
         # What lies there before the first sample does not matter: no entry asks for a step of it.
         known = age + own.late < own.passed
         stage.claim(~known | (held == own.history[age]), "invariant: the ring holds what was fired")

@@ -10,6 +10,7 @@ from amaranth.lib import data
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright_hw.guard import InputGuard
 from spikewright_hw.merge import EventMerge
 from spikewright_hw.serializer import BitSerializer
@@ -58,8 +59,11 @@ def serializer(rows: int, width: int) -> Stage:
     return stage
 
 
-def merge() -> Stage:
-    """`EventMerge`: every event of both sides passes once and in order, and the mark after the delayed ones' mark."""
+def merge(most: int = 1) -> Stage:
+    """`EventMerge`: every event of both sides passes once and in order, and the mark after the delayed ones' mark.
+
+    A neuron sends so many spikes in a step at `most`.
+    """
     spec = LayerSpec(
         inputs=3,
         neurons=2,
@@ -68,6 +72,7 @@ def merge() -> Stage:
         threshold=np.ones(2, dtype=np.int64),
         delays=np.zeros(2, dtype=np.int64),
         decay=Decay(1, 1),
+        neuron=IntegerLIF(max_spikes=most),
         value_bits=2,
     )
     dut = EventMerge(spec)
@@ -89,10 +94,13 @@ def merge() -> Stage:
     stage.claim(passed == (spike | fed), "whatever is taken passes, and nothing else")
     stage.claim(~(spike & fed), "one beat at a time")
     with m.If(spike):
-        stage.claim((out.axon == 3 + delayed.axon) & (out.value == 1) & ~out.mark, "a delayed spike is an own axon")
+        number = delayed.value if most > 1 else 1
+        stage.claim(
+            (out.axon == 3 + delayed.axon) & (out.value == number) & ~out.mark, "a delayed spike is an own axon"
+        )
     with m.If(fed):
-        stage.claim(Cat(out.value, out.mark, out.last, out.error) == Cat(feed.value, feed.mark, feed.last, feed.error),
-                    "a beat of the layer before passes as it is")  # fmt: skip
+        same = Cat(out.mark, out.last, out.error) == Cat(feed.mark, feed.last, feed.error)
+        stage.claim((out.value == feed.value) & same, "a beat of the layer before passes as it is")
         stage.claim(out.axon == feed.axon, "the axons of the layer before come first")
     stage.claim(dut.mark == (fed & feed.mark), "the mark that passes is told")
     stage.claim(~dut.mark | (dut.last == feed.last), "and whether it ends the sample")

@@ -62,13 +62,13 @@ class Queue(wiring.Component):
             self.o.payload.eq(entries[0]),
         ]
         m.d.sync += level.eq(level + take - give)
-        # Entries move towards the output, so that reading needs no multiplexer. The last one may have what is also
-        # further ahead: it counts only where the level says so.
+        # Entries move towards the output, so that reading needs no multiplexer. One behind the others may have what is
+        # further ahead, or was not offered, as `i.valid` may come late: it counts only where the level says so.
         for k in range(self._depth - 1):
             with m.If(give):
                 m.d.sync += entries[k].eq(entries[k + 1])
-            with m.If(take & (level == k + give)):
+            with m.If(self.i.ready & (level == k + give)):
                 m.d.sync += entries[k].eq(self.i.payload)
-        with m.If(take):
+        with m.If(self.i.ready):
             m.d.sync += entries[-1].eq(self.i.payload)
         return m

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,13 @@ SELECT_BITS = 12
 COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     f"${name}": getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")
 }
+REDUCTIONS: dict[str, Callable[[int, int], bool]] = {
+    "$reduce_and": lambda value, width: value == (1 << width) - 1,
+    **dict.fromkeys(("$reduce_or", "$reduce_bool"), lambda value, width: value != 0),
+    "$logic_not": lambda value, width: value == 0,
+}
+# Of the inputs and of the neurons of each layer of `even_network`.
+KINDS = ("01010101010101010", "011111100000", "111010110000", "001101")
 LONGEST_COMPARED = 12  # bits, of which all values are tried
 
 
@@ -119,22 +127,24 @@ def small_network(seed: int = 1) -> NetworkSpec:
     return NetworkSpec(layers=tuple(layers), timesteps=10)
 
 
-def even_network(seed: int = 1, recurrent: int = 1) -> NetworkSpec:
+def even_network(seed: int = 6, recurrent: int = 1) -> NetworkSpec:
     """17 inputs, a recurrent and a plain layer in either order, six classes, for an engine with sums of every neuron.
 
-    All neurons come as far as the widths of their layer allow, both ways: where only even axons have events, even
-    neurons have the highest membranes, all of them fire, and odd ones have the lowest; and the other way round. In each
-    layer some axons have no synapse.
+    All neurons come as far as the widths of their layer allow, both ways, as they are of two kinds: where only axons of
+    one kind have events, neurons of that kind have the highest membranes, all of them fire, and the others have the
+    lowest. Inputs are even or odd. Of four hidden neurons, a row of spikes, three or all are of a kind: two rows with
+    three spikes keep both ports busy that read rows. Some axons in each layer have no synapse.
     """
     rng = np.random.default_rng([seed, 7])
-    sizes = (17, 12, 12, 6)
+    kinds = [np.array([int(kind) for kind in text]) for text in KINDS]
     layers = []
-    for index, (inputs, neurons) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for index, (of_inputs, of_neurons) in enumerate(pairwise(kinds)):
+        inputs, neurons = len(of_inputs), len(of_neurons)
         readout, loop = index == 2, index == recurrent
-        numbers = np.append(np.arange(inputs), np.arange(neurons if loop else 0))
-        signs = 1 - 2 * ((np.arange(neurons)[:, None] + numbers) % 2)
-        weights = signs * rng.integers(6 if readout else 5, 8, (neurons, len(numbers)))
-        weights[:, {0: [2], 1: [4], 2: [1, 6]}[index] + ([inputs + 5] if loop else [])] = 0
+        of_axons = np.append(of_inputs, of_neurons[: neurons if loop else 0])
+        signs = np.where(of_neurons[:, None] == of_axons, 1, -1)
+        weights = signs * rng.integers(6 if readout else 5, 8, signs.shape)
+        weights[:, {0: [2], 1: [9], 2: [3, 8]}[index] + ([inputs + 9] if loop else [])] = 0
         layers.append(
             _layer(
                 index,
@@ -318,25 +328,18 @@ def parse_cells(rtlil: str) -> dict[str, Cell]:
 def is_the_same(change: str, cells: Mapping[str, Cell]) -> bool:
     """Whether a mutation leaves its cell what it was.
 
-    It ties a bit of a constant to the value that it has, or changes a number only where a constant that it is compared
-    with gives the same either way.
+    It ties a bit of a constant to the value that it has, or changes a number only where what it is compared with, a
+    constant or zero or all ones, gives the same either way.
     """
     options = dict(re.findall(r"-(\w+) (\S+)", change))
     cell, port, bit = cells[options["cell"]], options["port"].lstrip("\\"), int(options.get("portbit", "0"))
     mode = options["mode"]
     if constant := cell.constants.get(port):
         return bool(mode == f"const{constant[bit]}")
-    other = "B" if port == "A" else "A"
-    constant = cell.constants.get(other, "x")
-    compare = COMPARISONS.get(cell.kind)
     width = cell.parameters.get(f"{port}_WIDTH", 0)
-    signed = cell.parameters.get("A_SIGNED", 0)
-    if compare is None or port == "Y" or signed or "x" in constant or width > LONGEST_COMPARED:
+    result = None if port == "Y" or width > LONGEST_COMPARED else _comparison(cell, port, width)
+    if result is None:
         return False
-    number = int(constant[::-1], 2)
-
-    def result(value: int) -> bool:
-        return compare(value, number) if port == "A" else compare(number, value)
 
     def mutated(value: int) -> int:
         if mode.startswith("const"):
@@ -345,6 +348,18 @@ def is_the_same(change: str, cells: Mapping[str, Cell]) -> bool:
         return value ^ controls << bit
 
     return all(result(mutated(value)) == result(value) for value in range(1 << width))
+
+
+def _comparison(cell: Cell, port: str, width: int) -> Callable[[int], bool] | None:
+    """What a cell makes of the number at a port, if that decides alone."""
+    if reduce := REDUCTIONS.get(cell.kind):
+        return lambda value: reduce(value, width)
+    constant = cell.constants.get("B" if port == "A" else "A", "x")
+    compare = COMPARISONS.get(cell.kind)
+    if compare is None or cell.parameters.get("A_SIGNED", 0) or "x" in constant:
+        return None
+    number = int(constant[::-1], 2)
+    return lambda value: compare(value, number) if port == "A" else compare(number, value)
 
 
 def _yosys(folder: Path, script: str) -> None:

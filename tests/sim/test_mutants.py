@@ -91,10 +91,8 @@ def test_a_mutant_is_described_by_its_signal() -> None:
 
 
 def cell(kind: str, constant: str, width: int) -> dict[str, Cell]:
-    return parse_cells(
-        f"  cell ${kind} $7\n    parameter \\A_WIDTH {width}\n    connect \\A \\level\n"
-        f"    connect \\B {len(constant)}'{constant}\n  end\n"
-    )
+    other = f"    connect \\B {len(constant)}'{constant}\n" if constant else ""
+    return parse_cells(f"  cell ${kind} $7\n    parameter \\A_WIDTH {width}\n    connect \\A \\level\n{other}  end\n")
 
 
 def change(mode: str, port: str, bit: int, control: int | None = None) -> str:
@@ -128,6 +126,12 @@ def test_a_constant_tied_to_its_value_is_no_mutant() -> None:
         ("gt", "011", "const1", 0, None, True),
         ("add", "100", "cnot0", 1, 2, False),
         ("eq", "10x", "cnot0", 1, 2, False),
+        ("reduce_or", "", "cnot1", 1, 0, True),  # another bit is set
+        ("reduce_or", "", "cnot0", 1, 0, False),
+        ("reduce_and", "", "cnot0", 1, 0, True),  # another bit is not
+        ("reduce_and", "", "const1", 1, None, False),
+        ("logic_not", "", "cnot1", 2, 0, True),
+        ("reduce_xor", "", "cnot1", 1, 0, False),
     ],
 )
 def test_a_comparison_that_gives_the_same_for_all_numbers_is_no_mutant(

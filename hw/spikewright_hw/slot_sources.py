@@ -224,7 +224,7 @@ class StreamSource(wiring.Component):
         return m
 
     def _event(self, m: Module, port: int, moves: Any, takes: Any, again: Any, axon: Any, value: Any) -> Any:
-        """Send an event, and return what of its value is left for the cycles that follow."""
+        """Send an event, and return whether some of its value is left for the cycles that follow."""
         number, valid = self.o.axons[port], self.o.valid[port]
         if not self._slots.chunk_bits:
             with m.If(moves):
@@ -236,16 +236,19 @@ class StreamSource(wiring.Component):
             return Const(0)
         most = self._slots.values
         left = Signal.like(value, name=f"left{port}")
+        more = Signal(name=f"more{port}")
         now = Mux(again, left, Mux(takes, value, 0))
-        chunk = now if most == (1 << len(value)) - 1 else Mux(now > most, most, now)
+        exceeds = Const(0) if most == (1 << len(value)) - 1 else now > most
+        chunk = Mux(exceeds, most, now)
         kept = Mux(again, number[: self.place_bits], axon)
         with m.If(moves):
             m.d.sync += [
                 number.eq(Cat(kept, Const(0, self.place_bits - len(kept)), (chunk - 1)[: self._slots.chunk_bits])),
                 valid.eq(now != 0),
                 left.eq(now - chunk),
+                more.eq(exceeds),
             ]
-        return left
+        return more
 
     def _delayed(self, m: Module, moves: Signal, complete: Signal) -> None:
         m.submodules.port = port = RowPort(self.late.payload.shape())

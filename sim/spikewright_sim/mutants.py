@@ -49,7 +49,7 @@ REDUCTIONS: dict[str, Callable[[int, int], bool]] = {
     "$logic_not": lambda value, width: value == 0,
 }
 # Of the inputs and of the neurons of each layer of `even_network`.
-KINDS = ("01010101010101010", "011111100000", "111010110000", "001101")
+KINDS = ("01010101010101010", "0111111001010000", "1110101101010000", "001101")
 LONGEST_COMPARED = 12  # bits, of which all values are tried
 
 
@@ -64,7 +64,10 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of yosys: its type, its parameters that are small numbers, and the constants at its ports, bit 0 first."""
+    """A cell of yosys: its type, its parameters that are small numbers, and the constants at its ports, bit 0 first.
+
+    Of a port of which only some bits are constant, the others are `-`.
+    """
 
     kind: str
     parameters: dict[str, int]
@@ -127,13 +130,13 @@ def small_network(seed: int = 1) -> NetworkSpec:
     return NetworkSpec(layers=tuple(layers), timesteps=10)
 
 
-def even_network(seed: int = 6, recurrent: int = 1) -> NetworkSpec:
+def even_network(seed: int = 24, recurrent: int = 1) -> NetworkSpec:
     """17 inputs, a recurrent and a plain layer in either order, six classes, for an engine with sums of every neuron.
 
     All neurons come as far as the widths of their layer allow, both ways, as they are of two kinds: where only axons of
     one kind have events, neurons of that kind have the highest membranes, all of them fire, and the others have the
-    lowest. Inputs are even or odd. Of four hidden neurons, a row of spikes, three or all are of a kind: two rows with
-    three spikes keep both ports busy that read rows. Some axons in each layer have no synapse.
+    lowest. Inputs are even or odd. Of four hidden neurons, a row of spikes, two to four are of a kind: rows with three
+    spikes keep both ports busy that read rows. Some axons in each layer have no synapse.
     """
     rng = np.random.default_rng([seed, 7])
     kinds = [np.array([int(kind) for kind in text]) for text in KINDS]
@@ -144,7 +147,7 @@ def even_network(seed: int = 6, recurrent: int = 1) -> NetworkSpec:
         of_axons = np.append(of_inputs, of_neurons[: neurons if loop else 0])
         signs = np.where(of_neurons[:, None] == of_axons, 1, -1)
         weights = signs * rng.integers(6 if readout else 5, 8, signs.shape)
-        weights[:, {0: [2], 1: [9], 2: [3, 8]}[index] + ([inputs + 9] if loop else [])] = 0
+        weights[:, {0: [2], 1: [9], 2: [3, 9]}[index] + ([inputs + 9] if loop else [])] = 0
         layers.append(
             _layer(
                 index,
@@ -313,6 +316,7 @@ def _mutate(build_dir: Path, verilog: Sequence[str], count: int, seed: int) -> l
 def parse_cells(rtlil: str) -> dict[str, Cell]:
     """Cells of a module by their names, as `mutate` writes them."""
     cells: dict[str, Cell] = {}
+    widths = {name: int(width) for width, name in re.findall(r"^  wire width (\d+) .*?(\S+)$", rtlil, re.MULTILINE)}
     name = ""
     for line in rtlil.splitlines():
         if found := re.fullmatch(r"  cell (\S+) (\S+)", line):
@@ -320,9 +324,20 @@ def parse_cells(rtlil: str) -> dict[str, Cell]:
             cells[name] = Cell(found[1], {}, {})
         elif found := re.fullmatch(r"    parameter \\(\S+) (\d+)", line):
             cells[name].parameters[found[1]] = int(found[2])
-        elif found := re.fullmatch(r"    connect \\(\S+) \d+'([01x]+)", line):
-            cells[name].constants[found[1]] = found[2][::-1]
+        elif (found := re.fullmatch(r"    connect \\(\S+) (.+)", line)) and "'" in found[2]:
+            cells[name].constants[found[1]] = _constants(found[2], widths)
     return cells
+
+
+def _constants(signal: str, widths: Mapping[str, int]) -> str:
+    """Bits of a signal in RTLIL, bit 0 first: its parts are constants, wires, or bits of wires."""
+    bits = ""
+    for part, high, low in re.findall(r"(?!\[)([^\s{}]+)(?: \[(\d+)(?::(\d+))?\])?", signal):
+        if found := re.fullmatch(r"\d+'([01x]+)", part):
+            bits += found[1]
+        else:
+            bits += "-" * (int(high) - int(low or high) + 1 if high else widths.get(part, 1))
+    return bits[::-1]
 
 
 def is_the_same(change: str, cells: Mapping[str, Cell]) -> bool:
@@ -334,7 +349,7 @@ def is_the_same(change: str, cells: Mapping[str, Cell]) -> bool:
     options = dict(re.findall(r"-(\w+) (\S+)", change))
     cell, port, bit = cells[options["cell"]], options["port"].lstrip("\\"), int(options.get("portbit", "0"))
     mode = options["mode"]
-    if constant := cell.constants.get(port):
+    if (constant := cell.constants.get(port)) and constant[bit] != "-":
         return bool(mode == f"const{constant[bit]}")
     width = cell.parameters.get(f"{port}_WIDTH", 0)
     result = None if port == "Y" or width > LONGEST_COMPARED else _comparison(cell, port, width)
@@ -356,7 +371,7 @@ def _comparison(cell: Cell, port: str, width: int) -> Callable[[int], bool] | No
         return lambda value: reduce(value, width)
     constant = cell.constants.get("B" if port == "A" else "A", "x")
     compare = COMPARISONS.get(cell.kind)
-    if compare is None or cell.parameters.get("A_SIGNED", 0) or "x" in constant:
+    if compare is None or cell.parameters.get("A_SIGNED", 0) or set(constant) - set("01"):
         return None
     number = int(constant[::-1], 2)
     return lambda value: compare(value, number) if port == "A" else compare(number, value)

@@ -112,6 +112,15 @@ def test_a_constant_tied_to_its_value_is_no_mutant() -> None:
     assert not is_the_same(change("const1", "A", 0), cells)
 
 
+def test_constants_beside_wires_are_known() -> None:
+    text = "  wire width 3 \\sum\n  cell $or $7\n    connect \\B { 1'1 \\sum \\copy.q [5:4] \\some 2'10 }\n  end\n"
+    cells = parse_cells(text)
+    assert cells["$7"].constants == {"B": "01------1"}
+    assert is_the_same(change("const1", "B", 8), cells)
+    assert not is_the_same(change("const1", "B", 0), cells)
+    assert not is_the_same(change("const0", "B", 2), cells)
+
+
 @pytest.mark.parametrize(
     ("kind", "constant", "mode", "bit", "control", "same"),
     [

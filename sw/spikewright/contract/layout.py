@@ -6,6 +6,7 @@ Plain NumPy, like `spec`: `spikewright_hw` builds a core from this.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -190,7 +191,7 @@ class LayerImage:
         """What the pointer to a run tells of its synapses."""
         return int(self._extents[axon, lane])
 
-    @property
+    @cached_property
     def _encoding(self) -> Encoding:
         return encoding_named(self.encoding)
 
@@ -198,7 +199,9 @@ class LayerImage:
     def _extents(self) -> npt.NDArray[Any]:
         return self.lengths if self.extents is None else self.extents
 
-    @property
+    # These widths are found by looking at all synapses, and asked for with every word of a memory.
+
+    @cached_property
     def index_bits(self) -> int:
         """Width of what tells the row in a word of the synapse memory."""
         highest = max((int(indices.max(initial=0)) for indices in self.indices), default=0)
@@ -209,7 +212,7 @@ class LayerImage:
         """Width of a word of the synapse memory."""
         return self.index_bits + self.spec.weight_bits
 
-    @property
+    @cached_property
     def extent_bits(self) -> int:
         """Width of an `extent`."""
         return self._encoding.extent_bits(self.rows, self.length_bits)
@@ -224,20 +227,20 @@ class LayerImage:
         """Width of a lane, 0 of a single one."""
         return (self.lanes - 1).bit_length()
 
-    @property
+    @cached_property
     def start_bits(self) -> int:
         """Width of an address of a lane's synapse memory."""
         words = self.capacity.synapses if self.capacity else max(len(data) for data in self.data)
         return unsigned_bits(max(words - 1, 0))
 
-    @property
+    @cached_property
     def offset_bits(self) -> int:
         """Width of the distance from the base of an axon to its run in a lane; 0 in a single lane."""
         if self.capacity:
             return self.capacity.offset_bits
         return int((self.starts - self.bases[:, None]).max()).bit_length()
 
-    @property
+    @cached_property
     def length_bits(self) -> int:
         """Width of the number of synapses of an axon in a lane."""
         return unsigned_bits(self.capacity.run if self.capacity else int(self.lengths.max(initial=0)))

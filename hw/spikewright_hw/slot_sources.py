@@ -15,6 +15,11 @@ from .layouts import assign_fields, event, pair
 from .slot_events import highest_of, lowest_of, slot_events, spike_row
 
 
+def exceeds(value: Any, number: int) -> Any:
+    """Whether a value is greater than a number; no comparison if its width allows none that is."""
+    return value > number if number < (1 << len(value)) - 1 else Const(0)
+
+
 class StepPace(wiring.Component):
     """Keeps the marks of a layer at least `least` cycles apart, less those in which nothing moved.
 
@@ -111,7 +116,7 @@ class RowPort(wiring.Component):
                 bits.eq(bits & (bits - 1) & Mux(self.gives, without_highest, ~0)),
                 count.eq(count - Mux(self.gives, 2, 1)),
                 *(
-                    flag.eq(self.valid & Mux(self.gives, count > number + 2, count > number + 1))
+                    flag.eq(self.valid & Mux(self.gives, exceeds(count, number + 2), exceeds(count, number + 1)))
                     for number, flag in enumerate((self.valid, more, several))
                 ),
             ]
@@ -238,15 +243,15 @@ class StreamSource(wiring.Component):
         left = Signal.like(value, name=f"left{port}")
         more = Signal(name=f"more{port}")
         now = Mux(again, left, Mux(takes, value, 0))
-        exceeds = Const(0) if most == (1 << len(value)) - 1 else now > most
-        chunk = Mux(exceeds, most, now)
+        greater = exceeds(now, most)
+        chunk = Mux(greater, most, now)
         kept = Mux(again, number[: self.place_bits], axon)
         with m.If(moves):
             m.d.sync += [
                 number.eq(Cat(kept, Const(0, self.place_bits - len(kept)), (chunk - 1)[: self._slots.chunk_bits])),
                 valid.eq(now != 0),
                 left.eq(now - chunk),
-                more.eq(exceeds),
+                more.eq(greater),
             ]
         return more
 

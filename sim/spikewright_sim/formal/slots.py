@@ -41,9 +41,7 @@ def row_port(width: int) -> Stage:
     stage.claim(~(sent_low & sent_high), "a spike is sent once")
     stage.claim(~waits | dut.valid, "as long as a spike waits, one is offered")
     stage.claim(~waits | ((lowest <= place) & (highest >= place)), "the lowest and the highest are sent first")
-    stage.claim(
-        ~dut.load | ~waits | sent_low | sent_high, "a row is taken as the last spikes of the one before are sent"
-    )
+    stage.claim(~dut.load | ~waits | sent, "a row is taken as the last spikes of the one before are sent")
     for position in (dut.lowest, dut.highest):
         stage.claim(~dut.valid | (position[bits:-1] == row), "spikes have the number of their row")
         stage.claim(~dut.valid | (position[-1] == tag), "and its tag")

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 
-from spikewright.contract.layout import LANES
+from spikewright.contract.names import LANES
 from strategies import Case, Distinct, cases, describe, mismatches
 
 CASES = Path(__file__).with_name("cases")

@@ -23,8 +23,7 @@ from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.encoding import encoding_names
-from spikewright.contract.layout import LANES
-from spikewright.contract.names import LAYERS
+from spikewright.contract.names import LANES, LAYERS
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import all_neurons
 from spikewright.integer.file import load_info, load_model, save_model

@@ -19,8 +19,8 @@ from spikewright.contract.cores import CORES
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import LANES, CoreSpec
-from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, core_name
+from spikewright.contract.layout import CoreSpec
+from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, check_lanes, core_name
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.stream import StreamFormat
 from spikewright.integer.file import load_info, load_model, save_model
@@ -112,8 +112,7 @@ def build(
 
     model = Path(model)
     check_core_name(name)
-    if lanes not in LANES:
-        raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+    check_lanes(lanes)
     if layers not in LAYERS:
         raise InputError(f"layers must be one of {', '.join(LAYERS)}, not {layers!r}")
     if encoding not in ("auto", *encoding_names()):
@@ -311,13 +310,9 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
         raise InputError(f"{build_dir / MANIFEST}: format must be {FORMAT!r}, not {manifest.get('format')!r:.60}")
     if "layout_sha256" not in manifest:
         raise _made_otherwise(build_dir, manifest)
-    if type(manifest.get("lanes")) is not int or manifest["lanes"] not in LANES:
-        raise InputError(
-            f"{build_dir / MANIFEST}: lanes must be one of {', '.join(map(str, LANES))}, not "
-            f"{manifest.get('lanes')!r:.60}"
-        )
     core_name(manifest, build_dir / MANIFEST)
     try:
+        check_lanes(manifest.get("lanes"))
         stream = StreamFormat.from_manifest(manifest)
     except InputError as error:
         raise InputError(f"{build_dir / MANIFEST}: {error}") from None

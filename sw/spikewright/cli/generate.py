@@ -10,10 +10,8 @@ from spikewright.contract import defaults
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.names import CORE_NAME, LAYERS, LAYERS_HELP, TRACE, unusual
+from spikewright.contract.names import CORE_NAME, LANES, LAYERS, LAYERS_HELP, TRACE, unusual
 from spikewright.support.progress import step
-
-LANES = (1, 2, 4, 8, 16, 32, 64)  # Those of `spikewright.contract.layout`, which is not imported for `--help` alone.
 
 
 def _lanes(text: str) -> int:

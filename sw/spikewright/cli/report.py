@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, integer, percent
-from spikewright.cli.generate import LANES
+from spikewright.contract.names import LANES
 
 
 def add(subparsers: Subparsers[Parser]) -> None:

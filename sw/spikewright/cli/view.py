@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from spikewright.cli.base import Outcome, Parser, Subparsers, add_command, add_data, add_split, integer
-from spikewright.cli.generate import LANES
 from spikewright.contract.defaults import VIEW, VIEWED_SAMPLES
+from spikewright.contract.names import LANES
 
 
 def add(subparsers: Subparsers[Parser]) -> None:

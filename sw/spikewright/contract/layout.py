@@ -15,10 +15,8 @@ import numpy.typing as npt
 from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.encoding import Encoding, encoding_named
 from spikewright.contract.integers import IntArray, run_addresses, signed_bits, unsigned_bits
-from spikewright.contract.names import Layers
+from spikewright.contract.names import Layers, check_lanes
 from spikewright.contract.network import LayerSpec, NetworkSpec
-
-LANES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def in_registers(words: int, width: int) -> bool:
@@ -367,8 +365,7 @@ class CoreSpec:
     """Memories tell the rows of synapses in an encoding, and may be loaded at run time."""
 
     def __post_init__(self) -> None:
-        if self.lanes not in LANES:
-            raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {self.lanes}")
+        check_lanes(self.lanes)
         if not 8 <= self.queue_depth <= 64:
             raise ValueError(f"queue_depth must be 8 .. 64, not {self.queue_depth}")
 

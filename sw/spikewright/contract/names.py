@@ -22,6 +22,14 @@ LAYERS_HELP: dict[Layers, str] = {
     "slotted": "every layer reads the synapses of an event for all neurons at once, for the least latency",
 }
 """What they mean to somebody who has to choose."""
+LANES = (1, 2, 4, 8, 16, 32, 64)
+"""How many lanes a core can have."""
+
+
+def check_lanes(lanes: object) -> None:
+    """Raises `InputError` if a core cannot have so many lanes."""
+    if isinstance(lanes, bool | float) or lanes not in LANES:
+        raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes!r:.60}")
 
 
 def check_core_name(name: str) -> None:

@@ -12,8 +12,8 @@ from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
-from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
-from spikewright.contract.names import Layers
+from spikewright.contract.layout import CoreSpec, LayerImage, ParallelCore, SharedCore
+from spikewright.contract.names import Layers, check_lanes
 from spikewright.contract.network import MAX_DELAY, OWN, LayerSpec, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack
 
@@ -103,9 +103,10 @@ def _checked(where: str, values: dict[str, Any]) -> LayerCapacity:
     names = [each.name for each in fields(LayerCapacity)]
     for name in names:
         _check(f"capacity of {where}: {name}", values.get(name), _MOST.get(name, _MOST_BITS))
-    if values["lanes"] not in LANES:
-        allowed = ", ".join(map(str, LANES))
-        raise InputError(f"capacity of {where}: lanes must be one of {allowed}, not {values['lanes']}")
+    try:
+        check_lanes(values["lanes"])
+    except InputError as error:
+        raise InputError(f"capacity of {where}: {error}") from None
     return LayerCapacity(**{name: values[name] for name in names})
 
 

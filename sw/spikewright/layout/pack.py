@@ -14,8 +14,8 @@ from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray, run_addresses
-from spikewright.contract.layout import LANES, CoreSpec, LayerImage, ParallelCore, SharedCore
-from spikewright.contract.names import Layers
+from spikewright.contract.layout import CoreSpec, LayerImage, ParallelCore, SharedCore
+from spikewright.contract.names import Layers, check_lanes
 from spikewright.contract.network import OWN, RATE_UNIT, LayerSpec, NetworkSpec
 from spikewright.contract.slots import SlottedCore
 from spikewright.layout.dealing import balanced_order
@@ -195,8 +195,7 @@ class Packer:
         target: str = "ecp5",
     ) -> CoreSpec:
         """See the function `pack`."""
-        if lanes not in LANES:
-            raise ValueError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+        check_lanes(lanes)
         if (refusal := CORES[layers].refusal(self._network)) is not None:
             raise InputError(refusal)
         # Many lanes with short runs drift apart by more of them.

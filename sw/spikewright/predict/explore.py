@@ -17,8 +17,8 @@ from spikewright.contract.cores import CORES
 from spikewright.contract.devices import Board
 from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import LANES, CoreSpec
-from spikewright.contract.names import LAYERS, Layers
+from spikewright.contract.layout import CoreSpec
+from spikewright.contract.names import LANES, LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import SpikeData
 from spikewright.integer.reference import IntegerNetwork, Trace

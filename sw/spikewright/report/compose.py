@@ -10,7 +10,7 @@ from typing import Any
 
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import LANES
+from spikewright.contract.names import check_lanes
 from spikewright.report.accuracy import against_cost, against_lambda
 from spikewright.report.cost import SAMPLES, Cost, Meter
 from spikewright.report.curves import curves
@@ -79,8 +79,7 @@ def report(
     """
     if test and data_dir is None:
         raise InputError("data must be given for test accuracies, not left out")
-    if lanes not in LANES:
-        raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+    check_lanes(lanes)
     meter = Meter(None if data_dir is None else Path(data_dir), weight_bits, lanes)
     found = find([Path(item) for item in folders])
     with atomic_dir(out_dir) as folder:

@@ -14,8 +14,8 @@ from spikewright.build.generate import MODEL, open_build
 from spikewright.contract import defaults
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import LANES, CoreSpec
-from spikewright.contract.names import verilog_files
+from spikewright.contract.layout import CoreSpec
+from spikewright.contract.names import check_lanes, verilog_files
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import is_model, load_info, load_model
 from spikewright.integer.recordings import binning_of
@@ -139,8 +139,8 @@ def subject_of(thing: Any, lanes: int | None = None, weight_bits: int | None = N
     TypeError
         If it is no network, and no path either.
     """
-    if lanes is not None and lanes not in LANES:
-        raise InputError(f"lanes must be one of {', '.join(map(str, LANES))}, not {lanes}")
+    if lanes is not None:
+        check_lanes(lanes)
     if isinstance(thing, SpikingNetwork):
         data = None if thing.recipe is None else thing.recipe.data
         return _with_core(_of_floats("network", thing, data), lanes, weight_bits)

@@ -199,13 +199,6 @@ def test_bare_it_prints_its_help(capsys: pytest.CaptureFixture[str], monkeypatch
     assert capsys.readouterr() == bare
 
 
-def test_the_lanes_of_the_command_line_are_those_of_the_specification() -> None:
-    from spikewright.cli.generate import LANES
-    from spikewright.contract.layout import LANES as SUPPORTED
-
-    assert LANES == SUPPORTED
-
-
 def subcommands() -> list[list[str]]:
     return [["data", "synth"], ["data", "fetch"], ["data", "info"], *([name] for name in NAMES if name != "data")]
 

@@ -12,8 +12,7 @@ from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
-from spikewright.contract.layout import LANES
-from spikewright.contract.names import LAYERS
+from spikewright.contract.names import LANES, LAYERS
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import Packer, balanced_order, pack, prune, unpack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ class Group:
         return values[0] if values else absent
 
     def number(self, name: str, absent: float | None = None) -> float:
-        """The same as a number.
+        """The same as a finite number.
 
         Raises
         ------
@@ -73,17 +74,28 @@ class Group:
             if absent is None:
                 raise InputError(f"{self.kind} {self.name} must have {name}, not lack it")
             return absent
-        try:
-            return float(values[0])
-        except ValueError:
-            raise InputError(f"{name} of {self.kind} {self.name} must be a number, not {values[0]!r:.60}") from None
+        return self._finite(name, values[0])
+
+    def size(self, name: str, absent: float | None = None) -> float:
+        """The same as a number that is not negative."""
+        found = self.number(name, absent)
+        if found < 0:
+            raise InputError(f"{name} of {self.kind} {self.name} must be at least 0, not {found:g}")
+        return found
 
     def numbers(self, name: str) -> list[float]:
-        """All numbers of an attribute such as `values("1, 2", "3, 4");`."""
+        """All numbers of an attribute such as `values("1, 2", "3, 4");`, each finite."""
+        words = (word for text in self.attributes.get(name, ()) for word in text.replace(",", " ").split())
+        return [self._finite(name, word) for word in words]
+
+    def _finite(self, name: str, word: str) -> float:
         try:
-            return [float(word) for text in self.attributes.get(name, ()) for word in text.replace(",", " ").split()]
-        except ValueError as error:
-            raise InputError(f"{name} of {self.kind} {self.name} must be numbers: {error!s:.80}") from None
+            found = float(word)
+        except ValueError:
+            found = math.nan
+        if not math.isfinite(found):
+            raise InputError(f"{name} of {self.kind} {self.name} must be a finite number, not {word!r:.60}")
+        return found
 
 
 def read_text(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -283,19 +284,27 @@ def _two(operator: str) -> str:
 def _unit(group: Group, name: str, absent: str) -> float:
     text = group.text(name, absent)
     found = re.fullmatch(r"\s*([0-9.eE+-]+)\s*([fpnum]?)[sVWA]\s*", text)
-    if not found:
-        raise InputError(f"{name} must be a number with a unit, not {text!r:.40}")
-    return float(found[1]) * _PREFIXES[found[2]]
+    number = _above_zero(found[1]) if found else None
+    if not found or number is None:
+        raise InputError(f"{name} must be a number above 0 with a unit, not {text!r:.40}")
+    return number * _PREFIXES[found[2]]
 
 
 def _capacitance_unit(group: Group) -> float:
     values = group.attributes.get("capacitive_load_unit", ("1", "pf"))
-    if len(values) != 2 or values[1].lower() not in ("ff", "pf"):
-        raise InputError(f"capacitive_load_unit must be a number and ff or pf, not {values!r:.40}")
+    number = _above_zero(values[0]) if len(values) == 2 and values[1].lower() in ("ff", "pf") else None
+    if number is None:
+        raise InputError(f"capacitive_load_unit must be a number above 0 and ff or pf, not {values!r:.40}")
+    return number * _PREFIXES[values[1][0].lower()]
+
+
+def _above_zero(word: str) -> float | None:
+    """A finite number above 0, None for any other word."""
     try:
-        return float(values[0]) * _PREFIXES[values[1][0].lower()]
+        number = float(word)
     except ValueError:
-        raise InputError(f"capacitive_load_unit must be a number and ff or pf, not {values!r:.40}") from None
+        return None
+    return number if 0 < number < math.inf else None
 
 
 def _voltage(group: Group) -> float:
@@ -307,15 +316,15 @@ def _voltage(group: Group) -> float:
 
 def _cell(group: Group, farads: float, library: Group) -> Cell:
     pins = {}
-    default = library.number("default_input_pin_cap", 0.0)
+    default = library.size("default_input_pin_cap", 0.0)
     for pin in [*group.of("pin"), *(pin for bus in group.of("bus") for pin in bus.of("pin"))]:
         direction = pin.text("direction")
         if direction not in ("input", "output"):
             continue
-        capacitance = pin.number("capacitance", default if direction == "input" else 0.0) * farads
+        capacitance = pin.size("capacitance", default if direction == "input" else 0.0) * farads
         for name in pin.args:
             pins[name] = Pin(name, direction == "output", capacitance, pin.text("function"), pin)
-    return Cell(group.name, group.number("area", 0.0), pins, _register(group), group)
+    return Cell(group.name, group.size("area", 0.0), pins, _register(group), group)
 
 
 def _register(group: Group) -> Register | None:

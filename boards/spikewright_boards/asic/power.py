@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cached_property
+from itertools import pairwise
+
+from spikewright.contract.errors import InputError
 
 from .liberty import Group
 from .library import Cell, Library
@@ -18,25 +20,29 @@ _LOAD = "total_output_net_capacitance"
 
 
 class CellPower:
-    """Joules and watts of a cell."""
+    """Joules and watts of a cell.
+
+    Attributes
+    ----------
+    leakage : float
+        Watts.
+
+    Raises
+    ------
+    InputError
+        If the library says them with what is no finite number, or over axes that do not rise.
+    """
 
     def __init__(self, library: Library, cell: Cell) -> None:
-        self._library = library
-        self._cell = cell
-        self._tables = {
-            name: [_Table(library, table) for group in pin.group.of("internal_power") for table in _edges(group)]
-            for name, pin in cell.pins.items()
-        }
+        try:
+            self.leakage = _leakage(cell.group) * library.leakage
+            self._tables = {
+                name: [_Table(library, table) for group in pin.group.of("internal_power") for table in _edges(group)]
+                for name, pin in cell.pins.items()
+            }
+        except InputError as error:
+            raise InputError(f"{library.path}, cell {cell.name}: {error}") from None
         self._known: dict[tuple[str, float], float] = {}
-
-    @cached_property
-    def leakage(self) -> float:
-        """Watts."""
-        group = self._cell.group
-        if "cell_leakage_power" in group.attributes:
-            return group.number("cell_leakage_power") * self._library.leakage
-        values = [found.number("value", 0.0) for found in group.of("leakage_power")]
-        return self._library.leakage * sum(values) / len(values) if values else 0.0
 
     def internal(self, pin: str, load: float) -> float:
         """Joules in the cell for a change of a pin, an output with so many farads."""
@@ -46,6 +52,14 @@ class CellPower:
             known = sum(table.read(load) for table in tables) / len(tables) if tables else 0.0
             self._known[pin, load] = known
         return known
+
+
+def _leakage(group: Group) -> float:
+    """Leakage of a cell in the unit of its library: as said, or the mean over its states."""
+    if "cell_leakage_power" in group.attributes:
+        return group.number("cell_leakage_power")
+    values = [found.number("value", 0.0) for found in group.of("leakage_power")]
+    return sum(values) / len(values) if values else 0.0
 
 
 def _edges(group: Group) -> list[Group]:
@@ -65,7 +79,9 @@ class _Table:
             index = group.numbers(f"index_{number}") or template.numbers(f"index_{number}")
             is_load = template.text(f"variable_{number}") == _LOAD
             unit = library.farads if is_load else library.time
-            if index and len(index) > 1:
+            if any(b <= a for a, b in pairwise(index)):
+                raise InputError(f"index_{number} of {group.kind} {group.name} must rise, not be {index!r:.60}")
+            if len(index) > 1:
                 self._axes.append((is_load, [value * unit for value in index]))
 
     def read(self, load: float) -> float:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from spikewright.contract.errors import InputError
 from spikewright_boards.asic.energy import WIRE_FARADS, energy_report
 from spikewright_boards.asic.gates import GateModule, Instance, Netlist
 from spikewright_boards.asic.liberty import Group
@@ -112,3 +113,24 @@ def test_tables_are_read_between_their_points(library: Library) -> None:
     assert _Table(library, table).read(1.0) == pytest.approx(3.5e-12)
     assert CellPower(library, library.cells["dff"]).internal("CK", 0.0) == pytest.approx(CLOCK_PJ * 1e-12)
     assert CellPower(library, library.cells["dff"]).internal("D", 0.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (f"cell_leakage_power : {LEAKAGE_NW}", "cell_leakage_power : inf", "cell_leakage_power of cell dff must be"),
+        (f'values ("{CLOCK_PJ}")', 'values ("nan")', "values of rise_power scalar must be a finite number, not 'nan'"),
+        (
+            "rise_power (scalar) {",
+            'rise_power (scalar) { index_1 ("1, 2, 2");',
+            "index_1 of rise_power scalar must rise, not be [1.0, 2.0, 2.0]",
+        ),
+    ],
+)
+def test_wrong_powers_are_named_with_their_cell(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "bad.lib"
+    path.write_text(ten_cells().replace(old, new))
+    library = Library.read(path)
+    with pytest.raises(InputError) as error:
+        CellPower(library, library.cells["dff"])
+    assert str(error.value).startswith(f"{path}, cell dff: {said}")

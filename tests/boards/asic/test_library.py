@@ -92,9 +92,14 @@ def test_a_damaged_library_is_named_with_its_line(tmp_path: Path, text: str, sai
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("area : 4.0", "area : wide", "area of cell inv must be a number, not 'wide'"),
-        ('time_unit : "1ns"', 'time_unit : "soon"', "time_unit must be a number with a unit, not 'soon'"),
-        ("(1, pf)", "(1, cups)", "capacitive_load_unit must be a number and ff or pf, not ('1', 'cups')"),
+        ("area : 4.0", "area : wide", "area of cell inv must be a finite number, not 'wide'"),
+        ("area : 4.0", "area : nan", "area of cell inv must be a finite number, not 'nan'"),
+        ("area : 4.0", "area : -4", "area of cell inv must be at least 0, not -4"),
+        ('time_unit : "1ns"', 'time_unit : "soon"', "time_unit must be a number above 0 with a unit, not 'soon'"),
+        ('time_unit : "1ns"', 'time_unit : "0ns"', "time_unit must be a number above 0 with a unit, not '0ns'"),
+        ('time_unit : "1ns"', 'time_unit : "1.1.1ns"', "time_unit must be a number above 0 with a unit, not '1.1.1ns'"),
+        ("(1, pf)", "(1, cups)", "capacitive_load_unit must be a number above 0 and ff or pf, not ('1', 'cups')"),
+        ("(1, pf)", "(-1, pf)", "capacitive_load_unit must be a number above 0 and ff or pf, not ('-1', 'pf')"),
         ("nom_voltage : 2.0;", "", "library ten must have nom_voltage, not lack it"),
     ],
 )

@@ -10,8 +10,8 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 
 from spikewright.contract.capacity import LayerCapacity
+from spikewright.contract.image import Constant, LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import Constant, LayerImage
 from spikewright.contract.network import LayerSpec
 
 from .arithmetic import leak, leak_by

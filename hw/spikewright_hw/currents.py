@@ -8,8 +8,8 @@ from amaranth.hdl import Const, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import LayerImage
 from spikewright.contract.network import LayerSpec
 
 from .constants import CarryingCurrent

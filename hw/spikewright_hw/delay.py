@@ -8,8 +8,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.contract.delays import DelayPlan
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import DelayPlan
 
 from .arithmetic import following
 from .layouts import MARK, assign_fields, delay_entry, delay_program, delayed, event, widened

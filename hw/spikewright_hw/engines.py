@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from spikewright.contract.layout import CoreSpec, ParallelCore, SharedCore
+from spikewright.contract.core import CoreSpec
+from spikewright.contract.cores import ParallelCore, SharedCore
 
 from .layer import ReadoutLayer, SpikingLayer
 from .rom import LoadTarget

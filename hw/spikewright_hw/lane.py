@@ -9,7 +9,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.decision import DECISIONS, Decision
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 
 from .currents import CurrentReadoutUpdate, CurrentUpdate
 from .layouts import MARK, assign_fields, delayed, run

@@ -8,7 +8,8 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.layout import CoreSpec, LayerImage
+from spikewright.contract.core import CoreSpec
+from spikewright.contract.image import LayerImage
 
 from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin

@@ -9,8 +9,9 @@ from amaranth.hdl import Cat, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.contract.delays import DelayPlan
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import DelayPlan, LayerImage
 
 MARK = data.StructLayout({"last": 1, "error": 1})
 """End of a step: `last` ends the sample too, `error` says that something in the sample so far was out of range."""

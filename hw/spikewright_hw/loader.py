@@ -14,7 +14,7 @@ from amaranth.lib import crc, data, stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.network import OWN
 
 from .rom import LoadTarget

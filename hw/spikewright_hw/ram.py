@@ -9,7 +9,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import in_registers
+from spikewright.contract.memories import in_registers
 
 from .arithmetic import following
 

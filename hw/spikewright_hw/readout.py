@@ -9,8 +9,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.decision import DECISIONS, Decision
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import LayerImage
 
 from .constants import Carrying, clipped, floor_of, stored_words, word_layout
 from .layouts import delayed

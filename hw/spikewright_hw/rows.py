@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 
 from .layouts import assign_fields, event, offer, run
 from .rom import Rom

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.layout import SharedCore
+from spikewright.contract.cores import SharedCore
 
 from .delay import DelayBuffer, OnwardBuffer
 from .join import StepJoin

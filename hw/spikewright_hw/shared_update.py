@@ -8,8 +8,8 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.contract.cores import SharedCore
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import SharedCore
 
 from .constants import Carrying, CarryingCurrent, clipped, floor_of, stored_words, word_layout
 from .currents import Membranes

@@ -8,7 +8,8 @@ from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.slots import SlotImage, SlottedCore
+from spikewright.contract.cores import SlottedCore
+from spikewright.contract.slots import SlotImage
 
 from .layer import trace_ports
 from .layouts import delayed

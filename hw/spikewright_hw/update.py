@@ -9,7 +9,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 
 from .constants import Carrying, clipped, floor_of, stored_words, word_layout
 from .layouts import delayed

@@ -13,7 +13,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Fragment
 
 from spikewright import __version__
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.names import CORE_NAME, TRACE
 
 from .core import AxiCore

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract import found
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 
 
 class Walk(wiring.Component):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from amaranth.sim import Simulator
 
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright_hw.core import Core
 
 

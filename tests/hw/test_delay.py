@@ -8,7 +8,8 @@ import pytest
 from component_bench import play
 
 from random_networks import random_network
-from spikewright.contract.layout import DelayPlan, LayerImage
+from spikewright.contract.delays import DelayPlan
+from spikewright.contract.image import LayerImage
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack

@@ -9,7 +9,7 @@ from component_bench import Beat, play
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_names
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane

@@ -10,7 +10,7 @@ from test_update import sweep
 from random_networks import TAU_1_05, TAU_2, random_network, with_own
 from spikewright.contract.decay import Decay
 from spikewright.contract.decision import DECISIONS
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 from spikewright.layout.pack import pack
 from spikewright_hw.readout import ReadoutUpdate, ScoreSender
 

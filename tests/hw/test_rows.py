@@ -9,7 +9,7 @@ from component_bench import Beat, Seen, play
 
 from random_networks import random_network
 from spikewright.contract.encoding import encoding_names
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 from spikewright.contract.network import NetworkSpec
 from spikewright.layout.pack import pack
 from spikewright_hw.rows import RowFetch

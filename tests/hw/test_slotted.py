@@ -8,11 +8,11 @@ import pytest
 from test_core import check
 
 from random_networks import SOFT, TAU_2, random_network, with_own
+from spikewright.contract.cores import SlottedCore
 from spikewright.contract.decay import Decay
 from spikewright.contract.network import RATE_UNIT, NetworkSpec
 from spikewright.contract.neuron import all_neurons
 from spikewright.contract.neurons.lif import IntegerLIF
-from spikewright.contract.slots import SlottedCore
 from spikewright.layout import slots
 from spikewright.layout.pack import pack
 

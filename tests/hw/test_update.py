@@ -9,7 +9,7 @@ from component_bench import play
 
 from random_networks import HARD, TAU_1_05, TAU_2, random_network, with_own
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import Neuron, all_neurons
 from spikewright.contract.neurons.lif import IntegerLIF

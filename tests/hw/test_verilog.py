@@ -7,7 +7,7 @@ import pytest
 from verilog_text import instances
 
 from random_networks import random_network
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.layout.capacity import capacity_for, pack_into
 from spikewright.layout.pack import pack
 from spikewright_hw.verilog import Images, generate, image_text, load_image

@@ -7,7 +7,7 @@ from amaranth.sim import Simulator
 
 from random_networks import random_network
 from spikewright.contract.encoding import encoding_names
-from spikewright.contract.layout import LayerImage
+from spikewright.contract.image import LayerImage
 from spikewright.layout.pack import pack
 from spikewright_hw.walk import Walk, make_walk
 

@@ -11,7 +11,7 @@ import spikewright_hw.walks
 from random_networks import random_counts, random_network
 from spikewright.build.generate import open_build
 from spikewright.cli.main import main
-from spikewright.contract.layout import Layers
+from spikewright.contract.names import Layers
 from spikewright.integer.file import save_model
 from spikewright.layout.pack import Packer, pack, unpack
 from spikewright.predict.explore import _cores

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from spikewright import __version__
 from spikewright.build.generate import image_of, open_build
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import CORE_NAME, verilog_files
 from spikewright.contract.stream import events_of
 from spikewright.support.caches import place_beside

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.integers import IntArray, check_samples
-from spikewright.contract.layout import CoreSpec
 from spikewright.integer.reference import Trace
 from spikewright.predict.cycles import CycleModel, SampleCycles
 from spikewright_sim.core.recording import Recording

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.contract.layout import CoreSpec, LayerImage
+from spikewright.contract.core import CoreSpec
+from spikewright.contract.image import LayerImage
 
 
 @dataclass(frozen=True)

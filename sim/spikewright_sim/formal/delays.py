@@ -9,7 +9,7 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value
 from amaranth.lib import data
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import DelayPlan
+from spikewright.contract.delays import DelayPlan
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack

@@ -10,9 +10,10 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.decay import Decay, Leak, Leaks
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray
-from spikewright.contract.layout import CoreSpec, LayerImage
 from spikewright.contract.network import LayerSpec, NetworkSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack

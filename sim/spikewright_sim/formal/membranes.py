@@ -12,9 +12,9 @@ from typing import Any
 from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.decay import Decay
 from spikewright.contract.integers import IntArray
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import CheckFailed, ToolTrouble
 from spikewright.contract.integers import check_samples
-from spikewright.contract.layout import CoreSpec
 from spikewright.integer.reference import Trace
 from spikewright.predict.cycles import CycleModel, SampleCycles
 from spikewright.support.caches import temporary_folder

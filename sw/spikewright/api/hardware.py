@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from spikewright.api.result import Result
 from spikewright.api.source import AnyPath, Data, Model, model_file, opened
 from spikewright.build.generate import MODEL, image_of, open_build
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.shown import Facts, percent, thousands
 from spikewright.support.progress import bar, say
 

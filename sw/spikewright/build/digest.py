@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 
 
 def digest(core: CoreSpec) -> str:

@@ -15,11 +15,11 @@ from typing import Any
 from spikewright import __version__
 from spikewright.build.digest import digest
 from spikewright.build.kit import write_kit
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.cores import CORES
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, check_lanes, core_name
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.stream import StreamFormat

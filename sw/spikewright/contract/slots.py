@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
-from spikewright.contract.layout import CoreSpec, DelayPlan, LayerImage
-from spikewright.contract.names import Layers
-from spikewright.contract.network import NetworkSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -157,78 +154,3 @@ class SlotImage:
         words = first + np.arange(len(axon)) - begins
         at, slot = np.nonzero(self.weights[words, lane])
         return axon[at], slot * self.group + self.members[words[at], lane, slot], self.weights[words[at], lane, slot]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SlottedCore(CoreSpec):
-    """A core whose layers, all at work at once, read the words of an axon for all of their neurons, see `CoreSpec`.
-
-    The lanes of a layer are as many neurons as are updated at once. What `layers` tells of runs of synapses is not how
-    they are stored: that is in `slots`.
-
-    Parameters
-    ----------
-    slots : tuple of SlotImage
-        One per layer.
-    """
-
-    slots: tuple[SlotImage, ...]
-    kind: ClassVar[Layers] = "slotted"
-    encodes: ClassVar[bool] = False
-
-    @classmethod
-    def refusal(cls, network: NetworkSpec) -> str | None:
-        for index, spec in enumerate(network.layers):
-            for name in ("onward", "current_decay", "start"):
-                if getattr(spec, name) is not None:
-                    return f"layer {index} must have no {name} where layers are {cls.kind}"
-            if spec.count_bits > 1:
-                return f"layer {index} must send single spikes where layers are {cls.kind}, not several in a step"
-        return None
-
-    @property
-    def memories(self) -> dict[str, LayerImage]:
-        return {}
-
-    @property
-    def pipelines(self) -> list[int]:
-        return list(range(len(self.layers)))
-
-    def synapses(self, index: int, lane: int) -> tuple[IntArray, IntArray, IntArray]:
-        return self.slots[index].synapses(lane)
-
-    def states(self, index: int) -> list[tuple[str, int, int]]:
-        return [(f"layer{index}_membranes", self.layers[index].rows, self.state_bits(index) + self.kept_bits(index))]
-
-    def ring_bits(self, plan: DelayPlan) -> int:
-        # Steps are kept in a power of two of them.
-        return plan.rows * plan.lanes << max(1, (plan.slots - 1).bit_length())
-
-    def place_bits(self, index: int) -> tuple[int, int]:
-        """Widths of the row and the bit in the number by which a layer knows the axon of a spike.
-
-        Those of the layer before, and its own where its spikes come back to it; the input has no rows.
-        """
-        spec = self.layers[index].spec
-        feed = self.layers[index - 1] if index else None
-        rows, bits = (feed.row_bits, feed.lane_bits) if feed else (0, unsigned_bits(spec.inputs - 1))
-        if not spec.recurrent:
-            return rows, bits
-        own = self.layers[index]
-        if not feed:
-            return own.row_bits, max(bits - own.row_bits, own.lane_bits)
-        return max(rows, own.row_bits), max(bits, own.lane_bits)
-
-    def axon_words(self, index: int) -> int:
-        """Words of the memory in which a layer looks up an axon."""
-        return 1 << (sum(self.place_bits(index)) + self.slots[index].chunk_bits + self.layers[index].spec.recurrent)
-
-    @property
-    def multipliers(self) -> int:
-        valued = [slots for slots in self.slots if slots.multiplies]
-        return sum(slots.image.lanes * slots.slots * slots.reads for slots in valued)
-
-    @property
-    def beat_events(self) -> int:
-        # A recurrent layer has its own spikes beside those of the input.
-        return 1 if self.layers[0].spec.recurrent else self.slots[0].reads

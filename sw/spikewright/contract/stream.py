@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import CoreSpec
 
 
 @dataclass(frozen=True, kw_only=True)

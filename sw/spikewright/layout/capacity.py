@@ -8,11 +8,12 @@ from math import ceil
 from typing import Any
 
 from spikewright.contract.capacity import LayerCapacity
-from spikewright.contract.cores import CORES
+from spikewright.contract.core import CoreSpec
+from spikewright.contract.cores import CORES, ParallelCore, SharedCore
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
-from spikewright.contract.layout import CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers, check_lanes
 from spikewright.contract.network import MAX_DELAY, OWN, LayerSpec, NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.contract.cores import CORES
+from spikewright.contract.core import CoreSpec
+from spikewright.contract.cores import CORES, ParallelCore, SharedCore, SlottedCore
 from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, run_addresses
-from spikewright.contract.layout import CoreSpec, LayerImage, ParallelCore, SharedCore
 from spikewright.contract.names import Layers, check_lanes
 from spikewright.contract.network import OWN, RATE_UNIT, LayerSpec, NetworkSpec
-from spikewright.contract.slots import SlottedCore
 from spikewright.layout.dealing import balanced_order
 from spikewright.layout.placement import Encoder
 from spikewright.layout.price import price_of

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.encoding import encoding_named, encoding_names
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, unsigned_bits
-from spikewright.contract.layout import LayerImage
 from spikewright.support.compiled import compiled
 
 _AHEAD = 512

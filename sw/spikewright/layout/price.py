@@ -13,7 +13,7 @@ from functools import cache
 from spikewright.contract.devices import DEEP_ROM_WORDS, FAMILIES, Device, Family
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.integers import IntArray, unsigned_bits
-from spikewright.contract.layout import in_registers
+from spikewright.contract.memories import in_registers
 from spikewright.layout.placement import Encoded, Stored
 
 

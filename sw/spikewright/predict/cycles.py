@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
-from spikewright.contract.layout import CoreSpec
 from spikewright.predict.engines import ENGINES
 from spikewright.predict.records import Sample
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.cores import SlottedCore
 from spikewright.contract.integers import IntArray
-from spikewright.contract.slots import SlottedCore
 from spikewright.predict.records import GATE, LONG_AGO, Record, Records, Sample, record, records
 from spikewright.predict.stages import accept
 from spikewright.support.compiled import compiled

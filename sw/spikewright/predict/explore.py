@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.cores import CORES
 from spikewright.contract.devices import Board
 from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import LANES, LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
 from spikewright.data.shd import SpikeData

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.decay import Decay
+from spikewright.contract.delays import DelayPlan
 from spikewright.contract.encoding import encoding_named
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import CoreSpec, DelayPlan, LayerImage
 from spikewright.contract.network import LayerSpec
 from spikewright.layout.price import Memory
 

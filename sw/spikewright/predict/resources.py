@@ -8,9 +8,9 @@ calibrated against reports of synthesis (`tests/sw/predict/synthesized.json`).
 
 from __future__ import annotations
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.devices import Board
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.stream import StreamFormat
 from spikewright.layout.price import Memory, Resources, place_all
 from spikewright.predict.engines import ENGINES

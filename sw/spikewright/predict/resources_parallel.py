@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.layout.price import Memory
 from spikewright.predict.logic import count_row_bits, current_logic, delay_memories, lanes_logic, run_bits, widths_of
 

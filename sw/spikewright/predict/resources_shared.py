@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from spikewright.contract.cores import SharedCore
 from spikewright.contract.integers import signed_bits, unsigned_bits
-from spikewright.contract.layout import SharedCore
 from spikewright.layout.price import Memory
 from spikewright.predict.logic import (
     count_row_bits,

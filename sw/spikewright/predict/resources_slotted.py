@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from spikewright.contract.cores import SlottedCore
 from spikewright.contract.integers import signed_bits, unsigned_bits
-from spikewright.contract.slots import SlotImage, SlottedCore
+from spikewright.contract.slots import SlotImage
 from spikewright.layout.price import Memory
 from spikewright.predict.logic import widths_of
 

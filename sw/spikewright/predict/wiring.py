@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.predict.records import (
     ENTRY,
     GATE,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.operations import total_operations
 from spikewright.integer.reference import IntegerNetwork

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.integers import IntArray, check_samples
-from spikewright.contract.layout import CoreSpec
 from spikewright.data.shd import SpikeData
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.learn.networks import SpikingNetwork

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikewright.contract.core import CoreSpec
+from spikewright.contract.cores import SharedCore
 from spikewright.contract.devices import FAMILIES
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray
-from spikewright.contract.layout import CoreSpec, LayerImage, SharedCore
 from spikewright.layout.limit import bits_per_synapse
 from spikewright.layout.placement import encodings
 from spikewright.layout.price import Memory, place, split

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from spikewright.build.generate import MODEL, open_build
 from spikewright.contract import defaults
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
-from spikewright.contract.layout import CoreSpec
 from spikewright.contract.names import check_lanes, verilog_files
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import is_model, load_info, load_model

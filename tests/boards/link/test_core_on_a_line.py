@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 
 from random_networks import random_counts, random_network
 from serial_line import receive_byte, send_bytes
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.capacity import capacity_for, pack_into
 from spikewright.layout.pack import pack

@@ -9,8 +9,9 @@ import torch
 
 from random_components import SEEDS, drawn, redrawn, stall_of
 from random_networks import HARD, SOFT, TAU_1_05, TAU_2, random_network
+from spikewright.contract.core import CoreSpec
+from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
-from spikewright.contract.layout import CoreSpec, LayerImage
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerLayer
 from spikewright.layout.pack import pack

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from random_networks import random_counts, random_network
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.integer.reference import IntegerNetwork, Trace
 from spikewright.layout.pack import pack
 from spikewright.predict.cycles import CycleModel

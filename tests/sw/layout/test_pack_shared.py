@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from random_networks import random_network
+from spikewright.contract.cores import SharedCore
 from spikewright.contract.encoding import encoding_names
-from spikewright.contract.layout import SharedCore
 from spikewright.layout.pack import pack, unpack
 
 

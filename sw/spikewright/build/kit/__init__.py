@@ -15,7 +15,7 @@ from typing import Any
 
 from spikewright import __version__
 from spikewright.build.kit.vectors import SAMPLES, make_vectors
-from spikewright.contract.layout import CoreSpec
+from spikewright.contract.core import CoreSpec
 from spikewright.contract.stream import StreamFormat
 
 PARTS = {

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from random_networks import random_network
 from spikewright.contract.decay import Decay
-from spikewright.contract.layout import CoreSpec, DelayEntry, LayerImage
+from spikewright.contract.image import LayerImage
 from spikewright.contract.network import LayerSpec
 
 
@@ -55,17 +54,11 @@ def test_synapses_are_the_same_in_every_encoding(encoding: str, index_bits: int,
     assert image.pointer_bits == 2 + 2 * (2 + (3 if encoding == "bitmap" else 2))
 
 
-def test_long_delays_come_first_in_the_program() -> None:
-    plan = small_image().loop
-    assert plan is not None
-    assert plan.program == [
-        DelayEntry(7, 0, (0,)),
-        DelayEntry(2, 0, (1,)),
-        DelayEntry(2, 1, (0,)),
-        DelayEntry(2, 2, (0,)),
-        DelayEntry(0, 1, (1,)),
-    ]
-    assert (plan.entries, plan.slots, plan.ring_words) == (5, 8, 24)
+def test_spikes_that_come_back_are_asked_for_by_position() -> None:
+    image = small_image()
+    assert image.loop is not None and image.onward is None
+    assert image.loop.delays.tolist() == [7, 2, 2, 0, 2]
+    assert list(image.plans) == [""]
 
 
 def test_positions_without_a_neuron_are_filled() -> None:
@@ -75,16 +68,3 @@ def test_positions_without_a_neuron_are_filled() -> None:
 def test_widths_are_those_of_the_contents() -> None:
     image = small_image()
     assert (image.rows, image.row_bits, image.threshold_bits, image.bias_bits) == (3, 2, 4, 2)
-
-
-def test_core_rejects_other_lanes() -> None:
-    with pytest.raises(ValueError) as raised:
-        CoreSpec(network=random_network(0), lanes=6, layers=())
-    assert str(raised.value) == "lanes must be one of 1, 2, 4, 8, 16, 32, 64, not 6"
-
-
-@pytest.mark.parametrize("depth", [7, 65])
-def test_core_rejects_other_queues(depth: int) -> None:
-    with pytest.raises(ValueError) as raised:
-        CoreSpec(network=random_network(0), lanes=4, layers=(), queue_depth=depth)
-    assert str(raised.value) == f"queue_depth must be 8 .. 64, not {depth}"

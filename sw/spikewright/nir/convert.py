@@ -150,8 +150,21 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
                 f"layers.{index}.recurrent_weight": layer.recurrent,
                 f"layers.{index}.delays": layer.delays.to(torch.float32),
             }
-    made.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()}, assign=True)
+    names = [layer.name for layer in layers]
+    made.load_state_dict({name: _single(name, tensor, network, names) for name, tensor in tensors.items()}, assign=True)
     return made.eval()
+
+
+def _single(name: str, tensor: Tensor, network: ForeignNetwork, layers: list[str]) -> Tensor:
+    """A tensor of our own network in single precision; `layers` are the nodes of the spiking ones."""
+    single = tensor.to(torch.float32)
+    if not torch.isfinite(single).all():
+        group, _, rest = name.partition(".")
+        index, _, field = rest.partition(".")
+        node = layers[int(index)] if group == "layers" else network.layers[-1].name
+        found = f"{tensor.abs().max():g}"
+        raise InputError(f"{named(node)}: {field or rest} in thresholds must be below 3.4e38, not {found}")
+    return single
 
 
 def _tau(leak: float) -> float:

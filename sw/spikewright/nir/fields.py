@@ -23,6 +23,9 @@ MAX_VALUES = 1 << 22
 
 MAX_WHOLE = 1 << 31
 
+LARGEST, SMALLEST = 1e30, 1e-30
+"""Of numbers, and of those that must be above 0: beyond them single precision has none."""
+
 Reader = Callable[[str, Any], Any]
 
 
@@ -54,15 +57,17 @@ def _numbers(name: str, value: Any) -> Array:
 
 
 def _floats(name: str, value: Any) -> Array:
-    """Finite floating-point numbers; integers become float64, others keep their width."""
+    """Finite floating-point numbers, none above `LARGEST` in size; integers become float64, others keep their width."""
     array = _numbers(name, value)
     array = array.astype(array.dtype.newbyteorder("=") if array.dtype.kind == "f" else np.float64)
     if not array.size:
         raise InputError(f"{name} must hold at least one value, not shape {array.shape}")
-    bad = np.flatnonzero(~np.isfinite(array.ravel()))
-    if len(bad):
-        where = ", ".join(map(str, np.unravel_index(bad[0], array.shape)))
-        raise InputError(f"{name}[{where}] must be finite, not {array.ravel()[bad[0]]}")
+    flat = array.ravel()
+    for fits, constraint in ((np.isfinite(flat), "finite"), (np.abs(flat) <= LARGEST, f"at most {LARGEST:g} in size")):
+        if not fits.all():
+            worst = int(np.argmin(fits))
+            place = f"[{', '.join(map(str, np.unravel_index(worst, array.shape)))}]" if array.shape else ""
+            raise InputError(f"{name}{place} must be {constraint}, not {flat[worst]:g}")
     return array
 
 
@@ -92,8 +97,9 @@ def values(
         if dimensions is not None and array.ndim != dimensions:
             raise InputError(f"{name} must have {dimensions} dimensions, not shape {array.shape}")
         low = float(array.min())
-        if positive and low <= 0:
-            raise InputError(f"{name} must be above 0, not {low:g}")
+        if positive and low < SMALLEST:
+            constraint = "above 0" if low <= 0 else f"at least {SMALLEST:g}"
+            raise InputError(f"{name} must be {constraint}, not {low:g}")
         if least is not None and low < least:
             raise InputError(f"{name} must be at least {least:g}, not {low:g}")
         return array

@@ -43,7 +43,7 @@ def read_graph(path: Path | str) -> Graph:
         tree = reader.tree(path)
     try:
         top = tree.get("node")
-        if not isinstance(top, dict) or top.get("type") != "NIRGraph":
+        if not isinstance(top, dict) or not _is_graph(top):
             raise InputError("node must be a group of type NIRGraph, not something else")
         return _read(top, "")
     except InputError as error:
@@ -84,7 +84,7 @@ def _read(group: dict[str, Any], where: str) -> Graph:
         full = _full(where, name)
         if not isinstance(fields, dict):
             raise InputError(f"{named(full)}: must be a group of fields, not data")
-        if fields.get("type") == "NIRGraph":
+        if _is_graph(fields):
             subgraphs[name] = _read(fields, full)
             continue
         try:
@@ -100,6 +100,11 @@ def _read(group: dict[str, Any], where: str) -> Graph:
     whole = {**own.nodes, **{_full(where, name): Node() for name in subgraphs}}
     check_links(Graph(whole, tuple(edges)))
     return _dissolve(own, edges, {_full(where, name): graph for name, graph in subgraphs.items()})
+
+
+def _is_graph(fields: dict[str, Any]) -> bool:
+    kind = fields.get("type")
+    return isinstance(kind, str) and kind == "NIRGraph"
 
 
 def _full(where: str, name: str) -> str:

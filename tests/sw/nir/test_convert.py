@@ -430,3 +430,16 @@ def test_sixteen_bits_lose_no_spike(tmp_path: Path) -> None:
     expected = network.run(x)
     assert int((found.spikes[0] != expected.spikes["lif"]).sum()) == 0
     assert torch.equal(found.classes, expected.classes)
+
+
+@pytest.mark.parametrize(("node", "field", "value"), [("lif", "weight", 1e10), ("li", "bias", 1e29)])
+def test_what_single_precision_does_not_hold_is_refused(tmp_path: Path, node: str, field: str, value: float) -> None:
+    nodes, edges = recurrent()
+    nodes["fc"]["weight"] = nodes["fc"]["weight"] * value
+    nodes["lif"]["v_threshold"] = np.full(6, 1e-29)
+    nodes["li"]["v_leak"] = np.full(3, value * 10)
+    nodes["li"]["r"] = np.full(3, 1e20 if node == "li" else 1.0)
+    nodes["out"] = affine(np.ones((3, 6)), np.full(3, value))
+    nodes["fc"]["weight"] /= 1.0 if node == "lif" else value
+    with pytest.raises(InputError, match=f"^node '{node}': {field} in thresholds must be below 3.4e38, not "):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))

@@ -111,9 +111,19 @@ NAN = np.where(np.eye(6, 5) > 0, np.nan, 1.0)
 FAULTS = {
     "nan": (change("fc", "weight", NAN), "node 'fc': weight[0, 0] must be finite, not nan"),
     "infinite": (change("lif", "tau", np.full(6, np.inf)), "node 'lif': tau[0] must be finite, not inf"),
+    "beyond single precision": (
+        change("fc", "bias", np.full(6, -1e31)),
+        "node 'fc': bias[0] must be at most 1e+30 in size, not -1e+31",
+    ),
+    "tiny": (
+        change("lif", "v_threshold", np.full(6, 1e-31)),
+        "node 'lif': v_threshold must be at least 1e-30, not 1e-31",
+    ),
     "type": (change("lif", "type", "Izhikevich"), "node 'lif': type must be one of ..., not 'Izhikevich'"),
     "no type": (drop("lif", "type"), "node 'lif': type must be one of ..., not left out"),
     "type a number": (change("lif", "type", 3), "node 'lif': type must be one of ..., not numbers or a group"),
+    "type numbers": (change("lif", "type", np.ones(2)), "node 'lif': type must be one of ..., not numbers or a group"),
+    "type nothing": (change("lif", "type", np.ones(0)), "node 'lif': type must be one of ..., not numbers or a group"),
     "field missing": (drop("lif", "tau"), "node 'lif': tau must be given, not left out"),
     "field unknown": (change("li", "tua", np.ones(3)), "node 'li': tua must be left out: LI has tau, r, v_leak"),
     "text": (change("fc", "bias", "zero"), "node 'fc': bias must be numbers, not text"),

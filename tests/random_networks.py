@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.network import OWN, LayerSpec, NetworkSpec
+from spikewright.contract.layer import OWN, LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.contract.neurons.lif import IntegerLIF
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from spikewright.contract import found
+from spikewright.contract.bounds import neuron_bounds
 from spikewright.contract.decay import Decay
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 from spikewright.contract.neuron import Neuron, all_neurons, neuron_names, neuron_type
 from spikewright.learn.neuron import Neuron as FloatNeuron
 from spikewright_hw.neuron import NeuronLogic
@@ -79,8 +80,8 @@ def test_ranges_are_those_of_all_membranes_within_them(neuron: Neuron) -> None:
         decay=Decay(1, 1),
         neuron=neuron,
     )
-    bounds = spec.neuron_bounds(1)
-    second = spec.neuron_bounds(2)
+    bounds = neuron_bounds(spec, 1)
+    second = neuron_bounds(spec, 2)
     for k in range(200):
         u = np.arange(low[k], high[k] + 1)
         fired = u >= neuron.fires_from(threshold[k])

@@ -12,7 +12,7 @@ from amaranth.lib import data
 from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.image import Constant, LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 
 from .arithmetic import leak, leak_by
 

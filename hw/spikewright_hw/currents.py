@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 
 from .constants import CarryingCurrent
 from .ram import Ram

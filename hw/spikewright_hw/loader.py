@@ -15,7 +15,7 @@ from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
 from spikewright.contract.core import CoreSpec
-from spikewright.contract.network import OWN
+from spikewright.contract.layer import OWN
 
 from .rom import LoadTarget
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 
 from .layouts import assign_fields, event, offer
 

@@ -27,8 +27,9 @@ from spikewright.build.generate import build, open_build
 from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.integers import IntArray
+from spikewright.contract.layer import LayerSpec
 from spikewright.contract.names import CORE_NAME, LAYERS, TRACE, Layers
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.file import save_model
 from spikewright.support.environment import tool_environment

@@ -10,7 +10,8 @@ from component_bench import Beat, play
 from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.image import LayerImage
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.layout.pack import pack
 from spikewright_hw.lane import Lane
 from spikewright_hw.rows import RowFetch

@@ -10,7 +10,8 @@ from test_core import check
 from random_networks import SOFT, TAU_2, random_network, with_own
 from spikewright.contract.cores import SlottedCore
 from spikewright.contract.decay import Decay
-from spikewright.contract.network import RATE_UNIT, NetworkSpec
+from spikewright.contract.layer import RATE_UNIT
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import all_neurons
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout import slots

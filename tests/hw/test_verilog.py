@@ -7,6 +7,7 @@ import pytest
 from verilog_text import instances
 
 from random_networks import random_network
+from spikewright.contract.bounds import layer_bounds
 from spikewright.contract.core import CoreSpec
 from spikewright.layout.capacity import capacity_for, pack_into
 from spikewright.layout.pack import pack
@@ -54,7 +55,7 @@ def test_returned_shapes(core: CoreSpec, built: tuple[Path, dict]) -> None:
     }
     assert manifest["stream"]["output_bytes"] == -(-manifest["score_bits"] // 8)
     assert manifest["state_bits"] == {
-        f"layer{k}": layer.bounds(9).state_bits for k, layer in enumerate(core.network.layers)
+        f"layer{k}": layer_bounds(layer, 9).state_bits for k, layer in enumerate(core.network.layers)
     }
 
 

@@ -13,6 +13,7 @@ import spikewright_hw.neurons
 from random_networks import HARD, random_counts, random_network
 from spikewright.build.generate import open_build
 from spikewright.cli.main import main
+from spikewright.contract.bounds import neuron_bounds
 from spikewright.contract.decay import Decay
 from spikewright.contract.names import LAYERS, Layers
 from spikewright.contract.network import NetworkSpec
@@ -58,7 +59,7 @@ def test_its_membranes_are_those_of_its_equations(clipped: Neuron, tmp_path: Pat
     assert layer.delays is not None
     trace = IntegerNetwork(spec).run(torch.from_numpy(random_counts(7, spec, 3)))
     assert trace.spikes[1].any()
-    bounds = layer.neuron_bounds(spec.timesteps)
+    bounds = neuron_bounds(layer, spec.timesteps)
     assert bounds.after_low.tolist() == (-2 * layer.threshold).tolist()
     for b in range(3):
         v = np.zeros(layer.neurons, dtype=np.int64)

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from random_networks import TAU_2, random_counts, random_network
 from spikewright.build.generate import build, open_build
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_model, save_model
 from spikewright_sim.core.dut import Engine
 from spikewright_sim.runner import simulate

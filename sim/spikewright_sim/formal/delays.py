@@ -10,7 +10,8 @@ from amaranth.lib import data
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.delays import DelayPlan
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.pack import pack
 from spikewright_hw.delay import DelayBuffer, OnwardBuffer

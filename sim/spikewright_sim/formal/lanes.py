@@ -10,11 +10,13 @@ import numpy as np
 from amaranth.hdl import Array, Cat, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
+from spikewright.contract.bounds import layer_bounds
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.decay import Decay, Leak, Leaks
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import Neuron, usual_neuron
 from spikewright.layout.pack import pack
 from spikewright_hw.currents import CurrentUpdate
@@ -153,7 +155,7 @@ def lane(*, encoding: str = "absolute") -> Stage:
     core = small_core(encoding=encoding)
     image = core.layers[0]
     spec = image.spec
-    bits = spec.bounds(core.network.timesteps).state_bits
+    bits = layer_bounds(spec, core.network.timesteps).state_bits
     dut = Lane(image, lane=0, state_bits=bits, queue_depth=8, name="proof")
     dut.rom = rom = AnyWords(dut.rom)
     stage = Stage(dut)
@@ -263,7 +265,7 @@ def free_update(core: CoreSpec, timesteps: int) -> tuple[Stage, Any, AnyMembrane
     These are there where neurons have a synaptic current, which the state then is.
     """
     image = core.layers[0]
-    bounds = image.spec.bounds(timesteps)
+    bounds = layer_bounds(image.spec, timesteps)
     membranes = None
     dut: NeuronUpdate
     if image.spec.current_decay is None:
@@ -290,7 +292,7 @@ def update(neuron: Neuron, own: Own | None = None, current: Decay | None = None)
     image = core.layers[0]
     spec = image.spec
     assert spec.threshold is not None
-    bounds = spec.bounds(core.network.timesteps)
+    bounds = layer_bounds(spec, core.network.timesteps)
     stage, dut, membranes = free_update(core, core.network.timesteps)
     m = stage.m
     low, high = bounds.membrane

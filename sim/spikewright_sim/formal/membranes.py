@@ -12,6 +12,7 @@ from typing import Any
 from amaranth.hdl import Array, Const, Fragment, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 
+from spikewright.contract.bounds import layer_bounds, neuron_bounds
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.decay import Decay
 from spikewright.contract.integers import IntArray
@@ -34,14 +35,14 @@ def endless_core(neuron: Neuron, own: Own | None = None, current: Decay | None =
 def starts(core: CoreSpec) -> tuple[IntArray, IntArray]:
     """Lowest and highest membrane from which a step of the first layer starts, by row."""
     image = core.layers[0]
-    bounds = image.spec.neuron_bounds(FOR_EVER)
+    bounds = neuron_bounds(image.spec, FOR_EVER)
     return bounds.start_low[image.order], bounds.start_high[image.order]
 
 
 def limits(core: CoreSpec) -> tuple[IntArray, IntArray]:
     """Lowest and highest membrane at any moment, by row."""
     image = core.layers[0]
-    bounds = image.spec.neuron_bounds(FOR_EVER)
+    bounds = neuron_bounds(image.spec, FOR_EVER)
     return bounds.state_low[image.order], bounds.state_high[image.order]
 
 
@@ -72,7 +73,7 @@ def step_bounds() -> Stage:
     core = endless_core(usual_neuron())
     image = core.layers[0]
     spec = image.spec
-    bits = spec.bounds(FOR_EVER).state_bits
+    bits = layer_bounds(spec, FOR_EVER).state_bits
     dut = Lane(image, lane=0, state_bits=bits, queue_depth=8, name="proof")
     dut.update = start = AnyUpdate(dut.update)
     stage = Stage(dut)
@@ -156,7 +157,7 @@ def update_bounds(neuron: Neuron, own: Own | None = None, current: Decay | None 
     kept = int(image.spec.remembers)
     state, next_state = dut.state >> kept, dut.next_state >> kept
     bounded = (state >= of_row(low, given)) & (state <= of_row(high, given))
-    bounds = image.spec.neuron_bounds(FOR_EVER)
+    bounds = neuron_bounds(image.spec, FOR_EVER)
     if membranes is not None:
         carried_low, carried_high = bounds.carried_low[image.order], bounds.carried_high[image.order]
         read, written = membranes.any.as_signed(), membranes.write_data.as_signed()

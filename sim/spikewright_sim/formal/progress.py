@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib import data
 
+from spikewright.contract.bounds import layer_bounds
 from spikewright_hw.join import StepJoin
 from spikewright_hw.lane import Lane
 from spikewright_sim.formal.lanes import small_core
@@ -59,7 +60,7 @@ def lane_progress() -> Stage:
     """
     core = small_core()
     image = core.layers[0]
-    bits = image.spec.bounds(core.network.timesteps).state_bits
+    bits = layer_bounds(image.spec, core.network.timesteps).state_bits
     dut = Lane(image, lane=0, state_bits=bits, queue_depth=8, name="proof")
     stage = Stage(dut)
     m = stage.m

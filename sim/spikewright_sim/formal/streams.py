@@ -9,7 +9,8 @@ from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib import data
 
 from spikewright.contract.decay import Decay
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright_hw.guard import InputGuard
 from spikewright_hw.merge import EventMerge

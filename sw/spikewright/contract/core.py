@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
+from spikewright.contract.bounds import Bounds, layer_bounds
 from spikewright.contract.delays import DelayPlan
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
@@ -101,7 +103,7 @@ class CoreSpec:
     def state_bits(self, index: int) -> int:
         """Width of what the events of a layer are added to: a membrane, or a synaptic current."""
         image = self.layers[index]
-        return image.capacity.state_bits if image.capacity else image.spec.bounds(self.network.timesteps).state_bits
+        return image.capacity.state_bits if image.capacity else self._bounds[index].state_bits
 
     def kept_bits(self, index: int) -> int:
         """Bits that are kept below a membrane of a layer, in the same word, see `Neuron.remembers`."""
@@ -112,9 +114,12 @@ class CoreSpec:
         image = self.layers[index]
         if image.spec.current_decay is None:
             return self.state_bits(index)
-        return (
-            image.capacity.membrane_bits if image.capacity else image.spec.bounds(self.network.timesteps).membrane_bits
-        )
+        return image.capacity.membrane_bits if image.capacity else self._bounds[index].membrane_bits
+
+    @cached_property
+    def _bounds(self) -> list[Bounds]:
+        """By layer; found by looking at all synapses, and asked for again and again."""
+        return [layer_bounds(image.spec, self.network.timesteps) for image in self.layers]
 
     @property
     def with_currents(self) -> list[int]:

@@ -13,7 +13,7 @@ from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.delays import DelayPlan
 from spikewright.contract.encoding import Encoding, encoding_named
 from spikewright.contract.integers import IntArray, run_addresses, signed_bits, unsigned_bits
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 
 
 class Constant(NamedTuple):

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import check_samples
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.lattice import Lattice
 from spikewright.integer.reference import IntegerLayer, sent
 from spikewright.integer.rounding import (

@@ -13,7 +13,8 @@ from safetensors.numpy import save
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import OWN, LayerSpec, NetworkSpec
+from spikewright.contract.layer import OWN, LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import neuron_from
 from spikewright.support.files import atomic_path, check_file, check_format, parse_json
 

@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from spikewright.contract.decay import Decay, Leaks
 from spikewright.contract.errors import CheckFailed
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import fold, quantize
 from spikewright.learn.augment import Augmenter

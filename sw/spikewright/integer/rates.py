@@ -9,7 +9,8 @@ import numpy.typing as npt
 import torch
 
 from spikewright.contract.integers import IntArray
-from spikewright.contract.network import RATE_UNIT, NetworkSpec
+from spikewright.contract.layer import RATE_UNIT
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 
 SAMPLES = 64

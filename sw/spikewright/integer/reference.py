@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from spikewright.contract.decay import Leak, Leaks
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
-from spikewright.contract.network import OWN, LayerSpec, NetworkSpec
+from spikewright.contract.layer import OWN, LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.shown import Facts, Shown
 from spikewright.support.tensors import check_values, delayed, first_argmax, trace_facts
 

@@ -17,10 +17,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from spikewright.contract.bounds import neuron_bounds
 from spikewright.contract.decay import TOLERANCE, nearest_leaks
 from spikewright.contract.decision import DECISIONS
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import usual_neuron
 from spikewright.learn.config import NetworkConfig
 from spikewright.learn.networks import Readout, SpikingLayer, SpikingNetwork
@@ -191,7 +193,7 @@ def _with_counts(layer: LayerSpec, timesteps: int, most: int) -> LayerSpec:
     if layer.threshold is None or layer.neuron.most == 1:
         return layer
     while True:
-        reached = int((layer.neuron_bounds(timesteps).compared // layer.threshold).max())
+        reached = int((neuron_bounds(layer, timesteps).compared // layer.threshold).max())
         fewer = max(1, min(layer.neuron.most, most, reached))
         if fewer == layer.neuron.most:
             return layer

@@ -7,6 +7,7 @@ from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from math import ceil
 from typing import Any
 
+from spikewright.contract.bounds import layer_bounds
 from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.cores import CORES, ParallelCore, SharedCore
@@ -14,8 +15,9 @@ from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
+from spikewright.contract.layer import MAX_DELAY, OWN, LayerSpec
 from spikewright.contract.names import Layers, check_lanes
-from spikewright.contract.network import MAX_DELAY, OWN, LayerSpec, NetworkSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.layout.pack import layer_lanes, pack
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
@@ -181,7 +183,7 @@ class _Growth:
         spec = image.spec
         plans = dict.fromkeys(("", "onward_"), (0, 0))
         plans |= {name: (len(plan.program), plan.slots - 1) for name, plan in image.plans.items()}
-        bounds = spec.bounds(self.network.timesteps)
+        bounds = layer_bounds(spec, self.network.timesteps)
         threshold = None if spec.threshold is None else ceil(int(spec.threshold.max()) * self.factor)
         return LayerCapacity(
             lanes=image.lanes,

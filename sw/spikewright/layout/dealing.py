@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikewright.contract.integers import IntArray
-from spikewright.contract.network import RATE_UNIT, LayerSpec
+from spikewright.contract.layer import RATE_UNIT, LayerSpec
 
 _SHARES = 1 << 20
 """A load of all neurons of a layer together, in the units in which loads are compared."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikewright.contract.bounds import neuron_bounds
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.cores import CORES, ParallelCore, SharedCore, SlottedCore
 from spikewright.contract.decay import Decay
@@ -16,8 +17,9 @@ from spikewright.contract.encoding import encoding_named, encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, run_addresses
+from spikewright.contract.layer import OWN, RATE_UNIT, LayerSpec
 from spikewright.contract.names import Layers, check_lanes
-from spikewright.contract.network import OWN, RATE_UNIT, LayerSpec, NetworkSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.layout.dealing import balanced_order
 from spikewright.layout.placement import Encoder
 from spikewright.layout.price import price_of
@@ -28,7 +30,7 @@ def prune(network: NetworkSpec) -> tuple[NetworkSpec, dict[str, list[list[int]]]
     """Leave out hidden neurons without any effect on scores and classes; one per layer stays.
 
     Such are *dead* neurons, whose spikes reach no neuron that has an effect, and *silent* ones, whose membrane cannot
-    reach the threshold whatever the input, by `LayerSpec.neuron_bounds`.
+    reach the threshold whatever the input, by `neuron_bounds`.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def prune(network: NetworkSpec) -> tuple[NetworkSpec, dict[str, list[list[int]]]
                 while (grown := useful | own[useful].any(axis=0)).sum() > useful.sum():
                     useful = grown
             assert layer.threshold is not None
-            fires = layer.neuron_bounds(network.timesteps).compared >= layer.neuron.fires_from(layer.threshold)
+            fires = neuron_bounds(layer, network.timesteps).compared >= layer.neuron.fires_from(layer.threshold)
             for why, without in (("silent", ~fires), ("dead", fires & ~useful)):
                 for number in numbers[without].tolist():
                     if kept[index].sum() > 1:

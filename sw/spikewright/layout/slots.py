@@ -8,7 +8,7 @@ import numpy as np
 
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, unsigned_bits
-from spikewright.contract.network import RATE_UNIT, LayerSpec
+from spikewright.contract.layer import RATE_UNIT, LayerSpec
 from spikewright.contract.slots import SlotImage
 from spikewright.support.compiled import compiled
 

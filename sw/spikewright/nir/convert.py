@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import MAX_DELAY
+from spikewright.contract.layer import MAX_DELAY
 from spikewright.contract.neurons.lif import MOST_SPIKES, Reset
 from spikewright.learn.config import LayerConfig, NetworkConfig
 from spikewright.learn.config_sections import Own

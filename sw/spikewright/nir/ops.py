@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import MAX_DELAY
+from spikewright.contract.layer import MAX_DELAY
 from spikewright.nir.chain import Step
 from spikewright.nir.graph import named
 from spikewright.nir.nodes import AvgPool2d, Conv, Delay, Flatten, Linear, Pool, Scale

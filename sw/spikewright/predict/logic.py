@@ -8,7 +8,7 @@ from spikewright.contract.delays import DelayPlan
 from spikewright.contract.encoding import encoding_named
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import unsigned_bits
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 from spikewright.layout.price import Memory
 
 

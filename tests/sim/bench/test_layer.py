@@ -9,6 +9,7 @@ import torch
 
 from random_components import SEEDS, drawn, redrawn, stall_of
 from random_networks import HARD, SOFT, TAU_1_05, TAU_2, random_network
+from spikewright.contract.bounds import layer_bounds
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
@@ -88,7 +89,7 @@ def layer_core(seed: int, name: str) -> CoreSpec:
             image.start_bits,
             image.offset_bits,
             image.length_bits,
-            spec.bounds(core.network.timesteps).state_bits,
+            layer_bounds(spec, core.network.timesteps).state_bits,
             unsigned_bits(int(spec.threshold.max())),
             signed_bits(int(spec.bias.min()), int(spec.bias.max())),
             int(spec.delays.max()),
@@ -153,7 +154,7 @@ def check_layer(core: CoreSpec, index: int, values: list[IntArray], seen: dict[s
     image = core.layers[index]
     spec = image.spec
     rows = image.rows
-    bits = spec.bounds(core.network.timesteps).state_bits
+    bits = layer_bounds(spec, core.network.timesteps).state_bits
     reference = IntegerLayer(spec)
     layout = event(spec.neurons)
     packets: list[list[int]] = [[]]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from random_networks import random_counts, random_network
+from spikewright.contract.bounds import layer_bounds
 from spikewright.contract.core import CoreSpec
 from spikewright.integer.reference import IntegerNetwork, Trace
 from spikewright.layout.pack import pack
@@ -29,7 +30,7 @@ def ideal(core: CoreSpec, trace: Trace) -> Recording:
     for b in range(len(COUNTS)):
         cycles = model.run(COUNTS[b], [layer[b].numpy() for layer in trace.spikes], start)
         for k, image in enumerate(core.layers):
-            bits = image.spec.bounds(SPEC.timesteps).state_bits
+            bits = layer_bounds(image.spec, SPEC.timesteps).state_bits
             lanes = image.lanes
             for t in range(SPEC.timesteps):
                 v = trace.membranes[k][b, t].numpy()[image.order].tolist()

@@ -11,11 +11,13 @@ import pytest
 from random_networks import random_network
 from spikewright import __version__
 from spikewright.build.generate import Loadable, build, memory_bits, open_build, write_image
+from spikewright.contract.bounds import layer_bounds
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.layout.capacity import capacity_of
 from spikewright.layout.pack import pack, prune
@@ -89,7 +91,7 @@ def test_memory_bits_add_up(folder: Path, spec: NetworkSpec) -> None:
     images = sum(image["words"] * image["width"] for image in manifest["images"].values())
     written = {name: value for name, value in bits.items() if name.endswith(("_membranes", "_ring"))}
     assert sum(bits.values()) == images + sum(written.values())
-    state_bits = spec.layers[0].bounds(6).state_bits
+    state_bits = layer_bounds(spec.layers[0], 6).state_bits
     assert written["layer0_membranes"] == 5 * 2 * state_bits  # nine neurons: five rows of two lanes
     assert "layer1_ring" in written
     assert "layer0_ring" not in written

@@ -3,7 +3,7 @@ import pytest
 
 from spikewright.contract.decay import Decay
 from spikewright.contract.image import LayerImage
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 
 
 def small_image(encoding: str = "absolute") -> LayerImage:

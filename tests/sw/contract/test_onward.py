@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from random_networks import random_counts, random_network
-from spikewright.contract.network import LayerSpec
+from spikewright.contract.layer import LayerSpec
 from spikewright.integer.file import load_model, save_model
 from spikewright.integer.operations import count_operations
 from spikewright.integer.rates import measured

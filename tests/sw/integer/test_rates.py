@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from random_networks import random_counts, random_network
-from spikewright.contract.network import RATE_UNIT
+from spikewright.contract.layer import RATE_UNIT
 from spikewright.integer.file import load_model, save_model
 from spikewright.integer.rates import measured
 from spikewright.integer.reference import IntegerNetwork

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from random_networks import TAU_2, random_counts, random_network, with_own
+from spikewright.contract.bounds import layer_bounds, neuron_bounds
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import Neuron, all_neurons
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.integer.reference import IntegerNetwork
@@ -83,7 +85,7 @@ def test_every_step_of_every_neuron_follows_the_contract(neuron: Neuron, weight_
             for index, layer in enumerate(spec.layers):
                 spikes, membranes = ref_layer(layer, values)
                 np.testing.assert_array_equal(trace.membranes[index][b], membranes)
-                bounds = layer.bounds(spec.timesteps)
+                bounds = layer_bounds(layer, spec.timesteps)
                 assert bounds.after_reset[0] <= np.min(membranes)
                 assert np.max(membranes) <= bounds.after_reset[1]
                 if not layer.readout:
@@ -107,14 +109,15 @@ def test_membranes_stay_inside_their_bounds() -> None:
     best = np.argmax(layer.weights.clip(0).sum(axis=1))
     counts = np.where(layer.weights[best] > 0, (1 << spec.value_bits) - 1, 0)
     values = torch.from_numpy(np.tile(counts, (1, spec.timesteps, 1)))
-    low, high = layer.bounds(spec.timesteps).membrane
+    low, high = layer_bounds(layer, spec.timesteps).membrane
     membranes = IntegerNetwork(spec).run(values).membranes[0]
     assert low <= int(membranes.min())
     assert int(membranes.max()) <= high
     without_limit = replace(layer, threshold=None)
-    assert without_limit.bounds(1).after_reset[1] == int(layer.bias[best] + layer.weights[best].clip(0).sum() * 7)
+    most = layer.bias[best] + layer.weights[best].clip(0).sum() * 7
+    assert layer_bounds(without_limit, 1).after_reset[1] == most
     readout = spec.layers[-1]
-    low, high = readout.bounds(spec.timesteps).after_reset
+    low, high = layer_bounds(readout, spec.timesteps).after_reset
     for trial in range(20):
         values = torch.from_numpy(random_counts(trial, spec, samples=8))
         membranes = IntegerNetwork(spec).run(values).membranes[-1]
@@ -129,7 +132,7 @@ def test_currents_and_membranes_stay_inside_their_bounds_and_reach_them() -> Non
     spec = replace(spec, layers=(layer, spec.layers[1]))
     values = torch.full((1, spec.timesteps, 6), (1 << spec.value_bits) - 1)
     membranes = IntegerNetwork(spec).run(values).membranes[0]
-    bounds, of = layer.bounds(spec.timesteps), layer.neuron_bounds(spec.timesteps)
+    bounds, of = layer_bounds(layer, spec.timesteps), neuron_bounds(layer, spec.timesteps)
     assert bounds.membrane == (int(membranes.min()), 0)
     # What a current leaves it starts from in the next step, so that one more than that is as low as it gets.
     assert of.membrane_low.tolist() == membranes[0].amin(dim=0).tolist()
@@ -143,7 +146,7 @@ def test_currents_and_membranes_stay_inside_their_bounds_and_reach_them() -> Non
         for trial in range(5):
             other = random_network(trial, sizes=(6, 5, 4), neuron=IntegerLIF(reset), current_decays=(Decay(7, 3),))
             trace = IntegerNetwork(other).run(torch.from_numpy(random_counts(trial, other, samples=8)))
-            of = other.layers[0].neuron_bounds(other.timesteps)
+            of = neuron_bounds(other.layers[0], other.timesteps)
             assert (trace.membranes[0].flatten(0, 1).numpy() >= of.after_low).all()
             assert (trace.membranes[0].flatten(0, 1).numpy() <= of.after_high).all()
 
@@ -212,6 +215,6 @@ def test_neuron_without_leak_is_bounded_by_the_steps() -> None:
         decay=Decay(1, 0),
         value_bits=2,
     )
-    assert layer.bounds(10).after_reset == (0, 10 * (3 * 3 + 1))
+    assert layer_bounds(layer, 10).after_reset == (0, 10 * (3 * 3 + 1))
     network = NetworkSpec(layers=(layer,), timesteps=10)
     assert int(IntegerNetwork(network).run(torch.full((1, 10, 1), 3)).membranes[0].max()) == 100

@@ -12,8 +12,9 @@ from spikewright.contract.decay import Decay
 from spikewright.contract.encoding import encoding_names
 from spikewright.contract.errors import InputError
 from spikewright.contract.integers import IntArray
+from spikewright.contract.layer import LayerSpec
 from spikewright.contract.names import LANES, LAYERS
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import Packer, balanced_order, pack, prune, unpack
 

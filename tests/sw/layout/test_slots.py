@@ -9,7 +9,7 @@ from random_networks import random_network
 from spikewright.contract.cores import SlottedCore
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import RATE_UNIT
+from spikewright.contract.layer import RATE_UNIT
 from spikewright.contract.neurons.lif import IntegerLIF
 from spikewright.layout.capacity import capacity_for
 from spikewright.layout.pack import pack, unpack

@@ -10,7 +10,8 @@ import torch
 from random_networks import SOFT, TAU_2, random_counts, random_network
 from spikewright.contract.decay import Decay
 from spikewright.contract.errors import InputError
-from spikewright.contract.network import LayerSpec, NetworkSpec
+from spikewright.contract.layer import LayerSpec
+from spikewright.contract.network import NetworkSpec
 from spikewright.integer.reference import IntegerNetwork
 from spikewright.layout.pack import pack
 from spikewright.predict.cycles import CycleModel

@@ -136,6 +136,8 @@ def dialects() -> str:
     for path in sorted(folder.glob("*.json")):
         of = json.loads(path.read_text("utf-8"))
         rules = ", ".join(f"`{key}={json.dumps(value)}`" for key, value in of["dialect"].items())
+        for kind, by in of.get("per_type", {}).items():
+            rules += f"; of `{kind}` " + ", ".join(f"`{key}={json.dumps(value)}`" for key, value in by.items())
         parts += [f"### {of['library']} {of['version']}", "", f"Rules: {rules}.", ""]
         if "hint" in of:
             parts += [f"{of['hint'][0].upper()}{of['hint'][1:]}.", ""]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -30,7 +30,6 @@ from spikewright.learn.config_sections import Own
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.nir.graph import named
 from spikewright.nir.network import ForeignLayer, ForeignNetwork
-from spikewright.nir.nodes import Flatten
 from spikewright.nir.ops import Op, as_matrix
 from spikewright.nir.rules import Constants, Floats, Rule
 
@@ -98,8 +97,9 @@ def as_spiking_network(network: ForeignNetwork, *, timesteps: int | None = None)
     timesteps = network.timesteps if timesteps is None else timesteps
     if timesteps is None:
         raise InputError("timesteps must be given to `spikewright import`, by --timesteps, not left out")
-    following = [*network.layers[1:], None]
-    layers = [_unrolled(layer, after) for layer, after in zip(network.layers, following, strict=True) if layer.fires]
+    parts = _compared(network.layers)
+    following = [*parts[1:], None]
+    layers = [_unrolled(layer, after) for layer, after in zip(parts, following, strict=True) if layer.fires]
     late, _ = _parted(network.layers[0].forward)
     if late is not None:
         layers.insert(0, _relay(late))
@@ -190,7 +190,7 @@ def _parted(ops: list[Op]) -> tuple[Op | None, list[Op]]:
     """The delay of the values that enter, if there is one, and the other ops."""
     for index, op in enumerate(ops):
         if op.delays is not None and op.delays.any():
-            if any(other.delays is None and not isinstance(other.step.node, Flatten) for other in ops[:index]):
+            if not all(other.delays is not None or other.keeps for other in ops[:index]):
                 delays = op.delays
                 if delays.min() < delays.max():
                     break
@@ -209,6 +209,23 @@ def _relay(late: Op) -> _Unrolled:
     return _Unrolled(
         late.step.name, 0.0, 0.0, "hard", False, weight, nothing, None, nothing.long(), {}, late.delays, MOST_SPIKES
     )
+
+
+def _compared(layers: list[ForeignLayer]) -> list[ForeignLayer]:
+    """The layers, integrators and a Threshold behind them in one: neurons without a reset."""
+    found: list[ForeignLayer] = []
+    for layer in layers:
+        if found and not found[-1].fires:
+            one = copy.copy(found.pop())
+            assert one.rule is not None and one.constants is not None
+            assert layer.rule is not None and layer.constants is not None and layer.constants.threshold is not None
+            one.name, one.fires = layer.name, True
+            one.rule = replace(one.rule, reset="none", cmp=layer.rule.cmp, latency=layer.rule.latency)
+            size = int(np.prod(layer.layer.shape))
+            one.constants = replace(one.constants, threshold=np.broadcast_to(layer.constants.threshold, (size,)))
+            layer = one
+        found.append(layer)
+    return found
 
 
 def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:

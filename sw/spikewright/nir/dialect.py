@@ -63,7 +63,9 @@ KEYS: dict[str, Key] = {
     "dt": Key(lambda value: _number(value) and value > _LEAST_NORMAL, "seconds of a step, above 0"),
     "decay": Key(_one_of("euler", "exp"), "euler (1 - dt/tau) or exp (exp(-dt/tau))", "euler"),
     "gain": Key(
-        lambda value: _number(value) or _one_of("nir", "one")(value), "nir (r times 1 - leak), one, or a number", "nir"
+        lambda value: _number(value) or _one_of("nir", "one", "leak")(value),
+        "nir (r times 1 - leak), one, leak, or a number",
+        "nir",
     ),
     "gain_syn": Key(
         lambda value: _number(value) or _one_of("nir", "one")(value),
@@ -75,13 +77,22 @@ KEYS: dict[str, Key] = {
     "multispike": Key(lambda value: type(value) is bool, "true or false", False),
     "max_spikes": Key(lambda value: value is None or _whole(value, 1, 1 << 16), "1 .. 65536 or null", None),
     "v_min": Key(lambda value: value is None or _number(value), "a number or null", None),
+    "v_reset": Key(lambda value: value is None or _number(value), "a number, or null for that of the file", None),
     "v0": Key(lambda value: _number(value) or _one_of("v_leak", "v_reset")(value), "v_leak, v_reset or a number", 0),
     "latency": Key(lambda value: _whole(value, 0, 4095), "0 .. 4095 steps", 0),
     "rockpool_syn": Key(lambda value: type(value) is bool, "true or false", False),
     "rewire_rnn_input": Key(lambda value: type(value) is bool, "true or false", False),
+    "flatten": Key(
+        _one_of("channels_first", "channels_last"),
+        "channels_first or channels_last, the order behind Flatten",
+        "channels_first",
+    ),
+    "pool_padding": Key(
+        lambda value: type(value) is bool, "true, or false where padding of pools is not what NIR means", True
+    ),
     "precision": Key(_one_of("float32", "float64"), "float32 or float64", "float64"),
 }
-_FOR_ALL = ("rewire_rnn_input", "precision")
+_FOR_ALL = ("rewire_rnn_input", "flatten", "pool_padding", "precision")
 """Rules of the network, not of a node."""
 
 

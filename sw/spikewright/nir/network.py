@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from spikewright.contract.integers import check_samples
 from spikewright.nir.chain import Layer, chain
 from spikewright.nir.dialect import Dialect
 from spikewright.nir.graph import Graph, named
-from spikewright.nir.nodes import Delay, Neuron
+from spikewright.nir.nodes import Delay, Neuron, Pool, Threshold
 from spikewright.nir.ops import DelayLine, Op, in_one_go
 from spikewright.nir.rules import Constants, Neurons, Rule, constants_of, first_state, neurons_of, rule_of, step
 from spikewright.support.tensors import first_argmax
@@ -56,6 +57,8 @@ class ForeignLayer:
     origins : dict
         By rule, who gave it.
     constants : Constants or None
+    fires : bool
+        Whether it has spikes, rather than membranes alone.
     """
 
     def __init__(self, layer: Layer, dialect: Dialect, dtype: torch.dtype) -> None:
@@ -72,13 +75,10 @@ class ForeignLayer:
         elif any(isinstance(step.node, Delay) for step in layer.forward):
             raise InputError(f"{named(layer.name)}: delay must lead to neurons, not to the output alone")
         dt = self.rule.dt if self.rule is not None else 1.0
-        self.forward = [Op(step, dt, dtype) for step in layer.forward]
-        self.loop = None if layer.loop is None else [Op(step, dt, dtype) for step in layer.loop]
-
-    @property
-    def fires(self) -> bool:
-        """Whether it has spikes, rather than membranes alone."""
-        return self._neurons is not None and self._neurons.threshold is not None
+        self.fires = self._neurons is not None and self._neurons.threshold is not None
+        last = dialect.for_all("flatten") == "channels_last"
+        self.forward = [Op(step, dt, dtype, channels_last=last) for step in layer.forward]
+        self.loop = None if layer.loop is None else [Op(step, dt, dtype, channels_last=last) for step in layer.loop]
 
     def run(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Spikes as the next layer sees them, and membranes, both (T, B, N), of values (T, B, size)."""
@@ -142,9 +142,11 @@ class ForeignNetwork:
         self.assumed = list(order.assumed)
         self.layers = [ForeignLayer(layer, dialect, self.dtype) for layer in order.layers]
         last = self.layers[-1]
-        for layer in self.layers[:-1]:
-            if not layer.fires:
+        for layer, after in pairwise(self.layers):
+            straight = not after.layer.forward and after.layer.loop is None and layer.layer.loop is None
+            if not layer.fires and not (straight and isinstance(after.layer.node, Threshold)):
                 raise InputError(f"{named(layer.name)}: type must be of neurons that fire, as a layer follows it")
+        self._check_steps()
         if decision is None:
             decision = "count" if last.fires else "sum"
             self.assumed.append(f"decision: {decision}, {DECISIONS[decision]} of {named(last.name)}")
@@ -153,6 +155,19 @@ class ForeignNetwork:
         if decision == "count" and not last.fires:
             raise InputError(f"decision must be of membranes, as {named(last.name)} never fires, not 'count'")
         self.decision = decision
+
+    def _check_steps(self) -> None:
+        """What the dialect says of nodes that are no neurons."""
+        padded = self.dialect.for_all("pool_padding")
+        for layer in self.layers:
+            for op in (*layer.forward, *(layer.loop or ())):
+                if isinstance(op.step.node, Pool) and max(op.step.node.padding) and not padded:
+                    raise InputError(
+                        f"{named(op.step.name)}: padding must be 0 in the dialect {self.dialect.name}, "
+                        f"not {op.step.node.padding}: it does not say on which side of the values"
+                    )
+                if op.turned:
+                    self.assumed.append(f"{named(op.step.name)}: what follows takes channels last, by the dialect")
 
     @property
     def inputs(self) -> int:

@@ -21,14 +21,28 @@ _ROUNDING = 1e-3
 
 
 class Op:
-    """Values (B, size) of one step into (B, size) of the next node."""
+    """Values (B, size) of one step into (B, size) of the next node.
+
+    Attributes
+    ----------
+    delays : Tensor or None
+        (size,) steps, of a node that does nothing else.
+    turned : bool
+        Whether the values of a Flatten leave it in the order of channels last.
+    """
 
     delays: Tensor | None = None
 
-    def __init__(self, step: Step, dt: float, dtype: torch.dtype) -> None:
+    @property
+    def keeps(self) -> bool:
+        """Whether values stay as, and where, they are."""
+        return isinstance(self.step.node, Flatten) and not self.turned
+
+    def __init__(self, step: Step, dt: float, dtype: torch.dtype, *, channels_last: bool = False) -> None:
         self.step = step
         self.dtype = dtype
         node = step.node
+        self.turned = channels_last and isinstance(node, Flatten) and len(step.given) > 1
         self._tensors = {
             name: torch.tensor(np.asarray(value, np.float64), dtype=dtype)
             for name, value in vars(node).items()
@@ -52,7 +66,7 @@ class Op:
         if isinstance(node, Scale):
             return x * tensors["scale"].reshape(-1)
         assert isinstance(node, Flatten)
-        return x
+        return x.reshape(-1, *self.step.given).movedim(1, -1).flatten(1) if self.turned else x
 
     def _convolved(self, x: Tensor, node: Conv) -> Tensor:
         sides = [side for margin in reversed(node.margins) for side in margin]

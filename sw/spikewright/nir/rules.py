@@ -12,7 +12,7 @@ A step, with the input x of step t, the membrane v, the synaptic current i (of C
 |----------|------------------------------------------------------------------------|
 | leak     | 1 - dt/tau (euler), exp(-dt/tau) (exp), 1 without tau                  |
 | rest     | (1 - leak) * v_leak                                                    |
-| gain     | r * (1 - leak) (nir; r * dt without tau), 1 (one), or a number         |
+| gain     | r * (1 - leak) (nir; r * dt without tau), 1 (one), leak, or a number   |
 | syn_gain | w_in * (1 - syn_leak) (nir), 1 (one), syn_leak (rockpool), or a number |
 
 `before`, `late` and `after` are those of the reset: `RESETS`. Everything else is data.
@@ -53,6 +53,7 @@ class Rule:
     multispike: bool
     max_spikes: int | None
     v_min: float | None
+    v_reset: float | None
     v0: str | float
     latency: int
     rockpool_syn: bool
@@ -72,7 +73,10 @@ class Constants:
     syn_gain: Floats | None
 
 
-_FIRING = ("cmp", "reset", "multispike", "max_spikes", "latency")
+_IDLE: dict[str, Any] = {
+    "cmp": "", "reset": "", "multispike": False, "max_spikes": None, "v_reset": None, "latency": 0,
+}  # fmt: skip
+"""Rules of spikes, where there are none."""
 
 
 def rule_of(name: str, node: Neuron, dialect: Dialect) -> tuple[Rule, dict[str, str]]:
@@ -87,15 +91,14 @@ def rule_of(name: str, node: Neuron, dialect: Dialect) -> tuple[Rule, dict[str, 
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     current = isinstance(node, CubaLI | CubaLIF)
-    idle: dict[str, Any] = {"cmp": "", "reset": "", "multispike": False, "max_spikes": None, "latency": 0}
     for item in dataclasses.fields(Rule):
         key = item.name
-        if key in _FIRING and not node.fires:
-            values[key] = idle[key]
+        if key in _IDLE and not node.fires:
+            values[key] = _IDLE[key]
         elif key in ("gain_syn", "rockpool_syn") and not current:
             values[key] = "nir" if key == "gain_syn" else False
         elif isinstance(node, Threshold) and key not in ("cmp", "latency"):
-            values[key] = {"reset": "none", "decay": "euler", "gain": 1.0, "v0": 0.0, "dt": 1.0, **idle}.get(key)
+            values[key] = {"reset": "none", "decay": "euler", "gain": 1.0, "v0": 0.0, "dt": 1.0, **_IDLE}.get(key)
         else:
             values[key], origins[key] = dialect.rule(key, name, kind)
     return Rule(**values), origins
@@ -139,7 +142,8 @@ def _constants(node: Neuron, rule: Rule) -> Constants:
     syn_gain = None
     if syn_share is not None:
         syn_gain = syn_leak if rule.rockpool_syn else _gain(rule.gain_syn, given("w_in", 1.0) * syn_share)
-    v_leak, v_reset = given("v_leak", 0.0), given("v_reset", 0.0)
+    v_leak = given("v_leak", 0.0)
+    v_reset = given("v_reset", 0.0) if rule.v_reset is None else np.full(1, float(rule.v_reset))
     if threshold is not None and rule.reset.startswith("zero") and (v_reset >= threshold).any():
         worst = int(np.argmax(v_reset >= threshold))
         raise InputError(f"v_reset must be below v_threshold {threshold[worst]:g}, not {v_reset[worst]:g}")
@@ -147,7 +151,7 @@ def _constants(node: Neuron, rule: Rule) -> Constants:
     return Constants(
         leak=leak,
         rest=share * v_leak,
-        gain=_gain(rule.gain, nir_gain),
+        gain=leak if rule.gain == "leak" else _gain(rule.gain, nir_gain),
         start=start,
         threshold=threshold,
         v_reset=v_reset,

@@ -375,6 +375,50 @@ def test_images_are_unrolled(tmp_path: Path) -> None:
     assert int((weights["layers.0.weight"] != 0).sum()) == 3 * 2 * 10 * 10  # kernels at the edge reach over it
 
 
+def test_channels_may_be_last_behind_flatten(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    image = {name: value if name == "type" else np.full((3, 2, 2), value[0]) for name, value in lif(1).items()}
+    nodes = {
+        **ports((3, 2, 2), (4,)),
+        "n": image,
+        "f": {"type": "Flatten", "start_dim": 0, "end_dim": -1},
+        "w": affine(draw.normal(size=(4, 12))),
+        "m": lif(4),
+    }
+    edges = path_of("input", "n", "f", "w", "m", "output")
+    turned = made(tmp_path, nodes, edges, reset="sub", flatten="channels_last")
+    check(turned, counts(3, 2, 2))
+    assert turned.assumed[0] == "node 'f': what follows takes channels last, by the dialect"
+    nodes["w"] = affine(nodes["w"]["weight"].reshape(4, 2, 2, 3).transpose(0, 3, 1, 2).reshape(4, 12))
+    same = made(tmp_path, nodes, edges, reset="sub")
+    x = counts(3, 2, 2)
+    assert torch.equal(turned.run(x).spikes["m"], same.run(x).spikes["m"])
+    # Delays of single pixels are no delays of what is at their place before it.
+    late = {**nodes, "d": delay(*range(12))}
+    edges = path_of("input", "n", "f", "d", "w", "m", "output")
+    check(made(tmp_path, late, edges, reset="sub"), x)
+    with pytest.raises(InputError, match="node 'd': delay must be before the weights, or the same for all, to be"):
+        as_spiking_network(made(tmp_path, late, edges, reset="sub", flatten="channels_last"))
+
+
+@pytest.mark.parametrize("latency", ["0", "2"])
+def test_integrators_that_are_compared_are_neurons_without_a_reset(tmp_path: Path, latency: str) -> None:
+    draw = np.random.default_rng(1)
+    nodes = {
+        **ports((5,), (3,)),
+        "a": affine(draw.normal(size=(4, 5))),
+        "n": {**li(4), "v_leak": np.linspace(-0.2, 0.2, 4)},
+        "t": {"type": "Threshold", "threshold": np.linspace(0.5, 1.5, 4)},
+        "b": affine(draw.normal(size=(3, 4))),
+        "m": li(3),
+        "u": {"type": "Threshold", "threshold": np.ones(3)},
+    }
+    edges = path_of("input", "a", "n", "t", "b", "m", "u", "output")
+    network = made(tmp_path, nodes, edges, "norse", **{"dt": "1e-4", "t.latency": latency})
+    assert spiking_layers(network) == [("t", int(latency)), ("u", 0)]
+    check(network, counts(5))
+
+
 REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "multispike zero": (
         {"reset": "zero", "multispike": "true"},

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from nir_files import recurrent, write
+from nir_files import li, path_of, ports, recurrent, write
 from spikewright.contract.errors import InputError
 from spikewright.nir.dialect import Dialect, from_dict, load_dialect, shipped
 from spikewright.nir.load import import_nir
@@ -141,3 +143,60 @@ def test_without_a_dialect_the_choices_are_listed(tmp_path: Path) -> None:
         f"{path}: dialect must be a JSON file or one of norse-1.1, rockpool-3.1, sinabs-3.1, snntorch-1.0, "
         "spikewright-1, spikingjelly-2.0, spyx-1.0: dt, cmp and reset of node 'lif' are not in the file"
     )
+
+
+def spikes_of(path: Path, dialect: str, nodes: dict[str, Any], x: Any) -> Any:
+    """Spikes (T, N) and membranes of the last node for inputs (T, N), of nodes in a row."""
+    ends = ports((x.shape[1],), (x.shape[1],))
+    written = write(path / "net.nir", {**ends, **nodes}, path_of("input", *nodes, "output"))
+    trace = import_nir(written, dialect).run(torch.from_numpy(x)[None])
+    last = list(nodes)[-1]
+    return None if last not in trace.spikes else trace.spikes[last][0].numpy(), trace.membranes[last][0].numpy()
+
+
+def test_neurons_of_spyx_that_differ_from_its_lif(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(0.3, 1.0, (40, 3))
+    alpha, beta, threshold = 0.4, 0.7, 0.8
+    current = v = np.zeros(3)
+    cuba, psu = [], []
+    for row in x:  # spyx.nn.CuBaLIF
+        cuba.append(v > threshold)
+        v = v - cuba[-1] * threshold
+        current = alpha * current + row
+        v = beta * v + current
+    constants = {"tau_mem": 1 / (1 - beta), "tau_syn": 1 / (1 - alpha), "r": beta, "v_leak": 0.0}
+    full = {name: np.full(3, value) for name, value in {**constants, "v_threshold": threshold}.items()}
+    found, _ = spikes_of(tmp_path, "spyx", {"n": {"type": "CubaLIF", **full}}, x)
+    assert 10 < np.sum(cuba) < 110
+    assert np.array_equal(found, cuba)
+    v = np.zeros(3)
+    for row in x:  # spyx.nn.PSU_LIF
+        v = beta * v + row
+        psu.append(v > threshold)
+    compared = {"type": "Threshold", "threshold": np.full(3, threshold)}
+    found, _ = spikes_of(tmp_path, "spyx", {"n": li(3, 1 / (1 - beta), 1.0), "n_threshold": compared}, x)
+    assert np.array_equal(found, psu)
+
+
+def test_currents_of_rockpool_leak_in_the_step_in_which_they_come(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    tau = np.array([0.01, 0.02, 0.05])
+    beta = np.exp(-0.001 / tau)
+    current, expected = np.zeros(3), []
+    for row in x:  # rockpool.nn.modules.torch.ExpSynTorch
+        current = (current + row) * beta
+        expected.append(current)
+    _, found = spikes_of(tmp_path, "rockpool", {"n": {**li(3), "tau": tau, "r": tau * beta / 0.001}}, x)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_pool_that_spyx_pads_is_refused(tmp_path: Path) -> None:
+    pool = {"type": "SumPool2d", "kernel_size": 2, "stride": 2, "padding": 1}
+    nodes = {**ports((1, 3, 3), (1, 2, 2)), "p": pool, "n": {"type": "IF", "r": np.ones(1), "v_threshold": np.ones(1)}}
+    nodes["n"] = {name: value if name == "type" else np.ones((1, 2, 2)) for name, value in nodes["n"].items()}
+    path = write(tmp_path / "net.nir", nodes, path_of("input", "p", "n", "output"))
+    with pytest.raises(
+        InputError, match=r"net.nir: node 'p': padding must be 0 in the dialect spyx-1.0, not \(1, 1\): "
+    ):
+        import_nir(path, "spyx")
+    import_nir(path, "spyx", {"pool_padding": "true"})

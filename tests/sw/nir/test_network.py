@@ -191,6 +191,18 @@ def test_neurons_that_only_compare(tmp_path: Path) -> None:
     assert made(tmp_path, nodes, edges).run(x).spikes["t"].tolist() == [[[1.0, 0.0], [0.0, 1.0]]]
 
 
+def test_integrators_may_be_compared(tmp_path: Path) -> None:
+    fields = {"a": li(1), "t": {"type": "Threshold", "threshold": np.array([1.0])}}
+    nodes, edges = chained("a", "t", shape=(1,), out=1, **fields)
+    trace = made(tmp_path, nodes, edges).run(torch.tensor([[[0.8], [0.8], [0.0], [0.0], [0.0]]]).double())
+    assert trace.spikes["t"].flatten().tolist() == [0, 1, 1, 1, 1]
+    assert trace.membranes["a"].flatten().tolist() == pytest.approx(
+        [0.8 * 0.9**k + (k > 0) * 0.8 * 0.9 ** (k - 1) for k in range(5)]
+    )
+    with pytest.raises(InputError, match="node 'a': type must be of neurons that fire, as a layer follows it"):
+        made(tmp_path, nodes, [*edges, ("t", "t")])
+
+
 @pytest.mark.parametrize(
     ("decision", "scores"), [("sum", [1.7, 1.0]), ("max", [1.0, 1.0]), ("last", [0.7, 1.0]), ("count", [0.0, 0.0])]
 )

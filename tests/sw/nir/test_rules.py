@@ -173,6 +173,14 @@ def test_constants_by_the_exponential() -> None:
     assert constants(neuron("LIF", **LIF), v0="v_reset")["start"] == 0.25
 
 
+def test_constants_that_a_dialect_gives() -> None:
+    found = constants(neuron("LIF", **LIF), gain="leak", v_reset=-0.5, v0="v_reset")
+    assert found["gain"] == found["leak"] == pytest.approx(0.9)
+    assert (found["v_reset"], found["start"]) == (-0.5, -0.5)
+    with pytest.raises(InputError, match="node 'n': v_reset must be below v_threshold 1, not 2"):
+        constants(neuron("LIF", **LIF), v_reset=2)
+
+
 def test_constants_without_a_leak() -> None:
     found = constants(neuron("IF", r=1000.0, v_threshold=1.0))
     assert (found["leak"], found["rest"], found["gain"], found["v_reset"]) == (1.0, 0.0, 1.0, 0.0)

@@ -154,6 +154,8 @@ class _Walk:
             raise InputError(f"{named(name)}: edges must lead on to new layers: no loops over several layers")
         self.seen.add(name)
         shape = self._shape_behind(name, given)
+        if getattr(self.nodes[name], "shape", None) not in ((), shape):
+            self.assumed.append(f"{named(name)}: its parameters have one value each, that of all {math.prod(shape)}")
         loops: list[tuple[list[str], str]] = []
         ways: list[tuple[list[str], str]] = []
         for other in self.after[name]:
@@ -206,6 +208,8 @@ class _Walk:
         assert isinstance(port, Port)
         first = self.nodes[self._forward_of(name)]
         wanted = getattr(first, "shape", None) or getattr(first, "input_type", None)
+        if wanted and math.prod(wanted) == 1 < math.prod(port.shape):
+            wanted = None  # one value for all
         rank = len(wanted) if wanted else first.rank
         shape = port.shape if rank is None else port.shape[-rank:]
         if shape != port.shape:

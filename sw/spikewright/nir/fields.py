@@ -62,7 +62,7 @@ def _floats(name: str, value: Any) -> Array:
     array = array.astype(array.dtype.newbyteorder("=") if array.dtype.kind == "f" else np.float64)
     if not array.size:
         raise InputError(f"{name} must hold at least one value, not shape {array.shape}")
-    flat = array.ravel()
+    flat = array.ravel().astype(np.float64)
     for fits, constraint in ((np.isfinite(flat), "finite"), (np.abs(flat) <= LARGEST, f"at most {LARGEST:g} in size")):
         if not fits.all():
             worst = int(np.argmin(fits))

@@ -248,7 +248,7 @@ class AvgPool2d(Pool):
 
 @dataclass(frozen=True, eq=False)
 class Neuron(Node):
-    """Neurons of one shape: that of each of their parameters."""
+    """Neurons of one shape: that of each of their parameters, whose single value is that of all neurons."""
 
     is_neuron: ClassVar[bool] = True
     fires: ClassVar[bool] = True
@@ -268,7 +268,7 @@ class Neuron(Node):
         return found
 
     def output_shape(self, given: Shape) -> Shape:
-        if self.shape:
+        if math.prod(self.shape) > 1:
             name = next(iter(vars(self)))
             _must_take(name, self.shape, given)
         return given

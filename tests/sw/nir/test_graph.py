@@ -203,6 +203,15 @@ def test_a_fault_is_named(tmp_path: Path, fault: str) -> None:
     assert re.fullmatch(re.escape(expected).replace(r"\.\.\.", ".*"), message), message
 
 
+def test_numbers_of_any_width_are_read(tmp_path: Path) -> None:
+    nodes, edges = recurrent()
+    nodes["fc"]["weight"] = nodes["fc"]["weight"].astype(np.float16)
+    nodes["fc"]["bias"] = np.arange(6, dtype=">i2")
+    found = read_graph(write(tmp_path / "net.nir", nodes, edges)).nodes["fc"]
+    assert fields_of(found)["weight"].tolist() == nodes["fc"]["weight"].tolist()
+    assert fields_of(found)["bias"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_loop_over_two_layers_is_refused(tmp_path: Path) -> None:
     nodes = {**ports((2,), (2,)), "a": lif(2), "b": lif(2), "back": affine(np.eye(2))}
     edges = path_of("input", "a", "b", "output") + path_of("b", "back", "a")

@@ -183,6 +183,20 @@ def test_a_kernel_of_one_dimension_with_margins_of_the_same_size(tmp_path: Path)
     assert network.run(x).scores.tolist() == [expected]
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1)])
+def test_parameters_of_one_value_are_those_of_all_neurons(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    fields = {name: value if name == "type" else value[0].reshape(shape) for name, value in lif(1).items()}
+    x = draw_input(20, 2, 3)
+    for given in ((2, 3), (6,)):
+        nodes = {**ports(given, given), "n": fields}
+        network = made(tmp_path, nodes, path_of("input", "n", "output"), reset="sub")
+        nodes["n"] = {name: value if name == "type" else np.full(given, value) for name, value in fields.items()}
+        same = made(tmp_path, nodes, path_of("input", "n", "output"), reset="sub")
+        assert torch.equal(network.run(x.flatten(2)).spikes["n"], same.run(x.flatten(2)).spikes["n"])
+        told = "node 'n': its parameters have one value each, that of all 6"
+        assert (told in network.assumed) == (shape != ())
+
+
 def test_neurons_that_only_compare(tmp_path: Path) -> None:
     nodes, edges = chained(
         "t", "n", shape=(2,), out=2, t={"type": "Threshold", "threshold": np.array([1.0, 2.0])}, n=li(2)

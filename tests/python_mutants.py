@@ -27,7 +27,10 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "sw" / "spikewright"
 TESTS = {
     "integer.rounding": ("sw/integer/test_rounding.py",),
-    "layout.pack": ("sw/layout/test_pack.py",),
+    "layout.prune": ("sw/layout/test_prune.py",),
+    "layout.lanes": ("sw/layout/test_lanes.py", "sw/integer/test_rates.py"),
+    "layout.dealt": ("sw/layout/test_pack.py",),
+    "layout.pack": ("sw/layout/test_pack.py", "sw/layout/test_pack_shared.py"),
     "predict.stages": ("sw/predict/test_cycles.py",),
     "predict.cycles_parallel": ("sw/predict/test_cycles.py",),
 }

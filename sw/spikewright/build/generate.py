@@ -25,9 +25,10 @@ from spikewright.contract.network import NetworkSpec
 from spikewright.contract.stream import StreamFormat
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.layout.capacity import Capacity, capacity_for, capacity_of, check_shape, pack_into
-from spikewright.layout.pack import pack, prune
+from spikewright.layout.pack import pack
 from spikewright.layout.placement import encodings
 from spikewright.layout.price import place_stored, split_widths
+from spikewright.layout.prune import prune
 from spikewright.support.environment import amaranth_environment
 from spikewright.support.files import MANIFEST, atomic_dir, atomic_path, read_manifest, sha256, write_manifest
 
@@ -85,7 +86,7 @@ def build(
         Family of devices that encodings and memories are chosen for, one of `TARGETS`; "ecp5" by default. The
         Verilog is for any. None for a core that is loaded at run time, which leaves nothing to choose.
     without_idle : bool
-        Leave out neurons without any effect, see `pack.prune`: the network in the folder is the smaller one, and the
+        Leave out neurons without any effect, see `prune`: the network in the folder is the smaller one, and the
         manifest names them under `removed`, by their numbers in `model`.
     loadable : Loadable, optional
         Memories are loaded at run time, instead of holding `model` from the start. The folder gets the load image of

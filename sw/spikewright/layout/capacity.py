@@ -18,7 +18,8 @@ from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
 from spikewright.contract.layer import MAX_DELAY, OWN, LayerSpec
 from spikewright.contract.names import Layers, check_lanes
 from spikewright.contract.network import NetworkSpec
-from spikewright.layout.pack import layer_lanes, pack
+from spikewright.layout.lanes import layer_lanes
+from spikewright.layout.pack import pack
 
 _MOST = {"lanes": 64, "synapses": 1 << 24, "run": 1 << 16, "entries": 1 << 16, "delay": MAX_DELAY}
 _MOST |= {f"onward_{name}": _MOST[name] for name in ("entries", "delay")}

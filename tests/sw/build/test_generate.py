@@ -20,7 +20,8 @@ from spikewright.contract.layer import LayerSpec
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import load_info, load_model, save_model
 from spikewright.layout.capacity import capacity_of
-from spikewright.layout.pack import pack, prune
+from spikewright.layout.pack import pack
+from spikewright.layout.prune import prune
 from spikewright.predict.cycles import CycleModel
 from spikewright.support.files import sha256
 

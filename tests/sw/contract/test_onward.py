@@ -12,7 +12,8 @@ from spikewright.integer.file import load_model, save_model
 from spikewright.integer.operations import count_operations
 from spikewright.integer.rates import measured
 from spikewright.integer.reference import IntegerLayer, IntegerNetwork
-from spikewright.layout.pack import pack, prune, unpack
+from spikewright.layout.pack import pack, unpack
+from spikewright.layout.prune import prune
 
 SPEC = random_network(5, (6, 9, 7, 4), most_onward=4, timesteps=15)
 

@@ -9,7 +9,8 @@ from spikewright.contract.layer import RATE_UNIT
 from spikewright.integer.file import load_model, save_model
 from spikewright.integer.rates import measured
 from spikewright.integer.reference import IntegerNetwork
-from spikewright.layout.pack import layer_lanes, pack, unpack
+from spikewright.layout.lanes import layer_lanes
+from spikewright.layout.pack import pack, unpack
 
 
 def test_rates_count_the_events_of_every_axon(tmp_path):

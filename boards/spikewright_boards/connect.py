@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 from spikewright.contract.names import verilog_files
 from spikewright.contract.stream import StreamFormat
 from spikewright.support.files import MANIFEST, read_manifest
@@ -69,10 +69,8 @@ def connect(
         If the folder is no such, or the port cannot be used; if the board does not answer, or has another core.
     """
     manifest = read_manifest(build_dir)
-    try:
+    with errors_in(build_dir / MANIFEST):
         stream = StreamFormat.from_manifest(manifest)
-    except InputError as error:
-        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     sources = core_sources([build_dir / name for name in verilog_files(manifest, build_dir / MANIFEST)], manifest)
     line: Port
     if port == EMULATE:

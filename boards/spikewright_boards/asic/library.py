@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 
 from .functions import names, verilog
 from .liberty import Group, parse, read_text
@@ -134,7 +134,7 @@ class Library:
         """
         text = read_text(path)
         group = parse(text, path)
-        try:
+        with errors_in(path):
             farads = _capacitance_unit(group)
             cells = {cell.name: _cell(cell, farads, group) for cell in group.of("cell") if cell.name}
             volts = _unit(group, "voltage_unit", "1V")
@@ -150,8 +150,6 @@ class Library:
                 group=group,
                 text=text,
             )
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
 
     @property
     def energy(self) -> float:

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 
 from .liberty import Group
 from .library import Cell, Library
@@ -34,14 +34,12 @@ class CellPower:
     """
 
     def __init__(self, library: Library, cell: Cell) -> None:
-        try:
+        with errors_in(f"{library.path}, cell {cell.name}"):
             self.leakage = _leakage(cell.group) * library.leakage
             self._tables = {
                 name: [_Table(library, table) for group in pin.group.of("internal_power") for table in _edges(group)]
                 for name, pin in cell.pins.items()
             }
-        except InputError as error:
-            raise InputError(f"{library.path}, cell {cell.name}: {error}") from None
         self._known: dict[tuple[str, float], float] = {}
 
     def internal(self, pin: str, load: float) -> float:

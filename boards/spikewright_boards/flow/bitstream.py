@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikewright.build.generate import check_images
-from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.contract.errors import CheckFailed, InputError, errors_in
 from spikewright.contract.names import verilog_files
 from spikewright.contract.stream import StreamFormat
 from spikewright.support.environment import amaranth_environment
@@ -94,10 +94,8 @@ def synthesize(
     core = verilog[0]
     sources = core_sources(verilog, manifest)
     check_images(build_dir, manifest.get("images"))
-    try:
+    with errors_in(build_dir / MANIFEST):
         stream = StreamFormat.from_manifest(manifest)
-    except InputError as error:
-        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     _check_ports(core, stream)
     try:
         clock = clock_of(target, clock_mhz)

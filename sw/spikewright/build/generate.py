@@ -19,7 +19,7 @@ from spikewright.contract.core import CoreSpec
 from spikewright.contract.cores import CORES
 from spikewright.contract.devices import TARGETS
 from spikewright.contract.encoding import encoding_names
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 from spikewright.contract.names import CORE_NAME, LAYERS, Layers, check_core_name, check_lanes, core_name
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.stream import StreamFormat
@@ -185,10 +185,8 @@ def _loadable_core(network: NetworkSpec, lanes: int, layers: Layers, loadable: L
     networks = [network]
     for path in loadable.room_for:
         other = load_model(path)
-        try:
+        with errors_in(path):
             check_shape(other, network)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
         networks.append(other)
     return pack_into(network, lanes, capacity_for(networks, lanes, loadable.margin, layers))
 
@@ -312,11 +310,9 @@ def open_build(build_dir: Path | str, model: Path | str | None = None) -> tuple[
     if "layout_sha256" not in manifest:
         raise _made_otherwise(build_dir, manifest)
     core_name(manifest, build_dir / MANIFEST)
-    try:
+    with errors_in(build_dir / MANIFEST):
         check_lanes(manifest.get("lanes"))
         stream = StreamFormat.from_manifest(manifest)
-    except InputError as error:
-        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     layers = manifest.get("layers", LAYERS[0])
     if layers not in LAYERS:
         raise InputError(f"{build_dir / MANIFEST}: layers must be one of {', '.join(LAYERS)}, not {layers!r:.60}")
@@ -364,25 +360,19 @@ def _open_core(
         memories = (len(CORES[layers].shares) or len(own.layers)) if CORES[layers].encodes else 0
         if len(encoding) != memories:
             raise InputError(f"{build_dir / MANIFEST}: encoding must have {memories} entries, not {len(encoding)}")
-        try:
+        with errors_in(build_dir / MANIFEST):
             return pack(own, manifest["lanes"], layers=layers, encoding=encoding)
-        except InputError as error:
-            raise InputError(f"{build_dir / MANIFEST}: {error}") from None
-    try:
+    with errors_in(build_dir / MANIFEST):
         capacity = Capacity.from_dict(manifest.get("capacity"))
-    except InputError as error:
-        raise InputError(f"{build_dir / MANIFEST}: {error}") from None
     if capacity.kind != layers:
         raise InputError(f"{build_dir / MANIFEST}: capacity must be of {layers} layers, not of {capacity.kind} ones")
     load = manifest["load"]
     if not isinstance(load, dict) or not isinstance(load.get("fingerprint"), str):
         raise InputError(f"{build_dir / MANIFEST}: load must be an object with a fingerprint, not {load!r:.60}")
     network = own if model is None else load_model(Path(model))
-    try:
+    with errors_in(build_dir / MODEL if model is None else model):
         check_shape(network, own)
         return pack_into(network, manifest["lanes"], capacity)
-    except InputError as error:
-        raise InputError(f"{build_dir / MODEL if model is None else model}: {error}") from None
 
 
 def check_images(build_dir: Path, images: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 _LONGEST_NAME = 60
 _NEAR = 0.7
@@ -18,6 +19,15 @@ class ToolTrouble(InputError):
 
 class CheckFailed(Exception):
     """The command ran, and what it checked does not hold. The command line exits with 1."""
+
+
+@contextmanager
+def errors_in(place: object) -> Iterator[None]:
+    """Where an `InputError` is raised within, name the place in front of its message: a file, or a part of one."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def suggestion(given: object, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 
 CORE_NAME = "spikewright_core"
 """Of the Verilog module and its file, unless the user chooses another."""
@@ -47,10 +47,8 @@ def core_name(manifest: Mapping[str, Any], path: Path) -> str:
         If it is no name.
     """
     name = manifest.get("top", CORE_NAME)
-    try:
+    with errors_in(f"{path}: top"):
         check_core_name(str(name))
-    except InputError as error:
-        raise InputError(f"{path}: top: {error}") from None
     return str(name)
 
 

@@ -12,7 +12,7 @@ from spikewright.contract.capacity import LayerCapacity
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.cores import CORES, ParallelCore, SharedCore
 from spikewright.contract.decay import Decay
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 from spikewright.contract.image import LayerImage
 from spikewright.contract.integers import IntArray, signed_bits, unsigned_bits
 from spikewright.contract.layer import MAX_DELAY, OWN, LayerSpec
@@ -107,10 +107,8 @@ def _checked(where: str, values: dict[str, Any]) -> LayerCapacity:
     names = [each.name for each in fields(LayerCapacity)]
     for name in names:
         _check(f"capacity of {where}: {name}", values.get(name), _MOST.get(name, _MOST_BITS))
-    try:
+    with errors_in(f"capacity of {where}"):
         check_lanes(values["lanes"])
-    except InputError as error:
-        raise InputError(f"capacity of {where}: {error}") from None
     return LayerCapacity(**{name: values[name] for name in names})
 
 

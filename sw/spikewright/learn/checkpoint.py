@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 from spikewright.learn.config import Config, NetworkConfig, from_dict
 from spikewright.learn.convolutional import ConvolutionalNetwork
 from spikewright.learn.networks import SpikingNetwork
@@ -85,10 +85,8 @@ def read_network(path: Path | str) -> tuple[Network, Config, dict[str, Any]]:
     """As `read_checkpoint`, of a spiking or of a convolutional network."""
     path = checkpoint_path(path)
     tensors, fields = _own_tensors(path)
-    try:
+    with errors_in(f"{path}: metadata 'config'"):
         config: Config = from_dict(fields["config"])
-    except InputError as error:
-        raise InputError(f"{path}: metadata 'config': {error}") from None
     # Built without memory or random numbers, and compared with the file before it takes the file's tensors.
     with torch.device("meta"):
         network = build_network(config.network)

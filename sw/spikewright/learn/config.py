@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from spikewright.contract.errors import InputError, suggestion
+from spikewright.contract.errors import InputError, errors_in, suggestion
 from spikewright.data.config import DataConfig
 from spikewright.learn.config_sections import (
     OWNERS,
@@ -184,11 +184,9 @@ def load_config(source: str | Path, settings: dict[str, str] | None = None) -> C
         raise InputError(f"config {source} must be TOML, not a file with: nested too deeply") from None
     except ValueError as error:  # no UTF-8, TOMLDecodeError, or a number of thousands of digits
         raise InputError(f"config {source} must be TOML, not a file with: {error!s:.200}") from error
-    try:
+    with errors_in(f"config {source}"):
         config: Config = from_dict(values)
         _refuse_idle(config, set(flatten(values)))
-    except InputError as error:
-        raise InputError(f"config {source}: {error}") from None
     return override(config, settings or {})
 
 

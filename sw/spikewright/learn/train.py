@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spikewright import __version__
-from spikewright.contract.errors import CheckFailed, InputError
+from spikewright.contract.errors import CheckFailed, InputError, errors_in
 from spikewright.learn.augment import Augmenter
 from spikewright.learn.captured import captured
 from spikewright.learn.checkpoint import (
@@ -430,10 +430,8 @@ class _Run:
         """Continue from `state.safetensors`."""
         path = self.state_path
         tensors, fields = load_tensors(path, STATE_FORMAT, ("config", "progress"))
-        try:
+        with errors_in(f"{path}: metadata 'config'"):
             stored_config = from_dict(fields["config"]).to_dict()  # with the defaults of settings younger than the run
-        except InputError as error:
-            raise InputError(f"{path}: metadata 'config': {error}") from None
         if name := difference(stored_config, self.config.to_dict(), but=("training.epochs",)):
             raise InputError(f"{path} must hold a run of the same configuration, not one of another {name}")
         network = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}

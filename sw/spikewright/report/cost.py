@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from spikewright.contract.core import CoreSpec
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.operations import total_operations
 from spikewright.integer.reference import IntegerNetwork
@@ -125,10 +125,8 @@ class Meter:
         """
         if run.network is None or run.best is None:
             raise InputError(f"{run.name} must be a finished run, not one that is {run.status}")
-        try:
+        with errors_in(run.name):
             spec = quantize(run.network, weight_bits=self._weight_bits)
-        except InputError as error:
-            raise InputError(f"{run.name}: {error}") from None
         longest = max((int(layer.delays.max()) for layer in spec.layers if layer.delays is not None), default=0)
         bits = stored_bits(pack(spec, self._lanes))
         synapses = sum(layer.synapses for layer in spec.layers)

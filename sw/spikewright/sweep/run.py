@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from spikewright.contract.errors import InputError
+from spikewright.contract.errors import InputError, errors_in
 from spikewright.learn.config import Config, from_dict, load_config, override
 from spikewright.learn.validation import FEW_SAMPLES, warn_if_few
 from spikewright.support.files import DIVERGED, RESULT, read_json
@@ -254,10 +254,8 @@ def _check_folder(folder: Path, config: Config) -> None:
     path = folder / "config.json"
     if not path.exists():
         return
-    try:
+    with errors_in(path):
         present: Config = from_dict(read_json(path, "configuration"))
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     if name := difference(present.to_dict(), config.to_dict(), but=("training.epochs",)):
         raise InputError(f"{folder} must hold a run of the same configuration, not one of another {name}")
     if (done := _epochs_logged(folder)) > config.training.epochs:

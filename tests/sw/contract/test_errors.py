@@ -2,7 +2,7 @@
 
 import pytest
 
-from spikewright.contract.errors import InputError, suggestion
+from spikewright.contract.errors import InputError, errors_in, suggestion
 from spikewright.support.streams import exit_with
 
 
@@ -40,3 +40,14 @@ def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
 )
 def test_the_nearest_name_is_suggested(given: object, near: str) -> None:
     assert suggestion(given, ["train", "surrogate", "--board", "32"]) == near
+
+
+def test_errors_name_their_place() -> None:
+    with pytest.raises(InputError) as raised, errors_in("a.json"), errors_in("metadata"):
+        raise InputError("lanes must be 1, not 3")
+    assert str(raised.value) == "a.json: metadata: lanes must be 1, not 3"
+    assert raised.value.__suppress_context__
+    # What is nobody's input tells of no place.
+    with pytest.raises(ValueError) as other, errors_in("a.json"):
+        raise ValueError("a fault")
+    assert str(other.value) == "a fault"

@@ -19,7 +19,7 @@ from typing import Any
 from records import Record
 
 import spikewright as sw
-from spikewright.build.generate import open_build
+from spikewright.build.folder import open_build
 from spikewright.predict.resources import estimate
 from spikewright_boards.catalog import find, names
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spikewright.build.generate import build, open_build
+from spikewright.build.folder import open_build
+from spikewright.build.generate import build
 from spikewright.contract.names import CORE_NAME
 from spikewright.integer.file import save_model
 from spikewright.support.streams import exit_with

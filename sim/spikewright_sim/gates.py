@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikewright.build.generate import open_build
+from spikewright.build.folder import open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import core_name
 from spikewright.support.files import MANIFEST, read_json, read_manifest, sha256

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.build.generate import build, open_build
+from spikewright.build.folder import open_build
+from spikewright.build.generate import build
 from spikewright.contract.cores import CORES
 from spikewright.contract.decay import Decay
 from spikewright.contract.integers import IntArray

@@ -11,7 +11,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from spikewright.build.generate import MODEL, open_build
+from spikewright.build.folder import MODEL, open_build
 from spikewright.contract.devices import FAMILIES, Family
 from spikewright.contract.errors import InputError, ToolTrouble
 from spikewright.contract.names import TRACE, core_name, verilog_files

@@ -9,7 +9,7 @@ import pytest
 import spikewright.contract.encodings
 import spikewright_hw.walks
 from random_networks import random_counts, random_network
-from spikewright.build.generate import open_build
+from spikewright.build.folder import open_build
 from spikewright.cli.main import main
 from spikewright.contract.names import Layers
 from spikewright.integer.file import save_model

@@ -11,7 +11,7 @@ import spikewright.contract.neurons
 import spikewright.learn.neurons
 import spikewright_hw.neurons
 from random_networks import HARD, random_counts, random_network
-from spikewright.build.generate import open_build
+from spikewright.build.folder import open_build
 from spikewright.cli.main import main
 from spikewright.contract.bounds import neuron_bounds
 from spikewright.contract.decay import Decay

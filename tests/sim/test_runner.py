@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from random_networks import TAU_2, random_counts, random_network
-from spikewright.build.generate import build, open_build
+from spikewright.build.folder import open_build
+from spikewright.build.generate import build
 from spikewright.contract.errors import InputError
 from spikewright.contract.layer import LayerSpec
 from spikewright.contract.network import NetworkSpec

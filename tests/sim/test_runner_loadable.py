@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from random_networks import random_counts, random_network
-from spikewright.build.generate import Loadable, build, write_image
+from spikewright.build.generate import Loadable, build
+from spikewright.build.load_image import write_image
 from spikewright.contract.errors import CheckFailed
 from spikewright.integer.file import load_model, save_model
 from spikewright_sim.core.dut import Engine

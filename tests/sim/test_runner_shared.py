@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from random_networks import SOFT, TAU_2, random_counts, random_network
-from spikewright.build.generate import build, open_build
+from spikewright.build.folder import open_build
+from spikewright.build.generate import build
 from spikewright.contract.network import NetworkSpec
 from spikewright.integer.file import save_model
 from spikewright_sim.core.dut import Engine

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.build.generate import MODEL, check_images, open_build
+from spikewright.build.folder import MODEL, check_images, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import verilog_files
 from spikewright.support.files import MANIFEST, atomic_dir, read_json, read_manifest, sha256, write_json, write_manifest

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spikewright.build.generate import check_images
+from spikewright.build.folder import check_images
 from spikewright.contract.errors import CheckFailed, InputError, errors_in
 from spikewright.contract.names import verilog_files
 from spikewright.contract.stream import StreamFormat

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spikewright.build.generate import check_images
+from spikewright.build.folder import check_images
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import verilog_files
 from spikewright.support.files import MANIFEST, read_json, read_manifest

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikewright import __version__
-from spikewright.build.generate import image_of, open_build
+from spikewright.build.folder import open_build
+from spikewright.build.load_image import image_of
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import InputError
 from spikewright.contract.names import CORE_NAME, verilog_files

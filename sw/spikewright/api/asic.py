@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from spikewright.api.result import Result
 from spikewright.api.source import AnyPath, Data, opened
-from spikewright.build.generate import MODEL
+from spikewright.build.folder import MODEL
 from spikewright.contract.defaults import SIMULATED_SAMPLES
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, thousands

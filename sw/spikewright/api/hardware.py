@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from spikewright.api.result import Result
 from spikewright.api.source import AnyPath, Data, Model, model_file, opened
-from spikewright.build.generate import MODEL, image_of, open_build
+from spikewright.build.folder import MODEL, open_build
+from spikewright.build.load_image import image_of
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts, percent, thousands

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from spikewright.api.hardware import connected, load_image_of
 from spikewright.api.result import Result
 from spikewright.api.source import AnyPath
-from spikewright.build.generate import MODEL, open_build
+from spikewright.build.folder import MODEL, open_build
 from spikewright.contract.errors import InputError
 from spikewright.contract.shown import Facts
 from spikewright.data.sound import Word, Words, read_wav

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from spikewright.api.result import Result
 from spikewright.api.source import AnyPath, Data, Model, model_file, opened
-from spikewright.build.generate import MODEL, open_build
+from spikewright.build.folder import MODEL, open_build
 from spikewright.contract.defaults import SIMULATED_SAMPLES
 from spikewright.contract.shown import Facts, percent, thousands
 from spikewright.support.progress import say

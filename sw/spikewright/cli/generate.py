@@ -137,7 +137,7 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> Outcome:
     from spikewright.api.generate import generate
-    from spikewright.build.generate import write_image
+    from spikewright.build.load_image import write_image
 
     _check_options(args)
     if args.image_for is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikewright.build.generate import MODEL, open_build
+from spikewright.build.folder import MODEL, open_build
 from spikewright.contract import defaults
 from spikewright.contract.core import CoreSpec
 from spikewright.contract.decision import DECISIONS

@@ -14,7 +14,9 @@ import torch
 
 from random_networks import random_counts, random_network
 from spikewright.api import listen as of_sound
-from spikewright.build.generate import Loadable, build, image_of, open_build
+from spikewright.build.folder import open_build
+from spikewright.build.generate import Loadable, build
+from spikewright.build.load_image import image_of
 from spikewright.cli.main import main
 from spikewright.contract.errors import InputError
 from spikewright.contract.network import NetworkSpec

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from random_networks import random_network
-from spikewright.build.generate import build, memory_bits
+from spikewright.build.costs import memory_bits
+from spikewright.build.generate import build
 from spikewright.contract.decay import Decay
 from spikewright.contract.names import LAYERS
 from spikewright.contract.neurons.lif import IntegerLIF

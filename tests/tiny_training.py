@@ -12,7 +12,7 @@ import torch
 from spikewright.learn.checkpoint import save_checkpoint
 from spikewright.learn.config import from_dict, override
 from spikewright.learn.networks import SpikingNetwork
-from spikewright.learn.optim import sparsity
+from spikewright.learn.sparsity import sparsity
 
 CONFIG = """
 [network]

@@ -45,19 +45,19 @@ if TYPE_CHECKING:
     from spikewright.data.shd import SpikeData as SpikeData
     from spikewright.integer.reference import IntegerNetwork as IntegerNetwork
     from spikewright.learn.config import LayerConfig as LayerConfig
+    from spikewright.learn.controller import SparsityController as SparsityController
     from spikewright.learn.networks import SpikingNetwork as SpikingNetwork
     from spikewright.learn.optim import AdaBreg as AdaBreg
     from spikewright.learn.optim import LinBreg as LinBreg
     from spikewright.learn.optim import ProxSGD as ProxSGD
-    from spikewright.learn.optim import SparsityController as SparsityController
-    from spikewright.learn.optim import sparse_init_ as sparse_init_
-    from spikewright.learn.optim import sparsity as sparsity
     from spikewright.learn.recipe import parameter_groups as parameter_groups
     from spikewright.learn.regularizers import L1 as L1
     from spikewright.learn.regularizers import GroupL1L2 as GroupL1L2
     from spikewright.learn.regularizers import NoRegularizer as NoRegularizer
     from spikewright.learn.regularizers import PositiveL1 as PositiveL1
     from spikewright.learn.regularizers import Regularizer as Regularizer
+    from spikewright.learn.sparsity import sparse_init_ as sparse_init_
+    from spikewright.learn.sparsity import sparsity as sparsity
     from spikewright.nir.load import import_nir as import_nir
 
 _WHERE = {
@@ -74,10 +74,10 @@ _WHERE = {
     "AdaBreg": "spikewright.learn.optim",
     "LinBreg": "spikewright.learn.optim",
     "ProxSGD": "spikewright.learn.optim",
-    "SparsityController": "spikewright.learn.optim",
+    "SparsityController": "spikewright.learn.controller",
     "parameter_groups": "spikewright.learn.recipe",
-    "sparse_init_": "spikewright.learn.optim",
-    "sparsity": "spikewright.learn.optim",
+    "sparse_init_": "spikewright.learn.sparsity",
+    "sparsity": "spikewright.learn.sparsity",
     "Regularizer": "spikewright.learn.regularizers",
     "L1": "spikewright.learn.regularizers",
     "GroupL1L2": "spikewright.learn.regularizers",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spikewright.learn.config_sections import TrainingConfig
-from spikewright.learn.optim import SparsityController
+from spikewright.learn.controller import SparsityController
 from spikewright.support.progress import duration
 
 SPARSITY_TOLERANCE = 0.02

@@ -17,7 +17,7 @@ from spikewright.learn.config import Config, LayerConfig, NetworkConfig
 from spikewright.learn.config_sections import Own
 from spikewright.learn.layers import delay_kernel, neurons, recurrent_neurons, time_linear
 from spikewright.learn.neuron import Neuron, neuron_of
-from spikewright.learn.optim import sparse_init_, sparsity
+from spikewright.learn.sparsity import sparse_init_, sparsity
 from spikewright.support.parallel import BatchNorm1d, bernoulli
 from spikewright.support.tensors import check_values, delayed, first_argmax, trace_facts
 

@@ -2,7 +2,7 @@
 
 Each weighs its norm J by `lam` (lambda). `prox(x, step)` solves `argmin_p |p - x|**2 / 2 + step * lam * J(p)` and
 yields exact zeros; `sub_grad(x)` is the element of the subdifferential that the Bregman iterations of Bungert et al.
-(2022) start from. `lam` may be changed between steps (see `spikewright.learn.optim.SparsityController`).
+(2022) start from. `lam` may be changed between steps (see `spikewright.learn.controller.SparsityController`).
 
 Tensors must be real. Complex parameters are refused: the magnitude of a complex number couples its two parts, which
 none of these norms describes; train `torch.view_as_real(p)` instead.

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from spikewright.contract.errors import InputError
-from spikewright.learn.optim import sparsity
+from spikewright.learn.sparsity import sparsity
 
 FOLDER = "tensorboard"
 """Of a run's folder."""

@@ -33,11 +33,13 @@ from spikewright.learn.checkpoint import (
     save_tensors,
 )
 from spikewright.learn.config import Config, TrainingConfig, from_dict, load_config, override
+from spikewright.learn.controller import SparsityController
 from spikewright.learn.distill import Teachers, distillation_loss
 from spikewright.learn.journal import SPARSITY_TOLERANCE, choice, line, news, reason
-from spikewright.learn.optim import AdaBreg, LinBreg, SparsityController, sparsity
+from spikewright.learn.optim import AdaBreg, LinBreg
 from spikewright.learn.recipe import make_optimizer, rate_factor
 from spikewright.learn.samples import Samples, load_parts
+from spikewright.learn.sparsity import sparsity
 from spikewright.learn.tensorboard import TensorBoard, require_tensorboard
 from spikewright.learn.validation import warn_if_few
 from spikewright.support.files import DIVERGED, RESULT, atomic_path, write_json

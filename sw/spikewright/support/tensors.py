@@ -1,9 +1,11 @@
-"""Operations on tensors that PyTorch does not promise."""
+"""Operations on tensors that PyTorch does not promise, and checks of what may be a tensor."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,3 +53,12 @@ def trace_facts(spikes: Sequence[Tensor], scores: Tensor) -> Facts:
         rate = float(layer.detach().float().mean())
         fired.append((f"spikes[{index}]", f"{tuple(layer.shape)}, {rate:.4f} per neuron and step"))
     return [*fired, ("scores", f"{tuple(scores.shape)}")]
+
+
+def require_number(name: str, value: Any, ok: Callable[[Any], bool], constraint: str) -> None:
+    """Raise InputError unless `value` is a finite number, or a tensor of one, that is `ok`: it must be `constraint`."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number or isinstance(value, Tensor) and value.numel() == 1):
+        raise InputError(f"{name} must be a number, not {value!r:.60}")
+    if not (math.isfinite(value) and ok(value)):
+        raise InputError(f"{name} must be {constraint}, not {value}")

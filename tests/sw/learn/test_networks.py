@@ -4,7 +4,7 @@ import torch
 from spikewright.contract.errors import InputError
 from spikewright.learn.config import LayerConfig, NetworkConfig
 from spikewright.learn.networks import SpikingNetwork
-from spikewright.learn.optim import sparsity
+from spikewright.learn.sparsity import sparsity
 
 
 def network(readout="sum", readout_tau=1.05, seed=0, density=1.0, **layer):

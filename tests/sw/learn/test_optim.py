@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from spikewright.contract.errors import InputError
-from spikewright.learn.optim import AdaBreg, LinBreg, ProxSGD, SparsityController, sparse_init_, sparsity
+from spikewright.learn.optim import AdaBreg, LinBreg, ProxSGD
 from spikewright.learn.regularizers import L1, GroupL1L2, PositiveL1
+from spikewright.learn.sparsity import sparsity
 
 CASES = {
     "linbreg_l1": lambda p: LinBreg(p, lr=0.05, reg=L1(0.3)),
@@ -314,60 +315,11 @@ def test_a_regularizer_of_the_users_own_needs_no_more_than_value_prox_and_sub_gr
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            lambda p: SparsityController(torch.optim.Adam(p), 0, 0.5),
-            "optimizer must be LinBreg, AdaBreg or ProxSGD, not Adam",
-        ),
-        (
-            lambda p: SparsityController(AdaBreg(p, reg=L1()), 1, 0.5),
-            "group must be one of the optimizer's 1 parameter groups, not 1",
-        ),
-        (
-            lambda p: SparsityController(AdaBreg(p), 0, 0.5),
-            "group must be one with a regularizer, whose lambda can be moved, not group 0",
-        ),
-    ],
-)
-def test_a_controller_needs_a_lambda_to_move(make, message):
-    with pytest.raises(InputError) as error:
-        make([torch.nn.Parameter(torch.ones(2))])
-    assert str(error.value) == message
-
-
-@pytest.mark.parametrize("target", [0.3, 0.8])
-def test_controller_reaches_the_target(target):
-    generator = torch.Generator().manual_seed(2)
-    p = torch.nn.Parameter(torch.randn(2000, generator=generator) * 0.1)
-    goal = torch.randn(2000, generator=generator) * 0.2
-    optimizer = AdaBreg([p], lr=0.001, reg=L1(0.05))
-    controller = SparsityController(optimizer, 0, target, gain=0.1, ramp=10, largest=0.02)
-    for _ in range(60):
-        for _ in range(10):
-            p.grad = p.detach() - goal + torch.randn(2000, generator=generator) * 0.3
-            optimizer.step()
-        controller.step()
-    assert abs(controller.sparsity() - target) < 0.05
-    assert controller.state_dict()["calls"] == 60
-
-
-def test_sparse_init_keeps_the_variance():
-    weight = torch.randn(300, 300, generator=torch.Generator().manual_seed(3))
-    before = weight.square().mean().item()
-    sparse_init_(weight, 0.2, torch.Generator().manual_seed(4))
-    assert sparsity([weight]) == pytest.approx(0.8, abs=0.01)
-    assert weight.square().mean().item() == pytest.approx(before, rel=0.03)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
         (lambda p: AdaBreg(p, lr=-1.0), "lr must be at least 0, not -1.0"),
         (lambda p: AdaBreg(p, delta=0.0), "delta must be above 0, not 0.0"),
         (lambda p: AdaBreg(p, betas=(1.0, 0.9)), "betas must be at least 0 and below 1, not 1.0"),
         (lambda p: AdaBreg(p, eps=0.0), "eps must be above 0, not 0.0"),
         (lambda p: LinBreg(p, momentum=1.5), "momentum must be at least 0 and below 1, not 1.5"),
-        (lambda p: SparsityController(AdaBreg(p), 0, 1.0), "target sparsity must be at least 0 and below 1, not 1.0"),
-        (lambda p: sparse_init_(p[0], 0.0), "density must be above 0 and at most 1, not 0.0"),
     ],
 )
 def test_values_out_of_range(make, message):

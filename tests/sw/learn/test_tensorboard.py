@@ -6,7 +6,7 @@ import pytest
 from spikewright.cli.main import main
 from spikewright.contract.errors import InputError
 from spikewright.learn.checkpoint import load_checkpoint
-from spikewright.learn.optim import sparsity
+from spikewright.learn.sparsity import sparsity
 from spikewright.learn.train import train
 from tiny_training import write_all
 

@@ -17,8 +17,8 @@ from spikewright.integer.evaluate import evaluate
 from spikewright.learn.checkpoint import load_checkpoint, save_tensors
 from spikewright.learn.checkpoint import load_tensors as read_state
 from spikewright.learn.config import AugmentConfig, Config, LayerConfig, NetworkConfig, TrainingConfig, override
-from spikewright.learn.optim import sparsity
 from spikewright.learn.recipe import rate_factor
+from spikewright.learn.sparsity import sparsity
 from spikewright.learn.train import STATE_FORMAT, train
 from spikewright.report.runs import read
 from spikewright.support.files import sha256

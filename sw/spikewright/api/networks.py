@@ -44,7 +44,7 @@ def build_network(
     classes : int
         1 .. 4096.
     timesteps : int
-        Steps of a sample, 2 .. 65535.
+        Steps of a sample, 1 .. 65535.
     density : float
         Share of the weights that are not zero at first, above 0 .. 1. Bregman training is meant to start with few.
     seed : int, optional

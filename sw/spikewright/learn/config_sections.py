@@ -169,7 +169,7 @@ class NetworkConfig:
         require(0 <= dropout < 1, "convolution_dropout", "at least 0 and below 1", dropout)
         require(1 <= self.inputs <= 1 << 16, "inputs", "1 .. 65536", self.inputs)
         require(1 <= self.classes <= 1 << 12, "classes", "1 .. 4096", self.classes)
-        require(2 <= self.timesteps < 1 << 16, "timesteps", "2 .. 65535", self.timesteps)
+        require(1 <= self.timesteps < 1 << 16, "timesteps", "1 .. 65535", self.timesteps)
         require(self.timestep > 0, "timestep", "above 0 seconds", self.timestep)
         require(1 <= self.bin_width <= 700, "bin_width", "1 .. 700", self.bin_width)
         require(self.input_scale > 0, "input_scale", "above 0", self.input_scale)

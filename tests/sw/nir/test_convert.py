@@ -487,3 +487,12 @@ def test_what_single_precision_does_not_hold_is_refused(tmp_path: Path, node: st
     nodes["fc"]["weight"] /= 1.0 if node == "lif" else value
     with pytest.raises(InputError, match=f"^node '{node}': {field} in thresholds must be below 3.4e38, not "):
         as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+
+
+def test_a_sample_may_be_a_single_step(tmp_path: Path) -> None:
+    network = import_nir(write(tmp_path / "net.nir", *recurrent()), "snntorch", {"reset": "zero"}, timesteps=1)
+    x = counts(5)[:, :1]
+    own = as_spiking_network(network)
+    spikes = IntegerNetwork(quantize(own, weight_bits=16)).run(x).spikes[0]
+    assert spikes.any()
+    assert torch.equal(spikes.double(), network.run(x).spikes["lif"])

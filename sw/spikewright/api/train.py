@@ -18,7 +18,7 @@ from spikewright.data.shd import SpikeData
 from spikewright.learn.checkpoint import is_checkpoint, load_checkpoint, read_checkpoint, save_checkpoint
 from spikewright.learn.config import Config
 from spikewright.learn.networks import SpikingNetwork
-from spikewright.learn.train import STATE
+from spikewright.learn.state import STATE
 from spikewright.learn.train import train as run
 from spikewright.nir.convert import as_spiking_network
 from spikewright.nir.network import ForeignNetwork

@@ -1,4 +1,4 @@
-"""Optimizer and learning rates of a training, as configured."""
+"""Optimizer of a training, what steers it to a sparsity, and what changes from step to step, as configured."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import nn
 from spikewright.contract.errors import InputError
 from spikewright.learn.checkpoint import Network
 from spikewright.learn.config import TrainingConfig
+from spikewright.learn.controller import SparsityController
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.learn.optim import AdaBreg, LinBreg
 from spikewright.learn.regularizers import L1, Regularizer
@@ -89,3 +90,16 @@ def parameter_groups(module: nn.Module, reg: Regularizer, *, lr_delays: float = 
     if rest:
         groups.append({"params": rest})
     return groups
+
+
+def make_controller(optimizer: torch.optim.Optimizer, settings: TrainingConfig) -> SparsityController | None:
+    """What steers the first parameter group to the target sparsity; None without such, and of AdamW."""
+    if not (settings.target_sparsity and isinstance(optimizer, AdaBreg | LinBreg)):
+        return None
+    ramp = max(1, round(settings.sparsity_ramp * settings.epochs))
+    return SparsityController(optimizer, 0, settings.target_sparsity, settings.lam_gain, ramp, settings.lam_step)
+
+
+def sigma_at(settings: TrainingConfig, epoch: int) -> float:
+    """Half-width, less one step, of the triangle over which a delayed spike is spread in an epoch, from 0 on."""
+    return settings.sigma * float(settings.sigma_decay ** (100.0 * epoch / settings.epochs))

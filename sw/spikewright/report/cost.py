@@ -16,8 +16,8 @@ from spikewright.integer.reference import IntegerNetwork
 from spikewright.integer.rounding import quantize
 from spikewright.layout.pack import pack
 from spikewright.learn.config import Config
+from spikewright.learn.objective import validate
 from spikewright.learn.samples import Samples, load_parts, load_samples
-from spikewright.learn.train import validate
 from spikewright.report.runs import Run
 
 SAMPLES = 256

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import tiny_training
 from spikewright.contract.errors import InputError
 from spikewright.data.shd import load_split
-from spikewright.learn import train as module
+from spikewright.learn import run as module
 from spikewright.learn.checkpoint import load_checkpoint, read_checkpoint, read_network
 from spikewright.learn.config import Config, load_config
 from spikewright.learn.distill import Teachers, distillation_loss
@@ -137,14 +137,14 @@ def test_resumes_with_the_same_weights(
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     """Make a training fail, as if killed, when it begins the epoch after `epochs`."""
-    original = module._Run.train_epoch
+    original = module.Run.train_epoch
 
-    def train_epoch(self: module._Run, epoch: int) -> None:
+    def train_epoch(self: module.Run, epoch: int) -> None:
         if epoch == epochs:
             raise KeyboardInterrupt
         original(self, epoch)
 
-    monkeypatch.setattr(module._Run, "train_epoch", train_epoch)
+    monkeypatch.setattr(module.Run, "train_epoch", train_epoch)
 
 
 def test_another_teacher_does_not_resume(words: tuple[Path, Path], teacher: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_what_does_not_apply_is_not_said() -> None:
 def test_the_time_left_is_that_of_the_epochs_of_this_process(tmp_path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     config, data = write_all(tmp_path)
     clock = iter(range(0, 10_000, 30))  # an epoch looks at it twice
-    monkeypatch.setattr("spikewright.learn.train.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("spikewright.learn.run.time", SimpleNamespace(monotonic=lambda: next(clock)))
     settings = {"epochs": "2", "target_sparsity": "0.5"}
     train(config, data, tmp_path / "run", settings)
     pattern = (

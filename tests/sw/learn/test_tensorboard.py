@@ -28,9 +28,9 @@ def test_what_is_logged_is_what_tensorboard_shows(tmp_path, monkeypatch):
     if util.find_spec("tensorboard") is None:
         pytest.skip("TensorBoard is not installed")
     # Interrupted after the second epoch was written, and before it counted.
-    from spikewright.learn import train as module
+    from spikewright.learn import run as module
 
-    save, saved = module.save_tensors, []
+    save, saved = module.save_state, []
 
     def stop(*arguments):
         saved.append(arguments)
@@ -39,7 +39,7 @@ def test_what_is_logged_is_what_tensorboard_shows(tmp_path, monkeypatch):
         save(*arguments)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(module, "save_tensors", stop)
+        patch.setattr(module, "save_state", stop)
         train(config, data, run, settings, tensorboard=True)
     train(config, data, run, settings, tensorboard=True)
     log = [json.loads(text) for text in (run / "log.jsonl").read_text().splitlines()]

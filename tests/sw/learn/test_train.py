@@ -19,7 +19,8 @@ from spikewright.learn.checkpoint import load_tensors as read_state
 from spikewright.learn.config import AugmentConfig, Config, LayerConfig, NetworkConfig, TrainingConfig, override
 from spikewright.learn.recipe import rate_factor
 from spikewright.learn.sparsity import sparsity
-from spikewright.learn.train import STATE_FORMAT, train
+from spikewright.learn.state import STATE_FORMAT
+from spikewright.learn.train import train
 from spikewright.report.runs import read
 from spikewright.support.files import sha256
 from spikewright.support.locks import locked
@@ -116,16 +117,16 @@ def test_delays_stay_within_their_limit(run):
 
 def stop_after(monkeypatch, epochs):
     """Make a training fail, as if killed, when it begins the epoch after `epochs`."""
-    from spikewright.learn import train as module
+    from spikewright.learn import run as module
 
-    original = module._Run.train_epoch
+    original = module.Run.train_epoch
 
     def train_epoch(self, epoch):
         if epoch == epochs:
             raise KeyboardInterrupt
         original(self, epoch)
 
-    monkeypatch.setattr(module._Run, "train_epoch", train_epoch)
+    monkeypatch.setattr(module.Run, "train_epoch", train_epoch)
 
 
 @pytest.mark.parametrize("optimizer", ["adabreg", "linbreg", "adam"])
@@ -347,16 +348,16 @@ def test_says_why_a_more_accurate_epoch_was_not_chosen(run):
     ],
 )  # fmt: skip
 def test_the_choice_of_the_epoch_is_explained(words, tmp_path, monkeypatch, settings, said, reason):
-    from spikewright.learn import train as module
+    from spikewright.learn import run as module
 
     accuracies, zeros = [0.5, 0.9, 0.8], [0.3, 0.4, 0.7]
-    original = module._Run._entry
+    original = module.Run._entry
 
     def entry(self, epoch, sigma, loss, accuracy):
         made = original(self, epoch, sigma, loss, accuracy)
         return {**made, "validation_accuracy": accuracies[epoch], "sparsity": zeros[epoch]}
 
-    monkeypatch.setattr(module._Run, "_entry", entry)
+    monkeypatch.setattr(module.Run, "_entry", entry)
     report = train(CONFIG, words, tmp_path, {"epochs": "3", **settings})
     assert report["choice"] == said
     assert report["reason"] == reason
@@ -375,7 +376,7 @@ def test_two_trainings_never_share_a_folder(run, words, tmp_path):
 
 
 def test_divergence_stops_with_a_clear_line(words, tmp_path, monkeypatch):
-    from spikewright.learn import train as module
+    from spikewright.learn import objective as module
 
     monkeypatch.setattr(module, "_logits", lambda network, scores, scale: scores * float("nan"))
     with pytest.raises(CheckFailed) as error:
@@ -422,7 +423,7 @@ def test_says_that_another_version_trained_what_it_resumes(run, words, tmp_path,
     folder = shutil.copytree(run[0], tmp_path / "run")
     train(CONFIG, words, folder)
     assert capsys.readouterr().err == f"resuming {folder} after epoch {run[1]['epochs']}\n"
-    monkeypatch.setattr("spikewright.learn.train.__version__", "9.9")
+    monkeypatch.setattr("spikewright.learn.run.__version__", "9.9")
     train(CONFIG, words, folder)
     assert capsys.readouterr().err == (
         f"resuming {folder} after epoch {run[1]['epochs']}, which version {__version__} trained, with version 9.9\n"

@@ -56,13 +56,15 @@ def _numbers(name: str, value: Any) -> Array:
     return value
 
 
-def _floats(name: str, value: Any) -> Array:
-    """Finite floating-point numbers, none above `LARGEST` in size; integers become float64, others keep their width."""
+def _floats(name: str, value: Any, infinite: bool) -> Array:
+    """Floating-point numbers, none above `LARGEST` in size; integers become float64, others keep their width."""
     array = _numbers(name, value)
     array = array.astype(array.dtype.newbyteorder("=") if array.dtype.kind == "f" else np.float64)
     if not array.size:
         raise InputError(f"{name} must hold at least one value, not shape {array.shape}")
     flat = array.ravel().astype(np.float64)
+    if infinite:
+        flat[flat == np.inf] = 0.0
     for fits, constraint in ((np.isfinite(flat), "finite"), (np.abs(flat) <= LARGEST, f"at most {LARGEST:g} in size")):
         if not fits.all():
             worst = int(np.argmin(fits))
@@ -88,12 +90,20 @@ def _with_default(default: object) -> dict[str, Any]:
 
 
 def values(
-    default: Any = ..., dimensions: int | None = None, *, positive: bool = False, least: float | None = None
+    default: Any = ...,
+    dimensions: int | None = None,
+    *,
+    positive: bool = False,
+    least: float | None = None,
+    infinite: bool = False,
 ) -> Any:
-    """An array of finite numbers, of so many `dimensions`, all above 0 where `positive`, or at least `least`."""
+    """An array of numbers, of so many `dimensions`, all above 0 where `positive`, or at least `least`.
+
+    All are finite, but that inf may be among them where `infinite`.
+    """
 
     def read(name: str, value: Any) -> Array:
-        array = _floats(name, value)
+        array = _floats(name, value, infinite)
         if dimensions is not None and array.ndim != dimensions:
             raise InputError(f"{name} must have {dimensions} dimensions, not shape {array.shape}")
         low = float(array.min())

@@ -286,7 +286,7 @@ class I(Neuron):  # noqa: E742 - its name in NIR
     """Adds up what it is given."""
 
     fires: ClassVar[bool] = False
-    r: Array = values()
+    r: Array = values(infinite=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,7 +294,7 @@ class IF(Neuron):
     """Integrate and fire."""
 
     v_threshold: Array = values(positive=True)
-    r: Array = values()
+    r: Array = values(infinite=True)
     v_reset: Array | None = values(None)
 
 
@@ -303,8 +303,8 @@ class LI(Neuron):
     """Leaky integrator."""
 
     fires: ClassVar[bool] = False
-    tau: Array = values(positive=True)
-    r: Array = values()
+    tau: Array = values(positive=True, infinite=True)
+    r: Array = values(infinite=True)
     v_leak: Array = values()
 
 
@@ -312,8 +312,8 @@ class LI(Neuron):
 class LIF(Neuron):
     """Leaky integrate and fire."""
 
-    tau: Array = values(positive=True)
-    r: Array = values()
+    tau: Array = values(positive=True, infinite=True)
+    r: Array = values(infinite=True)
     v_leak: Array = values()
     v_threshold: Array = values(positive=True)
     v_reset: Array | None = values(None)
@@ -324,24 +324,24 @@ class CubaLI(Neuron):
     """Leaky integrator of a current that leaks itself."""
 
     fires: ClassVar[bool] = False
-    tau_mem: Array = values(positive=True)
-    tau_syn: Array = values(positive=True)
-    r: Array = values()
+    tau_mem: Array = values(positive=True, infinite=True)
+    tau_syn: Array = values(positive=True, infinite=True)
+    r: Array = values(infinite=True)
     v_leak: Array = values()
-    w_in: Array | None = values(None)
+    w_in: Array | None = values(None, infinite=True)
 
 
 @dataclass(frozen=True, eq=False)
 class CubaLIF(Neuron):
     """Leaky integrate and fire, of a current that leaks itself."""
 
-    tau_mem: Array = values(positive=True)
-    tau_syn: Array = values(positive=True)
-    r: Array = values()
+    tau_mem: Array = values(positive=True, infinite=True)
+    tau_syn: Array = values(positive=True, infinite=True)
+    r: Array = values(infinite=True)
     v_leak: Array = values()
     v_threshold: Array = values(positive=True)
     v_reset: Array | None = values(None)
-    w_in: Array | None = values(None)
+    w_in: Array | None = values(None, infinite=True)
 
 
 KINDS: dict[str, type[Node]] = {

@@ -131,17 +131,19 @@ def _constants(node: Neuron, rule: Rule) -> Constants:
         threshold = given("threshold" if isinstance(node, Threshold) else "v_threshold", 1.0)
     if isinstance(node, Threshold):
         return Constants(nothing, nothing, one, nothing, threshold, nothing, None, None)
+    _check_finite(node, rule)
     taus = {field: given(field, 0.0) for field in ("tau", "tau_mem", "tau_syn") if hasattr(node, field)}
     shares = {field: _share(field, tau, rule) for field, tau in taus.items()}
     # Not 1 - (1 - share): where r is tau / dt, their product should be 1.
     share = shares.get("tau", shares.get("tau_mem", nothing))
     leak = 1.0 - share
-    nir_gain = given("r", 1.0) * (share if taus else rule.dt)
+    nir_gain = given("r", 1.0) * (share if taus else rule.dt) if rule.gain == "nir" else one
     syn_share = shares.get("tau_syn")
     syn_leak = None if syn_share is None else 1.0 - syn_share
     syn_gain = None
     if syn_share is not None:
-        syn_gain = syn_leak if rule.rockpool_syn else _gain(rule.gain_syn, given("w_in", 1.0) * syn_share)
+        nir_syn_gain = given("w_in", 1.0) * syn_share if rule.gain_syn == "nir" else one
+        syn_gain = syn_leak if rule.rockpool_syn else _gain(rule.gain_syn, nir_syn_gain)
     v_leak = given("v_leak", 0.0)
     v_reset = given("v_reset", 0.0) if rule.v_reset is None else np.full(1, float(rule.v_reset))
     if threshold is not None and rule.reset.startswith("zero") and (v_reset >= threshold).any():
@@ -158,6 +160,18 @@ def _constants(node: Neuron, rule: Rule) -> Constants:
         syn_leak=syn_leak,
         syn_gain=syn_gain,
     )
+
+
+def _check_finite(node: Neuron, rule: Rule) -> None:
+    """InputError where a neuron never leaks, and its gain is to be told by that."""
+    told = {"gain": (rule.gain, ("tau", "tau_mem", "r")), "gain_syn": (rule.gain_syn, ("tau_syn", "w_in"))}
+    for key, (gain, fields) in told.items():
+        for field in fields:
+            value = getattr(node, field, None)
+            if gain == "nir" and value is not None and np.isinf(value).any():
+                raise InputError(
+                    f"{field} must be finite, not inf, as gains are told by it: give --set {key}=one if they are 1"
+                )
 
 
 def _gain(rule: str | float, nir: Floats) -> Floats:

@@ -110,7 +110,8 @@ def add(*edges: tuple[str, str], **nodes: dict[str, Any]) -> Callable[[Nodes, Ed
 NAN = np.where(np.eye(6, 5) > 0, np.nan, 1.0)
 FAULTS = {
     "nan": (change("fc", "weight", NAN), "node 'fc': weight[0, 0] must be finite, not nan"),
-    "infinite": (change("lif", "tau", np.full(6, np.inf)), "node 'lif': tau[0] must be finite, not inf"),
+    "infinite": (change("lif", "v_leak", np.full(6, np.inf)), "node 'lif': v_leak[0] must be finite, not inf"),
+    "tau infinite": (change("lif", "tau", np.full(6, -np.inf)), "node 'lif': tau[0] must be finite, not -inf"),
     "beyond single precision": (
         change("fc", "bias", np.full(6, -1e31)),
         "node 'fc': bias[0] must be at most 1e+30 in size, not -1e+31",

@@ -181,6 +181,19 @@ def test_constants_that_a_dialect_gives() -> None:
         constants(neuron("LIF", **LIF), v_reset=2)
 
 
+@pytest.mark.parametrize("decay", ["euler", "exp"])
+def test_an_infinite_tau_is_no_leak_and_tells_no_gain(decay: str) -> None:
+    node = neuron("LIF", **{**LIF, "tau": np.inf, "r": np.inf})  # Leaky(beta=1) of snnTorch
+    found = constants(node, decay=decay, gain="one")
+    assert (found["leak"], found["gain"], found["rest"]) == (1.0, 1.0, 0.0)
+    with pytest.raises(InputError, match="node 'n': tau must be finite, not inf, as gains are told by it: give --set "):
+        constants(node, decay=decay)
+    current = neuron("CubaLI", tau_mem=0.01, tau_syn=np.inf, r=1.0, v_leak=0.0, w_in=np.inf)
+    with pytest.raises(InputError, match="tau_syn must be finite, not inf, .*: give --set gain_syn=one if they are 1"):
+        constants(current)
+    assert constants(current, gain_syn="one")["syn_leak"] == 1.0
+
+
 def test_constants_without_a_leak() -> None:
     found = constants(neuron("IF", r=1000.0, v_threshold=1.0))
     assert (found["leak"], found["rest"], found["gain"], found["v_reset"]) == (1.0, 0.0, 1.0, 0.0)

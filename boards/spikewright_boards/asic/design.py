@@ -14,6 +14,8 @@ BLOCK_GATES = 300
 """Gates from which a module stays a block of its own in the netlist, by a rough estimate."""
 MEMORY_BITS = 128
 """Bits from which a memory in registers does."""
+FILLED = 0.5
+"""Share of a floor that cells fill, as wires need room between them; LibreLane's default (`FP_CORE_UTIL`)."""
 MACRO = "spikewright_macro"
 """Attribute of a memory: the macro it goes into."""
 _GATES = {"$add": 7, "$sub": 7, "$alu": 7, "$mul": 40, "$lt": 4, "$le": 4, "$gt": 4, "$ge": 4, "$pmux": 6, "$shr": 6}
@@ -119,7 +121,8 @@ def choose(memories: Sequence[Found], macros: Sequence[Macro] | str | None, bit_
     """Decide where each memory goes; `bit_area` is what a bit of it takes in registers, with what selects it.
 
     Of a map, a memory takes the macros that are the smallest for it, side by side and behind each other, unless
-    registers are smaller. Read-only memories, whose contents no macro of a map has, become logic.
+    registers are smaller on a floor that cells fill to `FILLED`. Read-only memories, whose contents no macro of a map
+    has, become logic.
     """
     for memory in memories:
         memory.home = "registers" if memory.writes else "logic"
@@ -132,7 +135,7 @@ def choose(memories: Sequence[Found], macros: Sequence[Macro] | str | None, bit_
             continue
         costs = [(_pieces(memory, macro) * (macro.area or 0.0), _pieces(memory, macro), macro) for macro in macros]
         area, pieces, macro = min(costs, key=lambda cost: cost[:2])
-        if area < memory.words * memory.bits * bit_area:
+        if area < memory.words * memory.bits * bit_area / FILLED:
             memory.home, memory.macro, memory.macros = "macro", macro, pieces
 
 

@@ -13,7 +13,7 @@ from .gates import GateModule, Netlist
 from .library import Library
 from .memories import Macro
 from .power import CellPower
-from .wiring import CLOCK, is_input
+from .wiring import clocks_of, is_input
 
 WIRE_FARADS = 3e-15
 """What the wire to an input is taken for, as there is no layout yet: some 15 um."""
@@ -94,19 +94,10 @@ class _Block:
                     if isinstance(bit, int):
                         self._loads[bit] += farads
 
-    def _clocks(self) -> set[int]:
-        found = {bit for port, (_, bits) in self._module.ports.items() if port == CLOCK for bit in bits}
-        if self._library.gating is not None:
-            out = self._library.gating_pins()[2]
-            for instance in self._module.instances.values():
-                if instance.kind == self._library.gating.name:
-                    found |= set(instance.pins[out])
-        return {bit for bit in found if isinstance(bit, int)}
-
     def parts(self, seconds: float, macros: Mapping[str, Macro]) -> dict[str, float]:
         """Joules of what is in the module itself, by `PARTS`."""
         parts: defaultdict[str, float] = defaultdict(float)
-        clocks = self._clocks()
+        clocks = clocks_of(self._module, self._library)
         volts = self._library.voltage
 
         for bit, (changes, _) in self._changes.items():
@@ -125,11 +116,10 @@ class _Block:
             parts["macros"] += (
                 times * 1e-12 * ((macros[name].read_pj if kind == "reads" else macros[name].write_pj) or 0.0)
             )
-        parts["macros"] += sum(
-            (macros[instance.kind].leakage_uw or 0.0) * 1e-6 * seconds
-            for instance in self._module.instances.values()
-            if instance.kind in macros
-        )
+        for instance in self._module.instances.values():
+            if macro := macros.get(instance.kind):
+                parts["macros"] += self._cycles(instance.pins, macro) * (macro.clock_pj or 0.0) * 1e-12
+                parts["macros"] += (macro.leakage_uw or 0.0) * 1e-6 * seconds
         return parts
 
     def accesses(self, macros: Mapping[str, Macro]) -> Iterator[tuple[str, str, int]]:
@@ -137,17 +127,19 @@ class _Block:
         for instance in self._module.instances.values():
             if (macro := macros.get(instance.kind)) is None:
                 continue
-            cycles = self._changes.get(self._clock_of(instance.pins, macro), (0, 0))[0] // 2
+            cycles = self._cycles(instance.pins, macro)
             for signal, kind in (("read_enable", "reads"), ("write_enable", "writes")):
-                for port, given in macro.ports.items():
-                    bit = instance.pins[port][0] if given.removeprefix("!") == signal else None
-                    if isinstance(bit, int):
-                        high = self._changes[bit][1]
-                        yield instance.kind, kind, cycles - high if given.startswith("!") else high
+                # Of several ports with the same enable, one tells.
+                port = next(port for port, given in macro.ports.items() if given.removeprefix("!") == signal)
+                bit = instance.pins[port][0]
+                if isinstance(bit, int):
+                    high = self._changes[bit][1]
+                    yield instance.kind, kind, cycles - high if macro.ports[port].startswith("!") else high
 
-    @staticmethod
-    def _clock_of(pins: Mapping[str, Any], macro: Macro) -> Any:
-        return next(pins[port][0] for port, given in macro.ports.items() if given == "clock")
+    def _cycles(self, pins: Mapping[str, Any], macro: Macro) -> int:
+        """Of the clock of a macro."""
+        clock = next(pins[port][0] for port, given in macro.ports.items() if given == "clock")
+        return self._changes.get(clock, (0, 0))[0] // 2
 
 
 def _simulated_names(module: GateModule) -> dict[int, str]:

@@ -30,7 +30,7 @@ from .equivalence import prove_equal
 from .gates import Netlist
 from .library import Library
 from .librelane import CONFIG, librelane_config
-from .memories import BLACK_BOX_BITS, BLACK_BOXES, Found, Macro, model_of, read_map
+from .memories import BLACK_BOX_BITS, Found, Macro, macros_of, model_of
 from .models import SELF_MODEL, cell_models, self_gating_model
 from .selfgate import SELF
 from .synthesis import DELAYS, GATINGS, LIMIT, LOGIC, Gating, Options, synthesize_gates
@@ -66,9 +66,9 @@ def build_asic(
         Libraries of standard cells, gzipped or not; the cells of all are used together.
     clock_mhz : float
         What the logic is sized for.
-    sram : Path or "blackbox", optional
-        A TOML file of memory macros, see `read_map`; or a black box of its own for every memory of at least 1,024 bits
-        that is written. Else all memories become registers, or logic.
+    sram : Path or str, optional
+        A TOML file of memory macros, see `read_map`, or the name of a shipped one; or "blackbox", a black box of its
+        own for every memory of at least 1,024 bits that is written. Else all memories become registers, or logic.
     gating : "none", "enable" or "full"
         Switch off clocks, where the library has cells for that: of registers with an enable, or of all that keep their
         contents.
@@ -111,7 +111,7 @@ def build_asic(
     verilog = [build_dir / name for name in verilog_files(manifest, build_dir / MANIFEST)]
     sources = core_sources(verilog, manifest)
     check_images(build_dir, manifest.get("images"))
-    macros = None if sram is None else BLACK_BOXES if str(sram) == BLACK_BOXES else read_map(Path(sram))
+    macros = macros_of(sram)
     library = Library.read_all([Path(path) for path in liberty]).without(dont_use)
     library.check()
     find_tool("yosys")

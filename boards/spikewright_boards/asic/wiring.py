@@ -30,9 +30,9 @@ class _Wiring:
     def run(self) -> None:
         self._constants()
         self._separate_outputs()
-        clocks = {bit for port, (_, bits) in self._module.ports.items() if port == CLOCK for bit in bits}
+        clocks = clocks_of(self._module, self._library)
         for net, sinks in self._sinks().items():
-            if net not in clocks and not self._gated(net):
+            if net not in clocks:
                 self._tree(net, sinks)
 
     def _sinks(self) -> dict[int, list[Sink]]:
@@ -50,14 +50,6 @@ class _Wiring:
         if inner is not None:
             return inner.ports[pin][0] == "input"
         return is_input(self._library, self._netlist, instance.kind, pin)
-
-    def _gated(self, net: int) -> bool:
-        if self._library.gating is None:
-            return False
-        cell, out = self._library.gating.name, self._library.gating_pins()[2]
-        return any(
-            instance.kind == cell and instance.pins[out] == [net] for instance in self._module.instances.values()
-        )
 
     def _tree(self, net: int, sinks: list[Sink]) -> None:
         while len(sinks) > MOST_ENDS:
@@ -112,6 +104,17 @@ class _Wiring:
 def _constants_in(bits: list[Bit], value: int) -> list[tuple[list[Bit], int]]:
     values = ("1",) if value else ("0", "x", "z")
     return [(bits, k) for k, bit in enumerate(bits) if bit in values]
+
+
+def clocks_of(module: GateModule, library: Library) -> set[int]:
+    """Nets of a module that are clocks: its own, and those that clock gating cells make of it."""
+    found = {bit for port, (_, bits) in module.ports.items() if port == CLOCK for bit in bits}
+    if library.gating is not None:
+        out = library.gating_pins()[2]
+        for instance in module.instances.values():
+            if instance.kind == library.gating.name:
+                found.update(instance.pins[out])
+    return {bit for bit in found if isinstance(bit, int)}
 
 
 def is_input(library: Library, netlist: Netlist, kind: str, pin: str) -> bool:

@@ -85,9 +85,10 @@ def asic(
         Libraries of cells, gzipped or not.
     clock_mhz : float
         What the logic is sized for.
-    sram : path or "blackbox", optional
-        A TOML file of memory macros; or a black box for every memory of at least 1,024 bits that is written. By
-        default, all memories become registers, or constant logic.
+    sram : path or str, optional
+        A TOML file of memory macros; "sky130-openram" or "ihp-sg13g2" for macros that these processes have; or
+        "blackbox", a black box for every memory of at least 1,024 bits that is written. By default, all memories become
+        registers, or constant logic.
     gating : "none", "enable" or "full"
         Switch off clocks, if the library has cells for that: of registers with an enable, or of all that keep their
         contents, for more area.

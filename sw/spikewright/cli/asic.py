@@ -41,8 +41,8 @@ def add(subparsers: Subparsers[Parser]) -> None:
     parser.add_argument(
         "--sram",
         metavar="MAP",
-        help="TOML file of memory macros; or blackbox: each memory of at least 1,024 bits that is written is a black "
-        "box of its own (default: all in registers)",
+        help="memory macros: a TOML file, or sky130-openram or ihp-sg13g2, which are shipped; or blackbox: each memory "
+        "of at least 1,024 bits that is written is a black box of its own (default: all in registers)",
     )
     parser.add_argument(
         "--dont-use",

@@ -9,6 +9,7 @@ import pytest
 
 from random_networks import random_counts, random_network
 from spikewright.api.asic import Gates
+from spikewright.api.generate import generate
 from spikewright.build.generate import build
 from spikewright.cli.main import main
 from spikewright.contract.errors import CheckFailed, InputError, ToolTrouble
@@ -22,6 +23,26 @@ from spikewright_sim.gates import open_netlist
 from spikewright_sim.runner import simulate
 from ten_cells import AREAS, ten_cells
 
+MAP = """
+[ports]
+clk0 = "clock"
+csb0 = "!write_enable"
+web0 = "!write_enable"
+wmask = "1 x data"
+addr0 = "write_address"
+din0 = "write_data"
+clk1 = "clock"
+csb1 = "!read_enable"
+addr1 = "read_address"
+dout1 = "read_data"
+
+[[macro]]
+name = "sram_64x8"
+words = 64
+bits = 8
+area_um2 = 100
+holds = false
+"""
 NETWORK = random_network(3, (4, 4, 2), recurrent=(False,), timesteps=6, weight_bits=4, value_bits=2)
 
 
@@ -188,6 +209,34 @@ def test_memories_become_black_boxes(
     assert (config["DESIGN_NAME"], config["CLOCK_PERIOD"], set(config["MACROS"])) == ("spikewright_core", 10, macros)
     counts = random_counts(3, network, 3)
     result = simulate(folder, counts, np.zeros(3, dtype=np.int64), engine="native")
+    assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog (iverilog)")
+def test_registers_hold_what_a_macro_does_not(tmp_path: Path) -> None:
+    """Four states: what such a macro read is unknown a cycle later, as is what it reads while it is written."""
+    network = random_network(3, (24, 3, 2), recurrent=(False,), timesteps=3, weight_bits=4, value_bits=1)
+    save_model(tmp_path / "model.safetensors", network)
+    generate(tmp_path / "model.safetensors", tmp_path / "build", lanes=1, layers="shared", weights="loadable")
+    (tmp_path / "ten.lib").write_text(ten_cells())
+    (tmp_path / "map.toml").write_text(MAP)
+    report = build_asic(
+        tmp_path / "build",
+        [tmp_path / "ten.lib"],
+        sram=tmp_path / "map.toml",
+        gating="none",
+        trace=True,
+        out_dir=tmp_path / "gates",
+        progress=lambda line: None,
+    )
+    assert {memory["macro"] for memory in report["macros"]} == {"sram_64x8"}
+    assert max(memory["macros"] for memory in report["macros"]) > 1
+    text = (tmp_path / "gates" / "netlist.v").read_text()
+    assert ".wmask({" in text or ".wmask(" in text
+    counts = random_counts(3, network, 3)
+    result = simulate(
+        open_netlist(tmp_path / "build", tmp_path / "gates"), counts, np.zeros(3, dtype=np.int64), engine="icarus"
+    )
     assert (result["mismatches"], result["cycle_mismatches"], result["details"]) == (0, 0, [])
 
 

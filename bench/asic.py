@@ -39,6 +39,7 @@ STEPS = 4
 SMALL, LARGE = "shd-small-adabreg", "shd-adabreg90"
 DENSITIES = (0.1, 0.5, 1.0)
 ENERGY_SAMPLES, DENSITY_SAMPLES = 2, 1
+MAPS = {"sky130": "sky130-openram", "sg13g2": "ihp-sg13g2"}
 NAMES = {"sky130": "sky130", "sg13g2": "IHP SG13G2", "osu018": "OSU018"}
 
 
@@ -84,6 +85,9 @@ class Bench:
                 found[f"{core}, {library}, answers"] = partial(self._answers, core, library)
                 for gating in ("none", "full"):
                     found[f"{core}, {library}, energy {gating}"] = partial(self._energy, core, library, gating)
+        for library in self._libraries:
+            if library in MAPS:
+                found[f"small loadable, {library}, macros"] = partial(self._macros, "small loadable", library)
         for density in DENSITIES:
             found[f"density {density:g}"] = partial(self._density, density)
         for library in list(self._libraries)[:2]:
@@ -116,14 +120,20 @@ class Bench:
 
     def _asic(self, build: Path, library: str, core: str, **more: Any) -> Gates:
         """Gates in a folder that is not kept."""
+        more = {"sram": CORES[core].sram, **more}
         with tempfile.TemporaryDirectory(dir=self._work) as place:
-            return sw.asic(build, self._libraries[library], sram=CORES[core].sram, out=Path(place) / "gates", **more)
+            return sw.asic(build, self._libraries[library], out=Path(place) / "gates", **more)
 
     def _gates(self, core: str, library: str) -> dict[str, Any]:
         return dict(self._asic(self._build(core), library, core))
 
     def _energy(self, core: str, library: str, gating: str) -> dict[str, Any]:
         return dict(self._asic(self._build(core), library, core, gating=gating, data="sample", samples=ENERGY_SAMPLES))
+
+    def _macros(self, core: str, library: str) -> dict[str, Any]:
+        """With the macros of the process."""
+        build = self._build(core)
+        return dict(self._asic(build, library, core, sram=MAPS[library], data="sample", samples=ENERGY_SAMPLES))
 
     def _answers(self, name: str, library: str) -> dict[str, Any]:
         """The gates in four states; Icarus Verilog is slow, so that the network is one of short recordings."""
@@ -323,6 +333,41 @@ def gating_table(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     )
 
 
+def macros_table(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    rows = []
+    for name, of in found.items():
+        if not name.endswith(", macros"):
+            continue
+        macros = sum(memory["macros"] * memory["count"] for memory in of["memories"] if memory["home"] == "macro")
+        bits = sum(memory["words"] * memory["bits"] for memory in of["memories"] if memory["home"] == "macro")
+        area = of["area_um2"] - (of["kinds"]["macros"] or 0)
+        spent = of["energy"]["parts_nj"]
+        rows.append(
+            [
+                *parts(name),
+                f"`{MAPS[name.split(', ')[1]]}`",
+                str(macros),
+                f"{bits:,}",
+                f"{(of['kinds']['macros'] or 0) / 1e3:,.0f}",
+                f"{area / 1e3:,.0f}",
+                f"{(sum(spent.values()) - spent['macros']) / 1e3:.2f}",
+                f"{spent['macros'] / 1e3:.2f}",
+            ]
+        )
+    return table(
+        "With the memory macros of the process",
+        "Macros of the maps that are shipped, fully gated. They are read in every cycle, so that they take more energy "
+        "than all the logic.",
+        (
+            *("core", "library", "map", "macros", "bits in them", "their area", "area of cells"),
+            *("uJ/inference of cells", "of macros"),
+        ),
+        rows,
+        data=f"the first {ENERGY_SAMPLES} of the recordings that are shipped, back to back",
+        notes=["Areas in 1,000 um2. Energies of macros are those of their data sheets, not measured."],
+    )
+
+
 def density_table(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     rows = []
     named = {
@@ -396,7 +441,7 @@ def tiny_density_table(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     )
 
 
-TABLES = (gates_table, answers_table, gating_table, density_table, tiny_gating_table, tiny_density_table)
+TABLES = (gates_table, answers_table, gating_table, macros_table, density_table, tiny_gating_table, tiny_density_table)
 
 
 def main() -> int:

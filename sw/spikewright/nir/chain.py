@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from spikewright.contract.errors import InputError
 from spikewright.nir.fields import MAX_VALUES, Shape
 from spikewright.nir.graph import Edge, Graph, check_links, named, without_ports
-from spikewright.nir.nodes import Affine, Conv, Delay, Input, Node, Output, Port
+from spikewright.nir.nodes import Input, Node, Output, Port
 
 
 @dataclass(frozen=True)
@@ -179,16 +179,9 @@ class _Walk:
 
     def _shapes(self, names: list[str], given: Shape) -> tuple[Step, ...]:
         steps = []
-        biased = False
         for name in names:
-            node = self.nodes[name]
-            if isinstance(node, Delay) and biased:
-                raise InputError(
-                    f"{named(name)}: delay must be before a bias, not behind one, which it would delay too"
-                )
-            biased |= isinstance(node, Affine | Conv) and bool(node.bias.any())
             shape = self._shape_behind(name, given)
-            steps.append(Step(name, node, given, shape))
+            steps.append(Step(name, self.nodes[name], given, shape))
             self.seen.add(name)
             given = shape
         return tuple(steps)

@@ -187,18 +187,35 @@ def spiking_layers(network: ForeignNetwork) -> list[tuple[str, int]]:
 
 
 def _parted(ops: list[Op]) -> tuple[Op | None, list[Op]]:
-    """The delay of the values that enter, if there is one, and the other ops."""
+    """The delay of the values that enter, if there is one, and the other ops.
+
+    Delays behind others are moved before them where all that comes of a value is as late.
+    """
+    late: Op | None = None
+    others: list[Op] = []
     for index, op in enumerate(ops):
-        if op.delays is not None and op.delays.any():
-            if not all(other.delays is not None or other.keeps for other in ops[:index]):
-                delays = op.delays
-                if delays.min() < delays.max():
-                    break
-                # Weights without a bias make the same of what is late as what they make is late.
-                op = copy.copy(op)
-                op.delays = delays[:1].repeat(math.prod(ops[0].step.given))
-            return op, ops[:index] + ops[index + 1 :]
-    return None, ops
+        delays = None if op.delays is None or not op.delays.any() else _before(others, op.delays)
+        if delays is not None:
+            late, before = copy.copy(late or op), late
+            late.delays = delays if before is None or before.delays is None else delays + before.delays
+        elif op.delays is not None and op.delays.any():
+            return late, others + ops[index:]
+        else:
+            others.append(op)
+    return late, others
+
+
+def _before(ops: list[Op], delays: Tensor) -> Tensor | None:
+    """Delays of the values that `ops` are given, for `delays` of what they make of them; None if there are no such."""
+    if all(op.delays is not None or op.keeps for op in ops):
+        return delays
+    size = math.prod(ops[0].step.given)
+    if size * len(delays) > MOST_WEIGHTS:
+        return None
+    weight, bias = as_matrix([op for op in ops if op.delays is None], size)
+    reached = weight != 0
+    longest = torch.where(reached, delays.unsqueeze(1), int(delays.min())).amax(dim=0)
+    return None if bias.any() or (reached & (delays.unsqueeze(1) != longest)).any() else longest
 
 
 def _relay(late: Op) -> _Unrolled:
@@ -381,7 +398,7 @@ def _most_spikes(rule: Rule) -> int:
 def _matrix(layer: ForeignLayer, ops: list[Op], inputs: int) -> tuple[Tensor, Tensor]:
     for op in ops:
         if op.delays is not None and op.delays.any():
-            where = "before the weights, or the same for all,"
+            where = "before weights and biases, or the same for all that comes of a value,"
             raise InputError(f"{named(op.step.name)}: delay must be {where} to be computed in integers")
     ops = [op for op in ops if op.delays is None]
     size = int(np.prod(layer.layer.shape))

@@ -319,8 +319,41 @@ def test_a_delay_behind_weights_is_one_before_them_if_it_is_the_same_for_all(tmp
     check(network, counts(5).clamp(max=1))
     assert as_spiking_network(network).layers[1].onward.tolist() == [3] * 6
     nodes["e"] = delay(1, 2, 3)
-    with pytest.raises(InputError, match="node 'e': delay must be before the weights, or the same for all, to be"):
+    with pytest.raises(InputError, match="node 'e': delay must be before weights and biases, or the same "):
         as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+
+
+def test_delays_are_moved_before_what_does_not_mix_them(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    image = {name: value if name == "type" else np.full((2, 4, 4), value[0]) for name, value in lif(1).items()}
+    nodes = {
+        **ports((2, 4, 4), (3,)),
+        "n": image,
+        "s": {"type": "Scale", "scale": draw.uniform(1, 2, (2, 4, 4))},
+        "d": {"type": "Delay", "delay": draw.integers(0, 3, (2, 4, 4)) * 1e-4},
+        "p": {"type": "AvgPool2d", "kernel_size": 2, "stride": 2, "padding": 0},
+        "e": {"type": "Delay", "delay": draw.integers(0, 3, (2, 2, 2)) * 1e-4},
+        "f": {"type": "Flatten", "start_dim": 0, "end_dim": -1},
+        "w": affine(draw.normal(size=(3, 8))),
+        "m": lif(3),
+    }
+    edges = path_of("input", "n", "s", "d", "p", "e", "f", "w", "m", "output")
+    network = made(tmp_path, nodes, edges, reset="sub")
+    check(network, counts(2, 4, 4))
+    total = nodes["d"]["delay"] + nodes["e"]["delay"].repeat(2, axis=1).repeat(2, axis=2)
+    assert as_spiking_network(network).layers[0].onward.tolist() == (total * 1e4).round().ravel().tolist()
+    nodes["p"] |= {"kernel_size": 2, "stride": 1, "padding": 0}
+    nodes |= {"e": {"type": "Delay", "delay": np.arange(18).reshape(2, 3, 3) * 1e-4}, "w": affine(np.ones((3, 18)))}
+    with pytest.raises(InputError, match="node 'e': delay must be before weights and biases, or the same for all that"):
+        as_spiking_network(made(tmp_path, nodes, edges, reset="sub"))
+
+
+def test_a_bias_that_a_delay_delays_is_left_to_the_float_network(tmp_path: Path) -> None:
+    nodes = {**ports((2,), (2,)), "w": affine(np.eye(2), np.array([2.0, 0.0])), "d": delay(1, 1), "n": lif(2)}
+    network = made(tmp_path, nodes, path_of("input", "w", "d", "n", "output"), reset="sub")
+    assert network.run(torch.zeros(1, T, 2)).spikes["n"][0, :2].tolist() == [[0, 0], [1, 0]]
+    with pytest.raises(InputError, match="node 'd': delay must be before weights and biases, or the same for all that"):
+        as_spiking_network(network)
 
 
 def test_a_last_layer_that_is_seen_later_loses_its_last_spikes(tmp_path: Path) -> None:
@@ -337,7 +370,7 @@ def test_delays_behind_the_weights_are_refused_and_none_are_nothing(tmp_path: Pa
     edges = [edge for edge in edges if edge != ("fc", "lif")] + path_of("fc", "d", "lif")
     nodes["fc"] = {"type": "Linear", "weight": nodes["fc"]["weight"]}
     check(made(tmp_path, {**nodes, "d": delay(0, 0, 0, 0, 0, 0)}, edges, reset="sub"), counts(5))
-    with pytest.raises(InputError, match="node 'd': delay must be before the weights, or the same for all, to be"):
+    with pytest.raises(InputError, match="node 'd': delay must be before weights and biases, or the same "):
         as_spiking_network(made(tmp_path, {**nodes, "d": delay(0, 0, 1, 0, 0, 0)}, edges, reset="sub"))
 
 
@@ -393,12 +426,11 @@ def test_channels_may_be_last_behind_flatten(tmp_path: Path) -> None:
     same = made(tmp_path, nodes, edges, reset="sub")
     x = counts(3, 2, 2)
     assert torch.equal(turned.run(x).spikes["m"], same.run(x).spikes["m"])
-    # Delays of single pixels are no delays of what is at their place before it.
     late = {**nodes, "d": delay(*range(12))}
     edges = path_of("input", "n", "f", "d", "w", "m", "output")
-    check(made(tmp_path, late, edges, reset="sub"), x)
-    with pytest.raises(InputError, match="node 'd': delay must be before the weights, or the same for all, to be"):
-        as_spiking_network(made(tmp_path, late, edges, reset="sub", flatten="channels_last"))
+    turned = made(tmp_path, late, edges, reset="sub", flatten="channels_last")
+    check(turned, x)
+    assert as_spiking_network(turned).layers[0].onward.tolist() == [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11]
 
 
 @pytest.mark.parametrize("latency", ["0", "2"])

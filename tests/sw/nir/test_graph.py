@@ -180,14 +180,6 @@ FAULTS = {
         "node 'input': edges must not lead to an input",
     ),
     "name": (add(**{"a\nb": lif(2)}), "node 'a\\nb': name must be 1 .. 200 printable characters"),
-    "delay behind a bias": (
-        lambda nodes, edges: (
-            nodes.update(d={"type": "Delay", "delay": np.full(6, 1e-3)}),
-            edges.remove(("fc", "lif")),
-            edges.extend([("fc", "d"), ("d", "lif")]),
-        ),
-        "node 'd': delay must be before a bias, not behind one, which it would delay too",
-    ),
     "negative delay": (
         add(d={"type": "Delay", "delay": np.array([-1.0])}),
         "node 'd': delay must be at least 0, not -1",

@@ -257,9 +257,9 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
         # How often a threshold fits is counted from 0.
         raise _refuse(layer, "v_reset", "0 with multispike", f"{origin[np.flatnonzero(origin)[0]]:g}")
     threshold = np.broadcast_to(constants.threshold, (size,)) - origin
-    if (threshold <= 0).any():
+    if rule.v_min is not None and (threshold <= 0).any():
         raise _refuse(layer, "v_min", "below the threshold", f"{rule.v_min:g}")
-    start = constants.start - origin
+    start = np.where(leak > 0.0, constants.start - origin, 0.0)
     if (start >= threshold).any():
         raise _refuse(layer, "start", "below the threshold", f"{constants.start.max():g}")
     own = _own("leak", leak, start=start / threshold)
@@ -293,12 +293,14 @@ def _unrolled(layer: ForeignLayer, after: ForeignLayer | None) -> _Unrolled:
 
 
 def _origin(layer: ForeignLayer, rule: Rule, constants: Constants, size: int) -> Floats:
-    """(N,) where membranes are counted from: what a reset leaves, so that it needs no constant."""
+    """(N,) where membranes are counted from: what a reset leaves, so that it needs no constant, below thresholds."""
     least = -math.inf if rule.v_min is None else rule.v_min
     if rule.reset.startswith("zero"):
         return np.maximum(np.broadcast_to(constants.v_reset, (size,)), least)
     if least > 0:
         raise _refuse(layer, "v_min", "at most 0 where spikes take the threshold away", f"{least:g}")
+    if constants.threshold is not None and (constants.threshold <= 0).any():  # of a Threshold alone
+        return np.broadcast_to(np.minimum(constants.threshold - 1.0, 0.0), (size,))
     return np.zeros(size)
 
 

@@ -98,7 +98,7 @@ def rule_of(name: str, node: Neuron, dialect: Dialect) -> tuple[Rule, dict[str, 
         elif key in ("gain_syn", "rockpool_syn") and not current:
             values[key] = "nir" if key == "gain_syn" else False
         elif isinstance(node, Threshold) and key not in ("cmp", "latency"):
-            values[key] = {"reset": "none", "decay": "euler", "gain": 1.0, "v0": 0.0, "dt": 1.0, **_IDLE}.get(key)
+            values[key] = {**_IDLE, "reset": "none", "decay": "euler", "gain": 1.0, "v0": 0.0, "dt": 1.0}.get(key)
         else:
             values[key], origins[key] = dialect.rule(key, name, kind)
     return Rule(**values), origins

@@ -451,6 +451,17 @@ def test_integrators_that_are_compared_are_neurons_without_a_reset(tmp_path: Pat
     check(network, counts(5))
 
 
+@pytest.mark.parametrize("thresholds", [(0.5, 1.5), (-1.0, 1.0)])
+@pytest.mark.parametrize("loop", [False, True])
+def test_neurons_that_only_compare(tmp_path: Path, thresholds: tuple[float, float], loop: bool) -> None:
+    nodes, edges = recurrent()
+    nodes["lif"] = {"type": "Threshold", "threshold": np.linspace(*thresholds, 6)}
+    if not loop:
+        del nodes["w_rec"]
+        edges = [edge for edge in edges if "w_rec" not in edge]
+    check(made(tmp_path, nodes, edges), counts(5))
+
+
 REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "multispike zero": (
         {"reset": "zero", "multispike": "true"},

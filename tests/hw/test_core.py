@@ -87,7 +87,7 @@ def test_samples_may_end_before_the_last_step_that_the_core_is_made_for(layers: 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_soft_reset_long_delays_and_deep_recurrence(seed: int) -> None:
-    sizes = (9, 20, 17, 11, 6)
+    sizes = (9, 12, 10, 7, 4)
     options = {"neuron": SOFT, "decay": TAU_2, "weight_shift": seed, "timesteps": 16}
     spec = random_network(seed, sizes, recurrent=(True,), max_delay=12, **options)
     check(spec, (1, 4, 2, 8)[seed], seed, encoding=("relative", "bitmap", "absolute", "auto")[seed])

@@ -36,7 +36,7 @@ CONTROL = "public.vlt"
 LARGE = 4 << 20
 """Bytes of C++ that are worth another call of the compiler."""
 _VERILATOR = (
-    VERILATOR, "--cc", "--prefix", "Vtop", "-Mdir", ".", "-O3", "--x-initial", "unique", "--x-assign", "unique",
+    VERILATOR, "--cc", "--prefix", "Vtop", "-Mdir", ".", "--x-initial", "unique", "--x-assign", "unique",
     "-Wno-fatal", "-Wno-WIDTH", "-Wno-CASEINCOMPLETE", f"-D{TRACE}",
 )  # fmt: skip
 
@@ -163,7 +163,14 @@ def compile_model(
         control += "".join(f'public_flat_rw -module "{top}" -var "{pattern}"\n' for pattern in ports)
         texts = {**program.headers, CONTROL: control}
         files = [*sources, program.main, *sorted(program.main.parent.glob("*.h"))]
-        recipe = [*_VERILATOR, "--top-module", top, *arguments, *(["--vpi"] if program.vpi else [])]
+        recipe = [
+            *_VERILATOR,
+            "-O1" if quick else "-O3",
+            "--top-module",
+            top,
+            *arguments,
+            *(["--vpi"] if program.vpi else []),
+        ]
         recipe += ["--trace"] if program.waves else ["--trace-saif"] if program.toggles else []
         names = [CONTROL, *(source.name for source in sources)]
         recipe += names

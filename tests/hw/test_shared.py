@@ -20,7 +20,7 @@ def test_layers_with_different_rules(lanes: int, encoding: str) -> None:
 
     The last row of one layer is alone.
     """
-    network = random_network(3, (9, 20, 17, 9, 6), recurrent=(True, False), max_delay=12, decay=TAU_2, timesteps=16)
+    network = random_network(3, (9, 12, 9, 5, 4), recurrent=(True, False), max_delay=12, decay=TAU_2, timesteps=16)
     changes = (
         {"weight_shift": 3},
         {"neuron": SOFT, "decay": Decay(3, 6), "current_decay": Decay(3, 2)},
@@ -40,7 +40,7 @@ def test_floors_of_thresholds_beside_others() -> None:
 
 
 def test_small_layers_behind_large_ones_and_before() -> None:
-    check(random_network(7, (5, 3, 40, 1, 12), recurrent=(True,), max_delay=3, timesteps=10), 2, 7, layers="shared")
+    check(random_network(7, (5, 3, 20, 1, 7), recurrent=(True,), max_delay=3, timesteps=10), 2, 7, layers="shared")
 
 
 def test_empty_and_dense_networks() -> None:

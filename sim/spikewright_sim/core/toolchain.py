@@ -163,14 +163,8 @@ def compile_model(
         control += "".join(f'public_flat_rw -module "{top}" -var "{pattern}"\n' for pattern in ports)
         texts = {**program.headers, CONTROL: control}
         files = [*sources, program.main, *sorted(program.main.parent.glob("*.h"))]
-        recipe = [
-            *_VERILATOR,
-            "-O1" if quick else "-O3",
-            "--top-module",
-            top,
-            *arguments,
-            *(["--vpi"] if program.vpi else []),
-        ]
+        recipe = [*_VERILATOR, "-O1" if quick else "-O3", "--top-module", top, *arguments]
+        recipe += ["--vpi"] if program.vpi else []
         recipe += ["--trace"] if program.waves else ["--trace-saif"] if program.toggles else []
         names = [CONTROL, *(source.name for source in sources)]
         recipe += names

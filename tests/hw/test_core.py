@@ -75,7 +75,7 @@ def check(
     [(1, "bitmap"), (2, "relative"), (4, "absolute"), (8, "bitmap"), (32, "auto"), (64, "absolute")],
 )
 def test_equals_the_integer_network_and_the_cycle_model(lanes: int, encoding: str) -> None:
-    check(random_network(lanes, timesteps=12), lanes, lanes, encoding=encoding)
+    check(random_network(lanes, timesteps=9), lanes, lanes, encoding=encoding)
 
 
 @pytest.mark.parametrize("layers", ["parallel", "shared"])
@@ -96,7 +96,7 @@ def test_soft_reset_long_delays_and_deep_recurrence(seed: int) -> None:
 @pytest.mark.parametrize("density", [0.0, 0.05, 1.0])
 @pytest.mark.parametrize("encoding", encoding_names())
 def test_empty_and_dense_networks(density: float, encoding: str) -> None:
-    check(random_network(5, (10, 12, 9, 4), density=density, decay=TAU_1_05, timesteps=12), 4, 5, encoding=encoding)
+    check(random_network(5, (10, 12, 9, 4), density=density, decay=TAU_1_05, timesteps=9), 4, 5, encoding=encoding)
 
 
 def test_read_out_alone() -> None:

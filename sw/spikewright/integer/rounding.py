@@ -12,6 +12,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -98,7 +99,8 @@ def quantize(
     weight_shift : int, optional
         0 .. 16: fractional bits of the membrane below a weight. By default 10 - weight_bits, at least 0: the
         threshold and the bias keep their precision when the weights lose theirs. Where leaks are to be more exact than
-        usual (`leak_tolerance`), as of imported networks, slow ones get more bits: what they floor away adds up.
+        usual (`leak_tolerance`), as of imported networks, slow ones get more bits, as far as there is room: what they
+        floor away adds up.
     rounding : Rounding
         To the nearest integer by default; `spikewright.integer.calibrate` has another.
 
@@ -131,54 +133,24 @@ def quantize(
         if index == 0 and layer is not None and layer.config.recurrent:
             bits = min(16, weight_bits + max(0, math.ceil(-math.log2(network.config.input_scale))))
         rounded = rounding(folded, bits, layers)
-        shift = weight_shift
-        if shift is None:
-            shift = min(16, max(0, 10 - weight_bits) + _floored_bits(network.config, layer))
-        unit = rounded.scale * 2.0**shift
-        threshold = None
-        if folded.threshold is not None:
-            threshold = torch.clamp(torch.round(folded.threshold * unit), min=1.0).long().numpy()
-        delays = None
-        if layer is not None and layer.config.recurrent:
-            delays = layer.delays.detach().round().long().numpy()
-        onward = None
-        if layer is not None and layer.config.onward:
-            onward = layer.onward.long().numpy()
-        own = {
-            name: torch.round(constant * unit).long().numpy()
-            for name in _STATES
-            if (constant := getattr(folded, name)) is not None
-        }
-        tolerance, current_decay, current_multipliers = network.config.leak_tolerance, None, None
-        neuron = network.readout if layer is None else layer.own_neuron(columns=False)
-        if neuron.current_decay:
-            # Errors of two leaks, one behind the other, multiply by the time constants of both.
-            tolerance = min(tolerance, _EXACT) if tolerance < TOLERANCE else tolerance
-            leaks = _each(neuron.current_share, folded.bias)
-            current_decay, current_multipliers = nearest_leaks(leaks.numpy(), tolerance)
-        decay, multipliers = nearest_leaks(folded.leak.numpy(), tolerance)
+        base = max(0, 10 - weight_bits) if weight_shift is None else weight_shift
+        most = 0 if weight_shift is not None else min(16 - base, _floored_bits(network.config, layer))
+        make = partial(
+            _in_integers,
+            network,
+            layer,
+            folded,
+            rounded,
+            inputs=network.config.inputs if index == 0 else layers[-1].neurons,
+            weight_bits=bits,
+            value_bits=value_bits if index == 0 else layers[-1].count_bits,
+        )
         try:
-            layers.append(
-                LayerSpec(
-                    inputs=network.config.inputs if index == 0 else layers[-1].neurons,
-                    neurons=len(rounded.weights),
-                    weights=rounded.weights.long().numpy(),
-                    bias=torch.round(rounded.bias * unit).long().numpy(),
-                    threshold=threshold,
-                    multipliers=multipliers,
-                    **own,
-                    delays=delays,
-                    onward=onward,
-                    decay=decay,
-                    current_decay=current_decay,
-                    current_multipliers=current_multipliers,
-                    neuron=usual_neuron() if layer is None else layer.neuron.in_integers(),
-                    weight_bits=bits,
-                    weight_shift=shift,
-                    value_bits=value_bits if index == 0 else layers[-1].count_bits,
-                )
-            )
-            layers[-1] = _with_counts(layers[-1], network.config.timesteps, (1 << value_bits) - 1)
+            made = make(weight_shift=base + most)
+            while most and not _holds(made, network.config.timesteps):
+                most -= 1
+                made = make(weight_shift=base + most)
+            layers.append(_with_counts(made, network.config.timesteps, (1 << value_bits) - 1))
         except ValueError as error:
             # Such as a bias of 1e30: a checkpoint may hold any finite number.
             raise InputError(f"layer {index} cannot be quantized: {error}") from None
@@ -186,6 +158,70 @@ def quantize(
         return NetworkSpec(layers=tuple(layers), timesteps=network.config.timesteps, readout=network.config.readout)
     except ValueError as error:
         raise InputError(f"network cannot be quantized: {error}") from None
+
+
+def _in_integers(
+    network: SpikingNetwork,
+    layer: SpikingLayer | None,
+    folded: FoldedLayer,
+    rounded: RoundedLayer,
+    *,
+    inputs: int,
+    weight_bits: int,
+    weight_shift: int,
+    value_bits: int,
+) -> LayerSpec:
+    """A layer, or the read-out where it is None, of rounded weights."""
+    unit = rounded.scale * 2.0**weight_shift
+    threshold = None
+    if folded.threshold is not None:
+        threshold = torch.clamp(torch.round(folded.threshold * unit), min=1.0).long().numpy()
+    delays = None
+    if layer is not None and layer.config.recurrent:
+        delays = layer.delays.detach().round().long().numpy()
+    onward = None
+    if layer is not None and layer.config.onward:
+        onward = layer.onward.long().numpy()
+    own = {
+        name: torch.round(constant * unit).long().numpy()
+        for name in _STATES
+        if (constant := getattr(folded, name)) is not None
+    }
+    tolerance, current_decay, current_multipliers = network.config.leak_tolerance, None, None
+    neuron = network.readout if layer is None else layer.own_neuron(columns=False)
+    if neuron.current_decay:
+        # Errors of two leaks, one behind the other, multiply by the time constants of both.
+        tolerance = min(tolerance, _EXACT) if tolerance < TOLERANCE else tolerance
+        leaks = _each(neuron.current_share, folded.bias)
+        current_decay, current_multipliers = nearest_leaks(leaks.numpy(), tolerance)
+    decay, multipliers = nearest_leaks(folded.leak.numpy(), tolerance)
+    return LayerSpec(
+        inputs=inputs,
+        neurons=len(rounded.weights),
+        weights=rounded.weights.long().numpy(),
+        bias=torch.round(rounded.bias * unit).long().numpy(),
+        threshold=threshold,
+        multipliers=multipliers,
+        **own,
+        delays=delays,
+        onward=onward,
+        decay=decay,
+        current_decay=current_decay,
+        current_multipliers=current_multipliers,
+        neuron=usual_neuron() if layer is None else layer.neuron.in_integers(),
+        weight_bits=weight_bits,
+        weight_shift=weight_shift,
+        value_bits=value_bits,
+    )
+
+
+def _holds(layer: LayerSpec, timesteps: int) -> bool:
+    """Whether there is room for its membranes."""
+    try:
+        neuron_bounds(layer, timesteps)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_counts(layer: LayerSpec, timesteps: int, most: int) -> LayerSpec:

@@ -539,3 +539,14 @@ def test_a_sample_may_be_a_single_step(tmp_path: Path) -> None:
     spikes = IntegerNetwork(quantize(own, weight_bits=16)).run(x).spikes[0]
     assert spikes.any()
     assert torch.equal(spikes.double(), network.run(x).spikes["lif"])
+
+
+def test_a_leak_that_is_next_to_none_leaves_room_for_membranes(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    nodes = {**ports((40,), (10,)), "w": affine(draw.normal(size=(10, 40)) * 0.2), "n": lif(10, 10.0, 1e5)}
+    network = made(tmp_path, nodes, path_of("input", "w", "n", "output"), reset="sub")
+    spec = quantize(as_spiking_network(network), weight_bits=16)
+    assert 0 < spec.layers[0].weight_shift < 16
+    x = counts(40)
+    found = IntegerNetwork(spec).run(x).spikes[0].double()
+    assert (found != network.run(x).spikes["n"]).double().mean() < 0.005

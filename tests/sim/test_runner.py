@@ -42,7 +42,7 @@ def outcome(build_dir: Path, counts: npt.NDArray[np.int64], seed: int = 0, engin
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(case=cases(samples=3))
+@given(case=cases(most_neurons=20, most_lanes=8, samples=3))
 def test_random_networks_simulate_exactly(tmp_path_factory: pytest.TempPathFactory, case: Case) -> None:
     build_dir = case.build(tmp_path_factory.mktemp("random"))
     result = outcome(build_dir, case.counts, case.seed)

@@ -110,8 +110,13 @@ class SlotSums(wiring.Component):
         bits = slots.term_bits
         valid = delayed(m, self.read.valid[port], 1, name=f"valid{port}")[-1]
         word = self.rom.data[port]
-        value = self.read["values"][port]
-        values = delayed(m, value, 2, name=f"value{port}")[-1] if len(value) else None
+        values = None
+        if len(value := self.read["values"][port]):
+            # It stays without an event: what nobody gave, times a weight of 0, is 0, but not in four states.
+            values = Signal.like(value, name=f"values{port}")
+            told = registered(m, value, name=f"value{port}")
+            with m.If(valid):
+                m.d.sync += values.eq(told)
         found = []
         for slot in range(slots.slots):
             low = slot * slots.slot_bits

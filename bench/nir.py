@@ -211,7 +211,7 @@ def compared(rows: list[list[str]]) -> dict[str, Any]:
         "rows": rows,
         "notes": [
             "A cell is empty where the command was not run so far; `--only NAME --missing --write` fills it. With "
-            "`real-cnn-sinabs`, which has a million synapses when unrolled, neither calibration nor cores were tried."
+            "`real-cnn-sinabs`, which has a million synapses when unrolled, calibration takes ten minutes."
         ],
         "command": ["python bench/nir.py ../shared/nir --write"],
         "data": "networks and recordings by the libraries themselves, random input",

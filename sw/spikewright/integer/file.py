@@ -17,6 +17,7 @@ from spikewright.contract.layer import OWN, LayerSpec
 from spikewright.contract.network import NetworkSpec
 from spikewright.contract.neuron import neuron_from
 from spikewright.support.files import atomic_path, check_file, check_format, parse_json
+from spikewright.support.safetensor import in_order
 
 FORMAT = "spikewright-integer-network-1"
 _MOST_LAYERS = 64
@@ -40,7 +41,7 @@ def save_model(path: Path, spec: NetworkSpec, info: dict[str, Any] | None = None
     network = {"timesteps": spec.timesteps, "readout": spec.readout, "layers": layers}
     metadata = {"format": FORMAT, "network": json.dumps(network), "info": json.dumps(info or {})}
     with atomic_path(Path(path)) as part:
-        part.write_bytes(save(tensors, metadata))
+        part.write_bytes(in_order(save(tensors, metadata)))
 
 
 def load_model(path: Path) -> NetworkSpec:

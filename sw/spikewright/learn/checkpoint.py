@@ -16,6 +16,7 @@ from spikewright.learn.config import Config, NetworkConfig, from_dict
 from spikewright.learn.convolutional import ConvolutionalNetwork
 from spikewright.learn.networks import SpikingNetwork
 from spikewright.support.files import atomic_path, check_file, check_format, parse_json, sha256
+from spikewright.support.safetensor import in_order
 from spikewright.support.shipped import checkpoint_path
 
 FORMAT = "spikewright-checkpoint-1"
@@ -156,7 +157,8 @@ def save_tensors(
     metadata = {"format": kind, **{name: json.dumps(value, allow_nan=False) for name, value in fields.items()}}
     metadata |= {REFUSED: refused} if refused else {}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save({name: t.detach().contiguous() for name, t in tensors.items()}, metadata))
+        content = save({name: t.detach().contiguous() for name, t in tensors.items()}, metadata)
+        temporary.write_bytes(in_order(content))
 
 
 def load_tensors(path: Path, kind: str, fields: tuple[str, ...]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -128,7 +128,7 @@ model.unlink(missing_ok=True)
     check = f"""
 import shutil
 from pathlib import Path
-from spikewright.build.generate import open_build
+from spikewright.build.folder import open_build
 build = Path({str(build)!r})
 if build.exists():
     open_build(build)
@@ -175,7 +175,7 @@ def test_simulate(trained: tuple[Path, Path, Path], generated: Path, tmp_path: P
     check = f"""
 import shutil
 from pathlib import Path
-from spikewright.build.generate import open_build
+from spikewright.build.folder import open_build
 build, whole = Path({str(build)!r}), Path({str(whole)!r})
 open_build(build)
 names = ("netlist-ecp5", "netlist-ecp5/simulation-native-quick")

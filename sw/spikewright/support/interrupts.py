@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 _RETRY_SECONDS = 0.02
+_uninterrupted = 0
+"""How many blocks are not to be interrupted."""
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Within this block, which must be short, a signal that ends the command waits; for what is whole or not there."""
+    global _uninterrupted  # noqa: PLW0603 - signals are of the process
+    _uninterrupted += 1
+    try:
+        yield
+    finally:
+        _uninterrupted -= 1
 
 
 class Stopped(SystemExit):
@@ -19,7 +34,8 @@ class Interruptible:
     """Within the block, SIGINT raises KeyboardInterrupt and SIGTERM and SIGHUP raise `Stopped`, but never in an import.
 
     Extension modules that are interrupted while they are set up end in errors of all kinds, or crash. A signal waits
-    until no import is going on. Signals that the process ignores, or handles in a way of its own, are left alone.
+    until no import is going on, and no block that is `uninterrupted`. Signals that the process ignores, or handles in
+    a way of its own, are left alone.
 
     Parameters
     ----------
@@ -54,7 +70,7 @@ class Interruptible:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         number = self._waiting if number == signal.SIGALRM else number
-        if signal.SIGALRM in self._previous and self._importing(frame):
+        if signal.SIGALRM in self._previous and (_uninterrupted or self._importing(frame)):
             self._waiting = number
             signal.setitimer(signal.ITIMER_REAL, _RETRY_SECONDS)
             return

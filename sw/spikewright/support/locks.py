@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from spikewright.contract.errors import InputError
+from spikewright.support.interrupts import uninterrupted
 
 LOCK = ".lock"
 """File in a folder that is being filled; gone when it is not."""
@@ -40,20 +41,19 @@ def locked(folder: Path | str, doing: str, patience: float = 0.0) -> Iterator[No
     """
     folder = Path(folder)
     created = [path for path in (folder, *folder.parents) if not path.exists()]
+    held: list[BinaryIO] = []
     try:
-        file = _take_patiently(folder, doing, patience)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
-    try:
-        with file:
-            try:
-                yield
-            finally:
-                # While it is still ours: whoever opened this file meanwhile will see that it is no longer the lock.
-                with suppress(OSError):
-                    (folder / LOCK).unlink()
+        try:
+            _take_patiently(folder, doing, patience, held)
+        except OSError as error:
+            raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+        yield
     finally:
-        with suppress(OSError):
+        with uninterrupted(), suppress(OSError):
+            for file in held:
+                # While it is still ours: whoever opened this file meanwhile will see that it is no longer the lock.
+                with file, suppress(OSError):
+                    (folder / LOCK).unlink()
             for path in created:
                 path.rmdir()
 
@@ -98,11 +98,13 @@ class _InUse(InputError):
     """Another process has the lock."""
 
 
-def _take_patiently(folder: Path, doing: str, patience: float) -> BinaryIO:
+def _take_patiently(folder: Path, doing: str, patience: float, held: list[BinaryIO]) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
-            return _take(folder, doing)
+            with uninterrupted():
+                held.append(_take(folder, doing))
+            return
         except _InUse:
             if time.monotonic() >= deadline:
                 raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spikewright.support.interrupts import Interruptible, Stopped
+from spikewright.support.interrupts import Interruptible, Stopped, uninterrupted
 
 SLOW = """
 import sys, time
@@ -102,3 +102,15 @@ def test_an_import_that_led_to_the_work_does_not_count(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGINT)
         assert process.stderr.read() == "spikewright: interrupted: fake: the same command continues it\n"
     assert process.returncode == 130
+
+
+def test_a_block_that_is_uninterrupted_ends_before() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), Interruptible(sys._getframe()):
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            done.append("all of it")
+        time.sleep(5)
+        done.append("more")
+    assert done == ["all of it"]

@@ -33,11 +33,6 @@ class Op:
 
     delays: Tensor | None = None
 
-    @property
-    def keeps(self) -> bool:
-        """Whether values stay as, and where, they are."""
-        return isinstance(self.step.node, Flatten) and not self.turned
-
     def __init__(self, step: Step, dt: float, dtype: torch.dtype, *, channels_last: bool = False) -> None:
         self.step = step
         self.dtype = dtype
@@ -51,6 +46,11 @@ class Op:
         if isinstance(node, Delay):
             size = math.prod(step.given)
             self.delays = torch.from_numpy(np.broadcast_to(steps_of(step.name, node, dt).ravel(), (size,)).copy())
+
+    @property
+    def keeps(self) -> bool:
+        """Whether values stay as, and where, they are."""
+        return isinstance(self.step.node, Flatten) and not self.turned
 
     def __call__(self, x: Tensor) -> Tensor:
         node, tensors = self.step.node, self._tensors

@@ -99,6 +99,7 @@ class _InUse(InputError):
 
 
 def _take_patiently(folder: Path, doing: str, patience: float, held: list[BinaryIO]) -> None:
+    """Put the lock into `held`: a lock that is returned would be lost to a signal on the way."""
     deadline = time.monotonic() + patience
     while True:
         try:

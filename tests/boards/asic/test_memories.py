@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from spikewright.cli.main import main
 from spikewright.contract.errors import InputError
 from spikewright_boards.asic.design import choose
 from spikewright_boards.asic.memories import SHIPPED, Found, Macro, macros_of, model_of, read_map
@@ -63,6 +64,12 @@ def test_shipped_maps_are_of_macros_that_one_can_have(path: Path) -> None:
         assert 3 < macro.area / macro.words / macro.bits < 60
         assert macro.read_pj is not None
         assert macro.write_pj is not None
+
+
+def test_the_command_names_the_maps_that_are_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["asic", "--help"]) == 0
+    said = re.sub(r"\s+", " ", capsys.readouterr().out).replace("- ", "-")
+    assert [path.stem for path in SHIPPED.glob("*.toml") if path.stem not in said] == []
 
 
 def test_a_map_that_is_not_there() -> None:
